@@ -1,0 +1,885 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS over a byte stream: the record layer (RFC 8446 section 5, RFC 5246
+ * section 6.2, RFC 6101) and the framing of handshake messages over it, from
+ * SSL 3.0 to TLS 1.3, and the SSLv2-format ClientHello.
+ *
+ * Framing answers "is it all here?"; a message is handed on only when it is
+ * complete, or when the capture lacks a part of it and never will have it. What
+ * is in a message is tls_expand.c's business; here only what steers the reading
+ * is looked at (version, suite, whether secrets are in use).
+ */
+#include "dissectors/tls.h"
+
+#include "base/limits.h"
+#include "dissectors/tls_expand.h"
+#include "known/known.h"
+
+#include <stdlib.h>
+
+enum {
+    CONTENT_CCS = 20,
+    CONTENT_ALERT_RECORD = 21,
+    CONTENT_HANDSHAKE = 22,
+    CONTENT_APPLICATION = 23,
+    CONTENT_HEARTBEAT = 24,
+};
+
+enum {
+    TYPE_HELLO_REQUEST = 0,
+    TYPE_CLIENT_HELLO = 1,
+    TYPE_SERVER_HELLO = 2,
+    TYPE_NEW_SESSION_TICKET = 4,
+    TYPE_END_OF_EARLY_DATA = 5,
+    TYPE_HELLO_RETRY_REQUEST = 6, /* drafts of TLS 1.3 before 22 */
+    TYPE_ENCRYPTED_EXTENSIONS = 8,
+    TYPE_CERTIFICATE = 11,
+    TYPE_SERVER_KEY_EXCHANGE = 12,
+    TYPE_CERTIFICATE_REQUEST = 13,
+    TYPE_SERVER_HELLO_DONE = 14,
+    TYPE_CERTIFICATE_VERIFY = 15,
+    TYPE_CLIENT_KEY_EXCHANGE = 16,
+    TYPE_FINISHED = 20,
+    TYPE_CERTIFICATE_STATUS = 22,
+    TYPE_KEY_UPDATE = 24,
+};
+
+#define RECORD_HEADER    5u
+#define MESSAGE_HEADER   4u
+#define V2_HEADER        2u
+#define KEPT_MESSAGE_MAX (64u * 1024) /* of one partial message in memory */
+#define NOTED_PER_SIDE   30u          /* protected records in the timeline */
+#define NOTED_DATA       4u           /* records of application data in it */
+
+/* Everything a record belongs to, so that helpers stay short. */
+struct reader {
+    struct tls_state *t;
+    struct handshake *hs;
+    struct tls_dir *d;
+    enum side side;
+    tick_t when;
+    uint64_t frame;
+};
+
+static void note(const struct reader *r, enum hs_kind kind, uint32_t len,
+                 uint16_t aux)
+{
+    hs_note(r->hs, kind, r->side, len, aux, r->when, r->frame);
+}
+
+static bool is_tls13(const struct handshake *hs)
+{
+    uint16_t v = hs->version;
+    return v == 0x0304 || v >> 8 == 0x7f || v >> 8 == 0xfb;
+}
+
+/* ---- probing ---- */
+
+static bool version_plausible(uint16_t v)
+{
+    return v >> 8 == 3 && (v & 0xff) <= 4;
+}
+
+static enum tls_probe probe_handshake(struct span first)
+{
+    struct cursor c = cursor_open(first);
+    cursor_skip(&c, 3, "record header");
+    uint16_t record = cursor_u16(&c, "record length");
+    uint8_t type = cursor_u8(&c, "handshake type");
+    uint32_t len = cursor_u24(&c, "handshake length");
+    if (!cursor_ok(&c)) {
+        return TLS_PROBE_MORE;
+    }
+    if (record == 0 || record > LIMIT_RECORD_LENGTH) {
+        return TLS_PROBE_NO;
+    }
+    if (type == TYPE_CLIENT_HELLO || type == TYPE_SERVER_HELLO) {
+        uint8_t major = cursor_u8(&c, "version");
+        bool sane = len >= 38 && len <= LIMIT_MESSAGE_LENGTH &&
+                    (!cursor_ok(&c) || major == 3 || major == 0x7f);
+        if (!sane) {
+            return TLS_PROBE_NO;
+        }
+        return type == TYPE_CLIENT_HELLO ? TLS_PROBE_CLIENT_HELLO
+                                         : TLS_PROBE_SERVER;
+    }
+    if (known_handshake_name(type) && len <= LIMIT_MESSAGE_LENGTH) {
+        return TLS_PROBE_RECORD;
+    }
+    return TLS_PROBE_RECORD; /* perhaps encrypted */
+}
+
+static enum tls_probe probe_v2(struct span first)
+{
+    struct cursor c = cursor_open(first);
+    uint16_t len = cursor_u16(&c, "length") & 0x7fff;
+    uint8_t type = cursor_u8(&c, "type");
+    uint16_t version = cursor_u16(&c, "version");
+    uint16_t ciphers = cursor_u16(&c, "cipher specs length");
+    uint16_t session = cursor_u16(&c, "session id length");
+    uint16_t challenge = cursor_u16(&c, "challenge length");
+    if ((first.n > 2 && first.p[2] != 1) ||
+        (first.n > 3 && first.p[3] != 0 && first.p[3] != 3)) {
+        return TLS_PROBE_NO;
+    }
+    if (!cursor_ok(&c)) {
+        return TLS_PROBE_MORE;
+    }
+    bool sane =
+        type == 1 && (version == 0x0002 || version_plausible(version)) &&
+        ciphers > 0 && ciphers % 3 == 0 &&
+        (session == 0 || session == 16 || session == 32) && challenge >= 16 &&
+        challenge <= 32 && len == 9u + ciphers + session + challenge;
+    return sane ? TLS_PROBE_V2_HELLO : TLS_PROBE_NO;
+}
+
+static enum tls_probe probe_alert(struct span first)
+{
+    struct cursor c = cursor_open(first);
+    cursor_skip(&c, 3, "record header");
+    uint16_t len = cursor_u16(&c, "record length");
+    uint8_t level = cursor_u8(&c, "level");
+    if (!cursor_ok(&c)) {
+        return TLS_PROBE_MORE;
+    }
+    if (len != 2) {
+        return len >= 16 && len <= 256 ? TLS_PROBE_RECORD : TLS_PROBE_NO;
+    }
+    return level == 1 || level == 2 ? TLS_PROBE_SERVER : TLS_PROBE_NO;
+}
+
+enum tls_probe tls_probe(struct span first)
+{
+    struct cursor c = cursor_open(first);
+    uint8_t type = cursor_u8(&c, "type");
+    if (!cursor_ok(&c)) {
+        return TLS_PROBE_MORE;
+    }
+    if (type & 0x80) {
+        return probe_v2(first);
+    }
+    if (type < CONTENT_CCS || type > CONTENT_APPLICATION) {
+        return TLS_PROBE_NO;
+    }
+    uint8_t major = cursor_u8(&c, "version");
+    uint8_t minor = cursor_u8(&c, "version");
+    if ((first.n > 1 && major != 3) || (first.n > 2 && minor > 4)) {
+        return TLS_PROBE_NO;
+    }
+    if (!cursor_ok(&c)) {
+        return TLS_PROBE_MORE;
+    }
+    if (type == CONTENT_HANDSHAKE) {
+        return probe_handshake(first);
+    }
+    if (type == CONTENT_ALERT_RECORD) {
+        return probe_alert(first);
+    }
+    uint16_t len = cursor_u16(&c, "length");
+    if (!cursor_ok(&c)) {
+        return TLS_PROBE_MORE;
+    }
+    return len > 0 && len <= LIMIT_RECORD_LENGTH ? TLS_PROBE_RECORD
+                                                 : TLS_PROBE_NO;
+}
+
+/* ---- what steers the reading ---- */
+
+struct hello_scan {
+    uint16_t version; /* highest offered, or selected */
+    bool early_data, psk, ticket;
+    bool supported_versions;
+    bool session_id;
+    struct span session;
+};
+
+static bool above(uint16_t a, uint16_t b)
+{
+    /* Drafts of TLS 1.3 (0x7fxx, 0xfbxx) rank as 1.3. */
+    uint16_t x = a >> 8 == 3 ? a : 0x0304;
+    uint16_t y = b >> 8 == 3 ? b : 0x0304;
+    return x > y;
+}
+
+static void scan_versions(struct cursor *body, struct hello_scan *s)
+{
+    struct cursor list = cursor_vec8(body, "supported_versions");
+    bool first = true;
+    while (cursor_left(&list) >= 2) {
+        uint16_t v = cursor_u16(&list, "version");
+        if (known_is_grease(v)) {
+            continue;
+        }
+        if (first || above(v, s->version)) {
+            s->version = v;
+            first = false;
+        }
+    }
+    s->supported_versions = !first;
+}
+
+static void scan_extensions(struct cursor *c, struct hello_scan *s, bool client)
+{
+    struct cursor list = cursor_vec16(c, "extensions");
+    while (cursor_left(&list)) {
+        uint16_t type = cursor_u16(&list, "extension type");
+        struct cursor body = cursor_vec16(&list, "extension");
+        switch (type) {
+        case 43:
+            if (client) {
+                scan_versions(&body, s);
+            } else if (cursor_left(&body) >= 2) {
+                s->version = cursor_u16(&body, "selected_version");
+                s->supported_versions = true;
+            }
+            break;
+        case 42:
+            s->early_data = true;
+            break;
+        case 41:
+            s->psk = true;
+            break;
+        case 35:
+            s->ticket = cursor_left(&body) > 0;
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static void scan_client_hello(struct span body, struct hello_scan *s)
+{
+    struct cursor c = cursor_open(body);
+    s->version = cursor_u16(&c, "version");
+    cursor_skip(&c, 32, "random");
+    struct cursor session = cursor_vec8(&c, "session id");
+    s->session = cursor_rest(&session);
+    s->session_id = s->session.n > 0;
+    (void)cursor_vec16(&c, "cipher suites");
+    (void)cursor_vec8(&c, "compression methods");
+    if (cursor_left(&c)) {
+        scan_extensions(&c, s, true);
+    }
+}
+
+/* Drafts of TLS 1.3 before 22 have no session id and no compression. */
+static bool is_old_draft(uint16_t version)
+{
+    return version >> 8 == 0x7f && (version & 0xff) < 22;
+}
+
+static bool scan_server_hello(struct span body, struct hello_scan *s,
+                              uint16_t *cipher, bool *hrr)
+{
+    struct cursor c = cursor_open(body);
+    s->version = cursor_u16(&c, "version");
+    struct span random = cursor_take(&c, 32, "random");
+    if (!is_old_draft(s->version)) {
+        struct cursor session = cursor_vec8(&c, "session id");
+        s->session = cursor_rest(&session);
+        *cipher = cursor_u16(&c, "cipher suite");
+        cursor_skip(&c, 1, "compression method");
+    } else {
+        *cipher = cursor_u16(&c, "cipher suite");
+    }
+    bool ok = cursor_ok(&c);
+    if (cursor_left(&c)) {
+        scan_extensions(&c, s, false);
+    }
+    *hrr = random.n == 32 &&
+           memcmp(random.p, tls_hrr_random, sizeof tls_hrr_random) == 0;
+    return ok;
+}
+
+/* ---- handshake messages ---- */
+
+struct message {
+    uint8_t type;
+    uint32_t total;   /* with its header */
+    struct span body; /* as far as captured */
+    bool whole;
+};
+
+static void keep(const struct reader *r, enum hs_raw which,
+                 const struct message *m, size_t max)
+{
+    bool had = r->hs->raw[which].p != NULL;
+    hs_keep(r->hs, which, m->body, max);
+    if (!m->whole && !had) {
+        r->hs->raw_cut[which] = true;
+    }
+}
+
+static void on_client_hello(const struct reader *r, const struct message *m)
+{
+    struct handshake *hs = r->hs;
+    struct hello_scan s = {0};
+    scan_client_hello(m->body, &s);
+    bool again = hs->raw[HS_RAW_CLIENT_HELLO].p != NULL;
+    if (again && !hs_find(hs, HS_HELLO_RETRY_REQUEST, SIDE_SERVER)) {
+        note(r, HS_CLIENT_HELLO, m->total, 1);
+        return;
+    }
+    keep(r, again ? HS_RAW_CLIENT_HELLO2 : HS_RAW_CLIENT_HELLO, m,
+         LIMIT_HELLO_BYTES);
+    if (!again) {
+        hs->hello_version = s.version;
+        hs->early_data_offered = s.early_data;
+        hs->session_offered = s.session_id || s.psk || s.ticket;
+    } else {
+        hs->early_data_offered = false; /* RFC 8446 4.2.10 */
+    }
+    note(r, HS_CLIENT_HELLO, m->total, 0);
+}
+
+static bool session_echoed(const struct handshake *hs, struct span session)
+{
+    struct hello_scan s = {0};
+    if (session.n == 0) {
+        return false;
+    }
+    scan_client_hello(hs->raw[HS_RAW_CLIENT_HELLO], &s);
+    return span_eq(s.session, session);
+}
+
+static void on_server_hello(const struct reader *r, const struct message *m)
+{
+    struct handshake *hs = r->hs;
+    struct hello_scan s = {0};
+    uint16_t cipher = UNSEEN_U16;
+    bool hrr = false;
+    bool ok = scan_server_hello(m->body, &s, &cipher, &hrr);
+    if (!ok && m->whole) {
+        note(r, HS_BAD_MESSAGE, m->total, m->type);
+    }
+    if (hrr) {
+        keep(r, HS_RAW_HELLO_RETRY, m, LIMIT_HELLO_BYTES);
+        hs->version = s.version;
+        hs->cipher = cipher;
+        note(r, HS_HELLO_RETRY_REQUEST, m->total, 0);
+        return;
+    }
+    keep(r, HS_RAW_SERVER_HELLO, m, LIMIT_HELLO_BYTES);
+    hs->version = s.version;
+    hs->cipher = cipher;
+    hs->psk_accepted = s.psk;
+    hs->session_echoed = session_echoed(hs, s.session);
+    note(r, HS_SERVER_HELLO, m->total, 0);
+    if (is_tls13(hs)) {
+        hs->encrypted[SIDE_SERVER] = true;
+    }
+}
+
+/* Message types that are only noted and kept. */
+struct plain_message {
+    uint8_t type;
+    uint8_t kind;  /* enum hs_kind */
+    int8_t raw[2]; /* enum hs_raw by side, or -1 */
+    uint32_t max;
+};
+
+static const struct plain_message plain_messages[] = {
+    {TYPE_HELLO_REQUEST, HS_HELLO_REQUEST, {-1, -1}, 0},
+    {TYPE_NEW_SESSION_TICKET, HS_NEW_SESSION_TICKET, {-1, -1}, 0},
+    {TYPE_END_OF_EARLY_DATA, HS_END_OF_EARLY_DATA, {-1, -1}, 0},
+    {TYPE_HELLO_RETRY_REQUEST,
+     HS_HELLO_RETRY_REQUEST,
+     {-1, HS_RAW_HELLO_RETRY},
+     LIMIT_HELLO_BYTES},
+    {TYPE_ENCRYPTED_EXTENSIONS,
+     HS_ENCRYPTED_EXTENSIONS,
+     {-1, HS_RAW_ENCRYPTED_EXTENSIONS},
+     LIMIT_MESSAGE_BYTES},
+    {TYPE_CERTIFICATE,
+     HS_CERTIFICATE,
+     {HS_RAW_CLIENT_CERTIFICATE, HS_RAW_SERVER_CERTIFICATE},
+     LIMIT_CERTIFICATE_BYTES},
+    {TYPE_SERVER_KEY_EXCHANGE,
+     HS_SERVER_KEY_EXCHANGE,
+     {-1, HS_RAW_SERVER_KEY_EXCHANGE},
+     LIMIT_MESSAGE_BYTES},
+    {TYPE_CERTIFICATE_REQUEST,
+     HS_CERTIFICATE_REQUEST,
+     {-1, HS_RAW_CERTIFICATE_REQUEST},
+     LIMIT_CERTIFICATE_BYTES},
+    {TYPE_SERVER_HELLO_DONE, HS_SERVER_HELLO_DONE, {-1, -1}, 0},
+    {TYPE_CERTIFICATE_VERIFY,
+     HS_CERTIFICATE_VERIFY,
+     {HS_RAW_CERTIFICATE_VERIFY, -1},
+     LIMIT_MESSAGE_BYTES},
+    {TYPE_CLIENT_KEY_EXCHANGE, HS_CLIENT_KEY_EXCHANGE, {-1, -1}, 0},
+    {TYPE_FINISHED, HS_FINISHED, {-1, -1}, 0},
+    {TYPE_CERTIFICATE_STATUS,
+     HS_CERTIFICATE_STATUS,
+     {-1, HS_RAW_CERTIFICATE_STATUS},
+     LIMIT_MESSAGE_BYTES},
+    {TYPE_KEY_UPDATE, HS_KEY_UPDATE, {-1, -1}, 0},
+};
+
+static void on_message(const struct reader *r, const struct message *m)
+{
+    if (m->type == TYPE_CLIENT_HELLO && r->side == SIDE_CLIENT) {
+        on_client_hello(r, m);
+        return;
+    }
+    if (m->type == TYPE_SERVER_HELLO && r->side == SIDE_SERVER) {
+        on_server_hello(r, m);
+        return;
+    }
+    for (size_t i = 0; i < sizeof plain_messages / sizeof *plain_messages;
+         i++) {
+        const struct plain_message *p = &plain_messages[i];
+        if (p->type != m->type) {
+            continue;
+        }
+        if (p->raw[r->side] >= 0) {
+            keep(r, (enum hs_raw)p->raw[r->side], m, p->max);
+        }
+        note(r, (enum hs_kind)p->kind, m->total, 0);
+        return;
+    }
+    note(r, known_handshake_name(m->type) ? HS_OTHER_HANDSHAKE : HS_BAD_MESSAGE,
+         m->total, m->type);
+}
+
+/* ---- framing of messages ---- */
+
+static bool buf_reserve(struct tls_dir *d, uint32_t want)
+{
+    if (want <= d->buf_size) {
+        return true;
+    }
+    uint32_t size = d->buf_size ? d->buf_size : 512;
+    while (size < want) {
+        size *= 2;
+    }
+    uint8_t *p = realloc(d->buf, size);
+    if (!p) {
+        return false;
+    }
+    d->buf = p;
+    d->buf_size = size;
+    return true;
+}
+
+static uint32_t message_total(struct span s)
+{
+    struct cursor c = cursor_open(s);
+    cursor_skip(&c, 1, "type");
+    return MESSAGE_HEADER + cursor_u24(&c, "length");
+}
+
+/* Hands on a message of which `have` is here (header included). */
+static void emit(const struct reader *r, struct span have, uint32_t total)
+{
+    struct message m = {.type = cursor_peek(&(struct cursor){
+                            have.p, have.p, have.p + have.n, NULL}),
+                        .total = total,
+                        .body = span_sub(have, MESSAGE_HEADER, have.n),
+                        .whole = have.n >= total};
+    on_message(r, &m);
+}
+
+/* Ends the message in the buffer with what is there. */
+static void emit_buffered(const struct reader *r)
+{
+    struct tls_dir *d = r->d;
+    struct span have = span_of(d->buf, d->buf_n);
+    uint32_t total = message_total(have);
+    d->buf_n = 0;
+    if (total > have.n) {
+        d->msg_skip = total - (uint32_t)have.n;
+    }
+    emit(r, have, total);
+}
+
+/* Takes from `part` what the buffered message still wants. */
+static struct span buf_fill(struct tls_dir *d, struct span part, uint32_t want)
+{
+    uint32_t n = want - d->buf_n;
+    if (n > part.n) {
+        n = (uint32_t)part.n;
+    }
+    if (n && buf_reserve(d, d->buf_n + n)) {
+        memcpy(d->buf + d->buf_n, part.p, n);
+        d->buf_n += n;
+    }
+    return span_sub(part, n, part.n);
+}
+
+static uint32_t kept_of(uint32_t total)
+{
+    return total < KEPT_MESSAGE_MAX ? total : KEPT_MESSAGE_MAX;
+}
+
+static void handshake_bytes(const struct reader *r, struct span part)
+{
+    struct tls_dir *d = r->d;
+    while (part.n > 0 && !d->dead) {
+        if (d->msg_skip) {
+            uint32_t n = d->msg_skip < part.n ? d->msg_skip : (uint32_t)part.n;
+            d->msg_skip -= n;
+            part = span_sub(part, n, part.n);
+            continue;
+        }
+        if (d->buf_n == 0 && part.n >= MESSAGE_HEADER) {
+            uint32_t total = message_total(part);
+            if (total <= part.n) {
+                emit(r, span_sub(part, 0, total), total);
+                part = span_sub(part, total, part.n);
+                continue;
+            }
+        }
+        uint32_t want = MESSAGE_HEADER;
+        if (d->buf_n >= MESSAGE_HEADER) {
+            want = kept_of(message_total(span_of(d->buf, d->buf_n)));
+        }
+        uint32_t before = d->buf_n;
+        part = buf_fill(d, part, want);
+        if (d->buf_n == before && want > before) {
+            d->dead = true; /* out of memory */
+        } else if (d->buf_n >= MESSAGE_HEADER &&
+                   d->buf_n >=
+                       kept_of(message_total(span_of(d->buf, d->buf_n)))) {
+            emit_buffered(r);
+        }
+    }
+}
+
+/* n bytes of handshake messages are missing from the capture. */
+static void handshake_gap(const struct reader *r, uint32_t n)
+{
+    struct tls_dir *d = r->d;
+    while (n > 0) {
+        if (d->msg_skip) {
+            uint32_t k = d->msg_skip < n ? d->msg_skip : n;
+            d->msg_skip -= k;
+            n -= k;
+        } else if (d->buf_n >= MESSAGE_HEADER) {
+            emit_buffered(r);
+        } else {
+            /* The next message's header is lost: skip to the next record. */
+            d->buf_n = 0;
+            d->msg_skip = d->body_left > n ? d->body_left - n : 0;
+            return;
+        }
+    }
+}
+
+/* ---- records ---- */
+
+/* Whether records of this side's type 21 and 22 are encrypted. */
+static bool is_protected(const struct reader *r)
+{
+    return r->d->ccs && !is_tls13(r->hs);
+}
+
+static void note_limited(const struct reader *r, enum hs_kind kind,
+                         unsigned max)
+{
+    if (hs_count(r->hs, kind, r->side) < max) {
+        note(r, kind, r->d->body_len, 0);
+    }
+}
+
+static void end_application(const struct reader *r)
+{
+    struct tls_dir *d = r->d;
+    if (r->t->app_records[r->side] < UINT16_MAX) {
+        r->t->app_records[r->side]++;
+    }
+    bool early = !is_tls13(r->hs) && !d->ccs;
+    if (is_tls13(r->hs) || early || r->hs->version == UNSEEN_U16) {
+        note_limited(r, HS_PROTECTED, NOTED_PER_SIDE);
+    } else {
+        note_limited(r, HS_APPLICATION_DATA, NOTED_DATA);
+    }
+}
+
+static void end_handshake(const struct reader *r)
+{
+    struct tls_dir *d = r->d;
+    if (!is_protected(r)) {
+        return;
+    }
+    if (!d->finished) {
+        d->finished = true;
+        note(r, HS_FINISHED, d->body_len, 0);
+    } else {
+        note_limited(r, HS_ENCRYPTED_HANDSHAKE, NOTED_DATA);
+    }
+}
+
+static void end_alert(const struct reader *r)
+{
+    struct tls_dir *d = r->d;
+    if (d->alert_n == 0 && d->body_len > 0) {
+        note_limited(r, HS_ENCRYPTED_ALERT, NOTED_DATA);
+    }
+}
+
+static void end_record(const struct reader *r)
+{
+    struct tls_dir *d = r->d;
+    switch (d->type) {
+    case CONTENT_CCS:
+        d->ccs = true;
+        note_limited(r, HS_CHANGE_CIPHER_SPEC, NOTED_DATA);
+        break;
+    case CONTENT_ALERT_RECORD:
+        end_alert(r);
+        break;
+    case CONTENT_HANDSHAKE:
+        end_handshake(r);
+        break;
+    case CONTENT_APPLICATION:
+        end_application(r);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Alerts in clear: pairs of bytes. After ChangeCipherSpec a record of two
+ * bytes can be no encrypted one. */
+static void alert_bytes(const struct reader *r, struct span part)
+{
+    struct tls_dir *d = r->d;
+    bool plain = d->body_len == 2 || (!is_protected(r) && !is_tls13(r->hs) &&
+                                      d->body_len % 2 == 0 && d->body_len <= 8);
+    if (!plain || d->body_gap) {
+        return;
+    }
+    struct cursor c = cursor_open(part);
+    while (cursor_left(&c)) {
+        d->alert[d->alert_n++ & 1] = cursor_u8(&c, "alert");
+        if (d->alert_n % 2 == 0) {
+            note(r, HS_ALERT, d->body_len,
+                 (uint16_t)(d->alert[0] << 8 | d->alert[1]));
+        }
+    }
+}
+
+static void body_bytes(const struct reader *r, struct span part)
+{
+    if (r->d->type == CONTENT_HANDSHAKE && !is_protected(r)) {
+        handshake_bytes(r, part);
+    } else if (r->d->type == CONTENT_ALERT_RECORD) {
+        alert_bytes(r, part);
+    }
+}
+
+/* Bytes that are no record. A header with TLS's type and version in it is a
+ * broken record; anything else at the start is another protocol. */
+static void not_tls(const struct reader *r, uint32_t len, bool alike)
+{
+    bool first = r->hs->record_version[r->side] == UNSEEN_U16 && !alike;
+    note(r, first ? HS_PLAINTEXT : HS_BAD_RECORD, len, 0);
+    r->d->dead = true;
+}
+
+static void begin_record(const struct reader *r)
+{
+    struct tls_dir *d = r->d;
+    struct cursor c = cursor_open(span_of(d->header, RECORD_HEADER));
+    d->type = cursor_u8(&c, "type");
+    uint16_t version = cursor_u16(&c, "version");
+    uint16_t len = cursor_u16(&c, "length");
+    d->header_n = 0;
+    bool draft = version >> 8 == 0x7f;
+    bool sane = d->type >= CONTENT_CCS && d->type <= CONTENT_HEARTBEAT &&
+                (version >> 8 == 3 || draft) && len <= LIMIT_RECORD_LENGTH;
+    if (!sane) {
+        bool alike = d->type >= CONTENT_CCS && d->type <= CONTENT_APPLICATION &&
+                     version >> 8 == 3;
+        not_tls(r, RECORD_HEADER, alike);
+        return;
+    }
+    if (r->hs->record_version[r->side] == UNSEEN_U16) {
+        r->hs->record_version[r->side] = version;
+    }
+    d->body_len = len;
+    d->body_left = len;
+    d->alert_n = 0;
+    d->body_gap = false;
+    if (len == 0) {
+        end_record(r);
+    }
+}
+
+/* ---- SSLv2-format hello ---- */
+
+static void v2_hello(const struct reader *r, struct span body)
+{
+    struct handshake *hs = r->hs;
+    struct cursor c = cursor_open(body);
+    cursor_skip(&c, 1, "type");
+    uint16_t version = cursor_u16(&c, "version");
+    hs_keep(hs, HS_RAW_CLIENT_HELLO, body, LIMIT_HELLO_BYTES);
+    hs->hello_version = version;
+    hs->record_version[SIDE_CLIENT] = version;
+    r->t->v2_hello = true;
+    note(r, HS_CLIENT_HELLO, (uint32_t)body.n, 0);
+}
+
+/* The first bytes of the client may be a two-byte header and a v2 hello. True
+ * when they are (or may be) and were consumed. */
+static bool v2_bytes(const struct reader *r, struct span *bytes)
+{
+    struct tls_dir *d = r->d;
+    bool first = r->hs->record_version[SIDE_CLIENT] == UNSEEN_U16 &&
+                 r->side == SIDE_CLIENT && d->header_n == 0;
+    if (!first || (d->buf_n == 0 && !(bytes->p[0] & 0x80))) {
+        return false;
+    }
+    while (bytes->n > 0) {
+        uint32_t want = V2_HEADER;
+        if (d->buf_n >= V2_HEADER) {
+            want += (uint32_t)((d->buf[0] & 0x7f) << 8 | d->buf[1]);
+        }
+        if (d->buf_n == want) {
+            break;
+        }
+        uint32_t before = d->buf_n;
+        *bytes = buf_fill(d, *bytes, want);
+        if (d->buf_n == before) {
+            d->dead = true;
+            return true;
+        }
+        if (d->buf_n >= V2_HEADER &&
+            d->buf_n ==
+                V2_HEADER + (uint32_t)((d->buf[0] & 0x7f) << 8 | d->buf[1])) {
+            d->buf_n = 0;
+            v2_hello(r, span_of(d->buf + V2_HEADER,
+                                (size_t)((d->buf[0] & 0x7f) << 8 | d->buf[1])));
+            return bytes->n == 0;
+        }
+    }
+    return true;
+}
+
+/* ---- entry points ---- */
+
+/* After a gap: a segment that begins like a record puts us back in step. */
+static bool resync(struct tls_dir *d, struct span bytes, bool start)
+{
+    if (!start) {
+        return false;
+    }
+    enum tls_probe p = tls_probe(bytes);
+    if (p == TLS_PROBE_NO || p == TLS_PROBE_MORE || p == TLS_PROBE_V2_HELLO) {
+        return false;
+    }
+    d->lost = false;
+    d->header_n = 0;
+    d->body_left = 0;
+    d->buf_n = 0;
+    d->msg_skip = 0;
+    return true;
+}
+
+static struct span header_bytes(const struct reader *r, struct span bytes)
+{
+    struct tls_dir *d = r->d;
+    while (bytes.n > 0 && d->header_n < RECORD_HEADER) {
+        uint8_t b = cursor_peek(
+            &(struct cursor){bytes.p, bytes.p, bytes.p + bytes.n, NULL});
+        if (d->header_n == 0 && (b < CONTENT_CCS || b > CONTENT_HEARTBEAT)) {
+            not_tls(r, (uint32_t)bytes.n, false);
+            return span_sub(bytes, bytes.n, 0);
+        }
+        d->header[d->header_n++] = b;
+        bytes = span_sub(bytes, 1, bytes.n);
+    }
+    if (d->header_n == RECORD_HEADER) {
+        begin_record(r);
+    }
+    return bytes;
+}
+
+void tls_feed(struct tls_state *t, struct handshake *hs, enum side side,
+              struct span bytes, tick_t when, uint64_t frame, bool start)
+{
+    struct tls_dir *d = &t->dir[side];
+    struct reader r = {t, hs, d, side, when, frame};
+    if (d->lost && !resync(d, bytes, start)) {
+        return;
+    }
+    if (d->dead || (bytes.n && v2_bytes(&r, &bytes))) {
+        return;
+    }
+    while (bytes.n > 0 && !d->dead) {
+        if (d->body_left == 0) {
+            bytes = header_bytes(&r, bytes);
+            continue;
+        }
+        uint32_t n = d->body_left < bytes.n ? d->body_left : (uint32_t)bytes.n;
+        body_bytes(&r, span_sub(bytes, 0, n));
+        d->body_left -= n;
+        bytes = span_sub(bytes, n, bytes.n);
+        if (d->body_left == 0) {
+            end_record(&r);
+        }
+    }
+}
+
+void tls_gap(struct tls_state *t, struct handshake *hs, enum side side,
+             uint32_t n, tick_t when, uint64_t frame)
+{
+    struct tls_dir *d = &t->dir[side];
+    struct reader r = {t, hs, d, side, when, frame};
+    if (d->dead) {
+        return;
+    }
+    note(&r, HS_GAP, n, 0);
+    if (d->lost || n > d->body_left || d->body_left == 0) {
+        d->lost = true;
+        hs->sync_lost[side] = true;
+        return;
+    }
+    d->body_gap = true;
+    if (d->type == CONTENT_HANDSHAKE && !is_protected(&r)) {
+        handshake_gap(&r, n);
+    }
+    d->body_left -= n;
+    if (d->body_left == 0) {
+        end_record(&r);
+    }
+}
+
+bool tls_settled(const struct tls_state *t, const struct handshake *hs)
+{
+    unsigned client = t->app_records[SIDE_CLIENT];
+    unsigned server = t->app_records[SIDE_SERVER];
+    if (t->dir[SIDE_CLIENT].lost || t->dir[SIDE_SERVER].lost) {
+        return hs->events_n >= HS_EVENTS_MAX;
+    }
+    if (!is_tls13(hs)) {
+        return t->dir[SIDE_CLIENT].finished && t->dir[SIDE_SERVER].finished &&
+               ((client && server) || client + server >= 8);
+    }
+    /* TLS 1.3: the server's flight is at most six records, then its answers to
+     * the client's Finished must have come in number. */
+    if (hs->early_data_offered) {
+        return client + server >= 2 * NOTED_PER_SIDE;
+    }
+    if (client == 0) {
+        return false;
+    }
+    const struct hs_event *first = hs_find(hs, HS_PROTECTED, SIDE_CLIENT);
+    unsigned after = 0;
+    for (unsigned i = 0; first && i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        after += e > first && e->kind == HS_PROTECTED && e->side == SIDE_SERVER;
+    }
+    return after >= 3 || client >= LIMIT_SETTLE_RECORDS;
+}
+
+void tls_fini(struct tls_state *t)
+{
+    for (int i = 0; i < 2; i++) {
+        free(t->dir[i].buf);
+        t->dir[i].buf = NULL;
+    }
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Readers that the parsers of TLS messages share (RFC 8446 sections 3.4 and
+ * 4.2). They know the shape of vectors and extension blocks, not what an
+ * extension means.
+ */
+#include "dissectors/tls_read.h"
+
+struct cursor tls_clamp(struct cursor *c, size_t n, const char *why)
+{
+    size_t left = cursor_left(c);
+    if (n <= left) {
+        return cursor_child(c, n, why);
+    }
+    struct cursor child = cursor_child(c, left, why);
+    cursor_fail(c, why);
+    return child;
+}
+
+struct cursor tls_vec8(struct cursor *c, const char *why)
+{
+    size_t n = cursor_u8(c, why);
+    return tls_clamp(c, n, why);
+}
+
+struct cursor tls_vec16(struct cursor *c, const char *why)
+{
+    size_t n = cursor_u16(c, why);
+    return tls_clamp(c, n, why);
+}
+
+struct cursor tls_vec24(struct cursor *c, const char *why)
+{
+    size_t n = cursor_u24(c, why);
+    return tls_clamp(c, n, why);
+}
+
+struct span tls_bytes8(struct cursor *c, const char *why)
+{
+    struct cursor v = tls_vec8(c, why);
+    return cursor_rest(&v);
+}
+
+static struct u16_list read_u16s(struct arena *a, struct cursor *c,
+                                 struct cursor list, const char *why)
+{
+    struct u16_list out = {.seen = cursor_ok(&list)};
+    size_t n = cursor_left(&list) / 2;
+    uint16_t *v = n ? arena_alloc(a, n * sizeof *v) : NULL;
+    for (size_t i = 0; v && i < n; i++) {
+        v[i] = cursor_u16(&list, why);
+    }
+    if (v) {
+        out.v = v;
+        out.n = (uint16_t)n;
+        if (!cursor_done(&list)) {
+            cursor_fail(c, why);
+        }
+    } else if (cursor_left(&list) == 1) {
+        cursor_fail(c, why);
+    }
+    return out;
+}
+
+struct u16_list tls_u16_vec8(struct arena *a, struct cursor *c, const char *why)
+{
+    struct cursor list = tls_vec8(c, why);
+    return read_u16s(a, c, list, why);
+}
+
+struct u16_list tls_u16_vec16(struct arena *a, struct cursor *c,
+                              const char *why)
+{
+    struct cursor list = tls_vec16(c, why);
+    return read_u16s(a, c, list, why);
+}
+
+static struct span next_string(struct cursor *list, unsigned width,
+                               const char *why)
+{
+    size_t n = width == 1 ? cursor_u8(list, why) : cursor_u16(list, why);
+    return cursor_take(list, n, why);
+}
+
+struct span_list tls_span_vec16(struct arena *a, struct cursor *c,
+                                unsigned width, const char *why)
+{
+    struct cursor list = tls_vec16(c, why);
+    struct span_list out = {.seen = cursor_ok(&list)};
+    struct cursor count = list;
+    size_t n = 0;
+    while (cursor_left(&count)) {
+        next_string(&count, width, why);
+        n += cursor_ok(&count);
+    }
+    if (!cursor_ok(&count)) {
+        cursor_fail(c, why);
+    }
+    struct span *v = n ? arena_alloc(a, n * sizeof *v) : NULL;
+    if (!v) {
+        return out;
+    }
+    for (size_t i = 0; i < n; i++) {
+        v[i] = next_string(&list, width, why);
+    }
+    out.v = v;
+    out.n = (uint16_t)n; /* a 16-bit vector holds at most 65535 of them */
+    return out;
+}
+
+/* ---- extension blocks ------------------------------------------------- */
+
+static void list_types(struct cursor block, struct arena *a,
+                       struct u16_list *types)
+{
+    struct cursor count = block;
+    size_t n = 0;
+    while (cursor_left(&count)) {
+        cursor_u16(&count, "extensions");
+        n += cursor_ok(&count);
+        tls_vec16(&count, "extensions");
+    }
+    uint16_t *v = n ? arena_alloc(a, n * sizeof *v) : NULL;
+    for (size_t i = 0; v && i < n; i++) {
+        v[i] = cursor_u16(&block, "extensions");
+        tls_vec16(&block, "extensions");
+    }
+    types->v = v;
+    types->n = v ? (uint16_t)n : 0;
+}
+
+static size_t find_row(const struct tls_extension *rows, size_t n,
+                       uint16_t type)
+{
+    size_t i = 0;
+    while (i < n && rows[i].type != type) {
+        i++;
+    }
+    return i;
+}
+
+static const char *parse_row(const struct tls_extension *row, void *out,
+                             struct arena *a, struct cursor body)
+{
+    row->parse(out, a, &body);
+    if (body.why) {
+        return body.why;
+    }
+    return cursor_left(&body) ? row->name : NULL;
+}
+
+const char *tls_extensions(struct cursor *c, const struct tls_extension *rows,
+                           size_t rows_n, void *out, struct arena *a,
+                           struct u16_list *types)
+{
+    struct cursor block = tls_vec16(c, "extensions");
+    uint64_t done = 0; /* bit i: row i was read */
+    const char *why = NULL;
+
+    types->seen = cursor_ok(&block);
+    list_types(block, a, types);
+    while (cursor_left(&block)) {
+        uint16_t type = cursor_u16(&block, "extensions");
+        struct cursor body = tls_vec16(&block, "extensions");
+        size_t i = find_row(rows, rows_n, type);
+        if (i == rows_n || !cursor_ok(&body)) {
+            continue;
+        }
+        const char *trouble = "repeated extension";
+        if (!(done >> i & 1)) {
+            trouble = parse_row(&rows[i], out, a, body);
+        }
+        done |= UINT64_C(1) << i;
+        why = why ? why : trouble;
+    }
+    return why ? why : block.why;
+}
+
+void tls_skip_body(struct cursor *body)
+{
+    cursor_skip(body, cursor_left(body), "extensions");
+}
+
+/* ---- versions ----------------------------------------------------------- */
+
+bool tls_is_13_draft(uint16_t version)
+{
+    unsigned major = version >> 8;
+    return major == 0x7f || major == 0x7e || major == 0xfb;
+}
+
+bool tls_is_13(uint16_t version)
+{
+    return version == 0x0304 || version == 0xfefc || tls_is_13_draft(version);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * nDPI (LGPL-3.0, linked as a library) names the application. It wants IP
+ * packets: two small ones are made of the kept first bytes of both sides.
+ * What a plaintext peer speaks is told by src/known first, as that needs less.
+ */
+#include "application.h"
+
+#include "known/known.h"
+#include "ndpi_compat.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#define IP4_HEADER   20u
+#define IP6_HEADER   40u
+#define TCP_HEADER   20u
+#define UDP_HEADER   8u
+#define PACKET_BYTES (IP6_HEADER + TCP_HEADER + 1500u)
+
+struct application {
+    struct ndpi_detection_module_struct *ndpi;
+    struct ndpi_flow_struct *flow;
+};
+
+struct application *application_new(void)
+{
+    struct application *a = calloc(1, sizeof *a);
+    if (!a) {
+        return NULL;
+    }
+    a->ndpi = ndpi_compat_new();
+    a->flow = ndpi_flow_malloc(SIZEOF_FLOW_STRUCT);
+    if (!a->ndpi || !a->flow) {
+        application_free(a);
+        return NULL;
+    }
+    memset(a->flow, 0, SIZEOF_FLOW_STRUCT);
+    return a;
+}
+
+void application_free(struct application *a)
+{
+    if (!a) {
+        return;
+    }
+    if (a->flow) {
+        ndpi_flow_free(a->flow);
+    }
+    if (a->ndpi) {
+        ndpi_exit_detection_module(a->ndpi);
+    }
+    free(a);
+}
+
+static void put16(uint8_t *p, size_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+/* An IP and TCP header around the payload; returns the packet's length. */
+static size_t make_packet(const struct handshake *hs, enum side from,
+                          struct span payload, uint8_t *out)
+{
+    const struct hs_addr *a = &hs->addr[from];
+    const struct hs_addr *b = &hs->addr[side_other(from)];
+    bool v6 = hs->ip_version == 6;
+    size_t ip = v6 ? IP6_HEADER : IP4_HEADER;
+    size_t total = ip + TCP_HEADER + payload.n;
+    memset(out, 0, ip + TCP_HEADER);
+    if (v6) {
+        out[0] = 0x60;
+        put16(out + 4, TCP_HEADER + payload.n);
+        out[6] = 6;
+        out[7] = 64;
+        memcpy(out + 8, a->ip, 16);
+        memcpy(out + 24, b->ip, 16);
+    } else {
+        out[0] = 0x45;
+        put16(out + 2, total);
+        out[8] = 64;
+        out[9] = 6;
+        memcpy(out + 12, a->ip, 4);
+        memcpy(out + 16, b->ip, 4);
+    }
+    uint8_t *tcp = out + ip;
+    put16(tcp, a->port);
+    put16(tcp + 2, b->port);
+    tcp[7] = from == SIDE_CLIENT ? 1 : 2;
+    tcp[11] = from == SIDE_CLIENT ? 2 : 1;
+    tcp[12] = 0x50;
+    tcp[13] = 0x18;
+    put16(tcp + 14, 65535);
+    memcpy(tcp + TCP_HEADER, payload.p, payload.n);
+    return total;
+}
+
+/* The client's hello in a record again, as it was kept without headers. */
+static struct span hello_record(const struct handshake *hs, uint8_t *buf,
+                                size_t size)
+{
+    struct span body = span_sub(hs->raw[HS_RAW_CLIENT_HELLO], 0, size - 9);
+    if (!body.n) {
+        return body;
+    }
+    buf[0] = 22;
+    buf[1] = 3;
+    buf[2] = 1;
+    put16(buf + 3, body.n + 4);
+    buf[5] = 1;
+    buf[6] = 0;
+    put16(buf + 7, body.n);
+    memcpy(buf + 9, body.p, body.n);
+    return span_of(buf, body.n + 9);
+}
+
+static ndpi_protocol ask(struct application *a, const struct handshake *hs,
+                         enum side from, struct span payload)
+{
+    uint8_t packet[PACKET_BYTES];
+    payload = span_sub(payload, 0, 1500);
+    size_t n = make_packet(hs, from, payload, packet);
+    return ndpi_compat_process(a->ndpi, a->flow, packet, (unsigned short)n,
+                               (uint64_t)(hs->first / TICK_MSEC));
+}
+
+/* nDPI's word in lower case, without the transport: "tls.google" -> google. */
+static const char *word_of(struct application *a, struct handshake *hs,
+                           ndpi_protocol p)
+{
+    uint16_t id = ndpi_compat_number(p);
+    if (id == NDPI_PROTOCOL_UNKNOWN) {
+        return NULL;
+    }
+    const char *name = ndpi_get_proto_name(a->ndpi, id);
+    char *copy = name ? arena_text(&hs->arena, span_text(name)) : NULL;
+    for (char *c = copy; c && *c; c++) {
+        *c = (char)tolower((unsigned char)*c);
+    }
+    return copy;
+}
+
+static void name_plaintext(struct handshake *hs)
+{
+    const struct hs_event *e = hs_find(hs, HS_PLAINTEXT, SIDE_NONE);
+    if (!e || hs->peer_protocol) {
+        return;
+    }
+    bool server = e->side == SIDE_SERVER;
+    hs->peer_protocol = known_plaintext(
+        hs->raw[server ? HS_RAW_SERVER_FIRST : HS_RAW_CLIENT_FIRST], server);
+}
+
+void application_name(struct application *a, struct handshake *hs)
+{
+    name_plaintext(hs);
+    if (!a || hs->transport != TRANSPORT_TCP) {
+        return;
+    }
+    uint8_t record[1500];
+    struct span client = hello_record(hs, record, sizeof record);
+    if (!client.n) {
+        client = hs->raw[HS_RAW_CLIENT_FIRST];
+    }
+    ndpi_protocol p = {0};
+    if (client.n) {
+        p = ask(a, hs, SIDE_CLIENT, client);
+    }
+    struct span server = hs->raw[HS_RAW_SERVER_FIRST];
+    if (server.n) {
+        p = ask(a, hs, SIDE_SERVER, server);
+    }
+    hs->application = word_of(a, hs, p);
+    ndpi_free_flow_data(a->flow);
+    memset(a->flow, 0, SIZEOF_FLOW_STRUCT);
+}
+
+const char *application_version(void)
+{
+    return ndpi_revision();
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Chunked memory with a cap, freed in one go. */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+
+#define CHUNK_MIN_BYTES 1008u
+#define CHUNK_MAX_BYTES 16384u
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    uint32_t size, used;
+    alignas(max_align_t) uint8_t bytes[];
+};
+
+void arena_init(struct arena *a, uint32_t cap_bytes)
+{
+    *a = (struct arena){.cap_bytes = cap_bytes};
+}
+
+void arena_free(struct arena *a)
+{
+    struct arena_chunk *c = a->head;
+    while (c) {
+        struct arena_chunk *next = c->next;
+        free(c);
+        c = next;
+    }
+    a->head = NULL;
+    a->used_bytes = 0;
+    a->limited = false;
+}
+
+static struct arena_chunk *chunk_add(struct arena *a, size_t need)
+{
+    size_t size = CHUNK_MIN_BYTES;
+    if (a->head && a->used_bytes >= 2 * CHUNK_MIN_BYTES) {
+        size = a->used_bytes < CHUNK_MAX_BYTES ? a->used_bytes : CHUNK_MAX_BYTES;
+    }
+    if (size < need) {
+        size = need;
+    }
+    size_t total = sizeof(struct arena_chunk) + size;
+    if (total > a->cap_bytes - a->used_bytes) {
+        size = need;
+        total = sizeof(struct arena_chunk) + size;
+    }
+    if (total > a->cap_bytes - a->used_bytes) {
+        a->limited = true;
+        return NULL;
+    }
+    struct arena_chunk *c = malloc(total);
+    if (!c) {
+        a->limited = true;
+        return NULL;
+    }
+    c->next = a->head;
+    c->size = (uint32_t)size;
+    c->used = 0;
+    a->head = c;
+    a->used_bytes += (uint32_t)total;
+    return c;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    const size_t mask = alignof(max_align_t) - 1;
+    if (n == 0) {
+        n = 1;
+    }
+    if (n > a->cap_bytes) {
+        a->limited = true;
+        return NULL;
+    }
+    n = (n + mask) & ~mask;
+    struct arena_chunk *c = a->head;
+    if (!c || c->size - c->used < n) {
+        c = chunk_add(a, n);
+        if (!c) {
+            return NULL;
+        }
+    }
+    void *p = c->bytes + c->used;
+    c->used += (uint32_t)n;
+    memset(p, 0, n);
+    return p;
+}
+
+struct span arena_copy(struct arena *a, struct span s)
+{
+    uint8_t *p = s.n ? arena_alloc(a, s.n) : NULL;
+    if (!p) {
+        return (struct span){NULL, 0};
+    }
+    memcpy(p, s.p, s.n);
+    return (struct span){p, s.n};
+}
+
+char *arena_text(struct arena *a, struct span s)
+{
+    char *p = s.n < SIZE_MAX ? arena_alloc(a, s.n + 1) : NULL;
+    if (!p) {
+        return NULL;
+    }
+    if (s.n) {
+        memcpy(p, s.p, s.n);
+    }
+    return p;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory of one connection: many small allocations, freed in one go, with a
+ * cap. Zeroed struct arena is valid and empty with cap 0 (every allocation
+ * fails).
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/span.h"
+
+struct arena_chunk;
+
+struct arena {
+    struct arena_chunk *head;
+    uint32_t used_bytes; /* what was taken from the system */
+    uint32_t cap_bytes;
+    bool limited; /* an allocation was refused because of the cap */
+};
+
+void arena_init(struct arena *a, uint32_t cap_bytes);
+
+/* Frees everything; the arena is empty and usable again. */
+void arena_free(struct arena *a);
+
+/* n zeroed bytes, aligned for any type; NULL when the cap or memory is out
+ * (`limited` is then set). */
+void *arena_alloc(struct arena *a, size_t n);
+
+/* A copy of s inside the arena; empty when it does not fit. */
+struct span arena_copy(struct arena *a, struct span s);
+
+/* A copy of s with a NUL behind it; NULL when it does not fit. Bytes are kept
+ * as they are, embedded NULs too. */
+char *arena_text(struct arena *a, struct span s);
+
+#endif

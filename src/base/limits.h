@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every bound of the program, with its unit and its reason. What was cut by
+ * one of them is counted, and the verdict says so (blind spot `limit`).
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* One connection's memory: hellos (2 x 8 KiB), chains (2 x 32 KiB), their
+ * parsed form and the timeline. */
+#define LIMIT_SESSION_ARENA_BYTES (256u * 1024)
+
+/* Kept bytes per message. A ClientHello with two post-quantum key shares and a
+ * large ticket stays below 8 KiB; chains of more than 32 KiB are not real. */
+#define LIMIT_HELLO_BYTES       (16u * 1024)
+#define LIMIT_CERTIFICATE_BYTES (32u * 1024)
+#define LIMIT_MESSAGE_BYTES     (16u * 1024)
+
+/* The largest handshake message that is believed: clients stop between 100 and
+ * 256 KiB (OpenSSL's default max_cert_list is 100 KiB). */
+#define LIMIT_MESSAGE_LENGTH (1u << 20)
+
+/* A TLS record's length field (RFC 8446 5.2: 2^14 + 256; TLS 1.2: + 2048). */
+#define LIMIT_RECORD_LENGTH (16384u + 2048u)
+
+/* Out-of-order bytes and segments per direction: one receive window of a
+ * handshake; more means that the missing segment was never captured. */
+#define LIMIT_REORDER_BYTES    (256u * 1024)
+#define LIMIT_REORDER_SEGMENTS 128u
+
+/* How far a connection that did not begin with TLS is watched for STARTTLS and
+ * the like: the longest preludes (SMTP with authentication attempts) stay
+ * below. */
+#define LIMIT_PRELUDE_BYTES    (32u * 1024)
+#define LIMIT_PRELUDE_SEGMENTS 96u
+
+/* Protected records noted after a handshake before it counts as settled. */
+#define LIMIT_SETTLE_RECORDS 24u
+
+/* Verdicts that wait for evidence from the rest of a file. */
+#define LIMIT_PENDING_VERDICTS 8192u
+#define LIMIT_PENDING_BYTES    (64u * 1024 * 1024)
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where frames come from: saved captures (pcap, pcapng; plain or gzip, zstd,
+ * xz, lz4; `-` is standard input) and live interfaces.
+ */
+#ifndef CAPTURE_CAPTURE_H
+#define CAPTURE_CAPTURE_H
+
+#include "base/frame.h"
+
+#define CAPTURE_ERROR_BYTES 256
+
+struct capture;
+
+enum capture_status {
+    CAPTURE_FRAME, /* *out is filled */
+    CAPTURE_IDLE,  /* live: nothing within the poll interval (100 ms); *out is
+                      unset; call again. Also for a pipe that is still open. */
+    CAPTURE_END,   /* end of file, or stopped */
+    CAPTURE_ERROR, /* damage or a vanished interface: capture_error() says
+                      what; all frames before it were delivered */
+};
+
+/*
+ * Opens a saved capture. `filter` is a pcap-filter(7) expression or NULL.
+ * On failure NULL, with one line without the file's name in error[]. A pipe
+ * that has sent too little to tell is not waited for: what is wrong with it or
+ * with the filter then comes as CAPTURE_ERROR from capture_next().
+ */
+struct capture *capture_open_file(const char *path, const char *filter,
+                                  char error[CAPTURE_ERROR_BYTES]);
+
+struct capture_live_options {
+    const char *interface;
+    const char *filter;     /* or NULL */
+    uint32_t snaplen_bytes; /* 0: whole packets */
+    uint32_t buffer_bytes;  /* kernel ring; 0: our default */
+    bool promiscuous;
+};
+
+/* Opens an interface. On failure NULL and one line in error[]. */
+struct capture *capture_open_live(const struct capture_live_options *o,
+                                  char error[CAPTURE_ERROR_BYTES]);
+
+enum capture_status capture_next(struct capture *c, struct frame *out);
+
+/* What went wrong, without the file's name; valid after CAPTURE_ERROR. */
+const char *capture_error(const struct capture *c);
+
+/* The name for messages and tlswhy.file: the path as given, or the
+ * interface. */
+const char *capture_name(const struct capture *c);
+bool capture_is_live(const struct capture *c);
+
+/* The link type of interface 0 (LINKTYPE_ value); -1 while it is not known: a
+ * pipe that has sent nothing yet, a pcapng without interfaces. */
+int capture_linktype(const struct capture *c);
+
+/* Secrets that a pcapng brings along (Decryption Secrets Block), as many as
+ * were read so far. */
+struct capture_secret {
+    uint32_t type;    /* 0x544c534b: text in the format of SSLKEYLOGFILE */
+    struct span data; /* lives as long as the capture */
+};
+
+size_t capture_secret_count(const struct capture *c);
+struct capture_secret capture_secret(const struct capture *c, size_t i);
+
+struct capture_stats {
+    uint64_t frames;         /* delivered (after the filter) */
+    uint64_t bytes;          /* captured bytes of them */
+    uint64_t dropped_kernel; /* live only */
+    uint64_t dropped_interface;
+    bool snaplen_cut; /* some frame was shorter than on the wire */
+};
+
+/* Totals so far; live counters are read from the kernel. */
+void capture_stats(struct capture *c, struct capture_stats *out);
+
+/* Makes capture_next() return CAPTURE_END soon; async-signal-safe. */
+void capture_stop(struct capture *c);
+
+void capture_close(struct capture *c);
+
+/* Wall clock, for live mode's idle ticks. */
+tick_t capture_now(void);
+
+/* Prints the interfaces, one a line: NAME, flags, addresses, as tcpdump -D
+ * does. 0, or -1 and one line in error[]. */
+int capture_list_interfaces(char error[CAPTURE_ERROR_BYTES]);
+
+/* Versions of libpcap and of the decompressors compiled in, one line each,
+ * for -V. */
+const char *capture_versions(void);
+
+#endif

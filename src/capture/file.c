@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Saved captures as a source of frames: joins the byte source, our reader and
+ * the filter. What our reader does not know is offered to libpcap, if it can be
+ * read from the start again.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h" /* large files */
+#endif
+
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "capture/filter.h"
+#include "capture/input.h"
+#include "capture/linktype.h"
+#include "capture/reader.h"
+#include "capture/source.h"
+
+struct file_capture {
+    struct capture base;
+    struct input in;
+    struct reader *reader;
+    pcap_t *foreign; /* a format that only libpcap knows */
+    uint64_t foreign_packets;
+    bool ready; /* the format is known and the filter compiled */
+    char *filter_text;
+    struct filter filter;
+};
+
+static int file_linktype(const struct capture *c)
+{
+    const struct file_capture *f = (const struct file_capture *)c;
+    return f->foreign ? linktype_from_dlt(pcap_datalink(f->foreign))
+                      : reader_linktype(f->reader);
+}
+
+static void file_close(struct capture *c)
+{
+    struct file_capture *f = (struct file_capture *)c;
+    if (f->foreign) {
+        pcap_close(f->foreign);
+    }
+    filter_fini(&f->filter);
+    reader_free(f->reader);
+    input_close(&f->in);
+    free(f->filter_text);
+}
+
+static size_t file_secrets(const struct capture *c, size_t i,
+                           struct capture_secret *out)
+{
+    const struct file_capture *f = (const struct file_capture *)c;
+    if (out) {
+        struct reader_secret s = reader_secret(f->reader, i);
+        *out = (struct capture_secret){s.type, s.data};
+    }
+    return reader_secret_count(f->reader);
+}
+
+static enum capture_status file_error(struct file_capture *f, const char *why)
+{
+    snprintf(f->base.error, sizeof f->base.error, "%s", why);
+    return CAPTURE_ERROR;
+}
+
+/* ---- formats of libpcap's ------------------------------------------------ */
+
+static enum capture_status foreign_start(struct file_capture *f)
+{
+    int fd = -1;
+    if (input_rewindable(&f->in) && lseek(f->in.fd, 0, SEEK_SET) == 0) {
+        fd = dup(f->in.fd);
+    }
+    FILE *file = fd >= 0 ? fdopen(fd, "rb") : NULL;
+    if (!file) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return file_error(f, "not a capture file");
+    }
+    char ignored[PCAP_ERRBUF_SIZE];
+    f->foreign = pcap_fopen_offline_with_tstamp_precision(
+        file, PCAP_TSTAMP_PRECISION_NANO, ignored);
+    if (!f->foreign) {
+        fclose(file);
+        return file_error(f, "not a capture file");
+    }
+    return CAPTURE_FRAME;
+}
+
+static enum capture_status foreign_next(struct file_capture *f,
+                                        struct frame *out)
+{
+    struct pcap_pkthdr *h;
+    const u_char *data;
+    int n = pcap_next_ex(f->foreign, &h, &data);
+    if (n == PCAP_ERROR_BREAK) {
+        return CAPTURE_END;
+    }
+    if (n != 1) {
+        snprintf(f->base.error, sizeof f->base.error,
+                 "damaged after packet %llu: %s",
+                 (unsigned long long)f->foreign_packets,
+                 pcap_geterr(f->foreign));
+        return CAPTURE_ERROR;
+    }
+    *out = (struct frame){
+        .when = tick_make(h->ts.tv_sec, h->ts.tv_usec),
+        .number = ++f->foreign_packets,
+        .linktype = file_linktype(&f->base),
+        .wire_bytes = h->len < h->caplen ? h->caplen : h->len,
+        .data = {data, h->caplen},
+    };
+    return CAPTURE_FRAME;
+}
+
+/* ---- ours ---------------------------------------------------------------- */
+
+static enum capture_status status_of(struct file_capture *f,
+                                     enum reader_status s)
+{
+    switch (s) {
+    case READER_FRAME:
+        return CAPTURE_FRAME;
+    case READER_WAIT:
+        return f->base.stopped ? CAPTURE_END : CAPTURE_IDLE;
+    case READER_END:
+        return CAPTURE_END;
+    case READER_FOREIGN:
+    case READER_ERROR:
+    default:
+        return file_error(f, reader_error(f->reader));
+    }
+}
+
+/* CAPTURE_FRAME: ready for the first frame. */
+static enum capture_status file_start(struct file_capture *f)
+{
+    enum reader_status rs = reader_start(f->reader);
+    enum capture_status s =
+        rs == READER_FOREIGN ? foreign_start(f) : status_of(f, rs);
+    if (s != CAPTURE_FRAME) {
+        return s;
+    }
+    int linktype = file_linktype(&f->base);
+    if (linktype >= 0 && !filter_add(&f->filter, linktype, f->base.error)) {
+        return CAPTURE_ERROR;
+    }
+    f->ready = true;
+    return CAPTURE_FRAME;
+}
+
+static enum capture_status file_next(struct capture *c, struct frame *out)
+{
+    struct file_capture *f = (struct file_capture *)c;
+    enum capture_status s;
+    if (__builtin_expect(!f->ready, 0)) {
+        s = file_start(f);
+        if (s != CAPTURE_FRAME) {
+            return s;
+        }
+    }
+    while (!c->stopped) {
+        s = f->foreign ? foreign_next(f, out)
+                       : status_of(f, reader_next(f->reader, out));
+        if (s != CAPTURE_FRAME || filter_match(&f->filter, out)) {
+            return s;
+        }
+    }
+    return CAPTURE_END;
+}
+
+static const struct capture_ops file_ops = {
+    .live = false,
+    .next = file_next,
+    .linktype = file_linktype,
+    .secrets = file_secrets,
+    .close = file_close,
+};
+
+/* All that must succeed before there is a capture; false with error[]. */
+static bool file_open(struct file_capture *f, const char *path,
+                      const char *filter, char error[CAPTURE_ERROR_BYTES])
+{
+    const char *why = input_open(&f->in, path, &f->base.stopped);
+    if (why) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s", why);
+        return false;
+    }
+    f->base.name = strdup(path);
+    f->filter_text = strdup(filter ? filter : "");
+    f->reader = reader_new(&f->in);
+    if (!f->base.name || !f->filter_text || !f->reader) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "out of memory");
+        return false;
+    }
+    filter_init(&f->filter, f->filter_text);
+    /* An end (no packets at all) and silence are for capture_next(). */
+    if (file_start(f) == CAPTURE_ERROR) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s", f->base.error);
+        return false;
+    }
+    return true;
+}
+
+struct capture *capture_open_file(const char *path, const char *filter,
+                                  char error[CAPTURE_ERROR_BYTES])
+{
+    struct file_capture *f = calloc(1, sizeof *f);
+    if (!f) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "out of memory");
+        return NULL;
+    }
+    f->base.ops = &file_ops;
+    if (!file_open(f, path, filter, error)) {
+        capture_close(&f->base);
+        return NULL;
+    }
+    return &f->base;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Live capture through libpcap. The kernel filters and buffers (TPACKET_V3 on
+ * Linux); VLAN tags are put back by libpcap. An interface that goes down is
+ * waited for, one that vanishes ends the capture.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <pcap/pcap.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "capture/filter.h"
+#include "capture/linktype.h"
+#include "capture/source.h"
+
+#define LIVE_SNAPLEN_BYTES 262144u
+#define LIVE_BUFFER_BYTES  (16u << 20)
+/* Also how long the kernel may hold a block that is not full. */
+#define LIVE_POLL_MS 100
+
+struct live_capture {
+    struct capture base;
+    pcap_t *pcap;
+    int linktype;
+    int64_t unit_ns;  /* of ts.tv_usec */
+    unsigned ifindex; /* 0: not bound to one interface (`any`) */
+    uint64_t packets;
+    struct pcap_stat last; /* its counters wrap at 32 bits */
+};
+
+static int live_linktype(const struct capture *c)
+{
+    return ((const struct live_capture *)c)->linktype;
+}
+
+static void live_close(struct capture *c)
+{
+    struct live_capture *l = (struct live_capture *)c;
+    if (l->pcap) {
+        pcap_close(l->pcap);
+    }
+}
+
+static void live_refresh(struct capture *c)
+{
+    struct live_capture *l = (struct live_capture *)c;
+    struct pcap_stat now;
+    if (pcap_stats(l->pcap, &now) != 0) {
+        return;
+    }
+    c->stats.dropped_kernel += now.ps_drop - l->last.ps_drop;
+    c->stats.dropped_interface += now.ps_ifdrop - l->last.ps_ifdrop;
+    l->last = now;
+}
+
+/* The index of an interface of this name, 0 when there is none. Asked through
+ * the capture's socket, for a sandbox may forbid to open another one. */
+static unsigned index_of(const struct live_capture *l)
+{
+    struct ifreq r = {0};
+    snprintf(r.ifr_name, sizeof r.ifr_name, "%s", l->base.name);
+    if (ioctl(pcap_fileno(l->pcap), SIOCGIFINDEX, &r) != 0) {
+        return 0;
+    }
+    return (unsigned)r.ifr_ifindex;
+}
+
+static enum capture_status live_error(struct live_capture *l)
+{
+    if (l->ifindex != 0 && index_of(l) == l->ifindex) {
+        /* It only went down; do not spin until it comes back. */
+        nanosleep(&(struct timespec){0, LIVE_POLL_MS * TICK_MSEC}, NULL);
+        return CAPTURE_IDLE;
+    }
+    if (l->ifindex != 0) {
+        snprintf(l->base.error, sizeof l->base.error, "the interface vanished");
+    } else {
+        snprintf(l->base.error, sizeof l->base.error, "%s",
+                 pcap_geterr(l->pcap));
+    }
+    return CAPTURE_ERROR;
+}
+
+/* One packet, if the ring has one. */
+static enum capture_status live_take(struct live_capture *l, struct frame *out)
+{
+    struct pcap_pkthdr *h;
+    const u_char *data;
+    int n = pcap_next_ex(l->pcap, &h, &data);
+    if (n == 0) {
+        return CAPTURE_IDLE;
+    }
+    if (n != 1) {
+        return live_error(l);
+    }
+    *out = (struct frame){
+        .when = tick_make(h->ts.tv_sec, h->ts.tv_usec * l->unit_ns),
+        .number = ++l->packets,
+        .linktype = l->linktype,
+        .wire_bytes = h->len < h->caplen ? h->caplen : h->len,
+        .data = {data, h->caplen},
+    };
+    return CAPTURE_FRAME;
+}
+
+static enum capture_status live_next(struct capture *c, struct frame *out)
+{
+    struct live_capture *l = (struct live_capture *)c;
+    enum capture_status s = live_take(l, out);
+    if (s != CAPTURE_IDLE) {
+        return s;
+    }
+    struct pollfd pfd = {.fd = pcap_get_selectable_fd(l->pcap),
+                         .events = POLLIN};
+    int n = poll(&pfd, 1, LIVE_POLL_MS);
+    if (c->stopped) {
+        return CAPTURE_END;
+    }
+    if (n <= 0) {
+        return CAPTURE_IDLE;
+    }
+    s = live_take(l, out);
+    if (s == CAPTURE_IDLE && (pfd.revents & POLLERR)) {
+        nanosleep(&(struct timespec){0, LIVE_POLL_MS * TICK_MSEC}, NULL);
+    }
+    return s;
+}
+
+static const struct capture_ops live_ops = {
+    .live = true,
+    .next = live_next,
+    .linktype = live_linktype,
+    .refresh = live_refresh,
+    .close = live_close,
+};
+
+/* ---- opening ------------------------------------------------------------- */
+
+static void explain_activate(struct live_capture *l, int rc, char *error)
+{
+    switch (rc) {
+    case PCAP_ERROR_NO_SUCH_DEVICE:
+        snprintf(error, CAPTURE_ERROR_BYTES, "no such interface");
+        break;
+    case PCAP_ERROR_PERM_DENIED:
+    case PCAP_ERROR_PROMISC_PERM_DENIED:
+        snprintf(error, CAPTURE_ERROR_BYTES,
+                 "no permission to capture (it takes root or CAP_NET_RAW)");
+        break;
+    case PCAP_ERROR_IFACE_NOT_UP:
+        snprintf(error, CAPTURE_ERROR_BYTES, "the interface is down");
+        break;
+    case PCAP_ERROR:
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s", pcap_geterr(l->pcap));
+        break;
+    default:
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s", pcap_statustostr(rc));
+        break;
+    }
+}
+
+static void live_configure(struct live_capture *l,
+                           const struct capture_live_options *o)
+{
+    uint32_t snaplen = o->snaplen_bytes ? o->snaplen_bytes : LIVE_SNAPLEN_BYTES;
+    uint32_t buffer = o->buffer_bytes ? o->buffer_bytes : LIVE_BUFFER_BYTES;
+    pcap_set_snaplen(l->pcap, snaplen > LIVE_SNAPLEN_BYTES
+                                  ? (int)LIVE_SNAPLEN_BYTES
+                                  : (int)snaplen);
+    pcap_set_promisc(l->pcap, o->promiscuous);
+    pcap_set_timeout(l->pcap, LIVE_POLL_MS);
+    pcap_set_buffer_size(l->pcap, buffer > INT32_MAX ? INT32_MAX : (int)buffer);
+    pcap_set_tstamp_precision(l->pcap, PCAP_TSTAMP_PRECISION_NANO);
+}
+
+static bool live_filter(struct live_capture *l, const char *text, char *error)
+{
+    struct bpf_program program;
+    if (!text || !*text) {
+        return true;
+    }
+    if (pcap_compile(l->pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+        filter_explain(pcap_geterr(l->pcap), error);
+        return false;
+    }
+    int rc = pcap_setfilter(l->pcap, &program);
+    pcap_freecode(&program);
+    if (rc != 0) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s", pcap_geterr(l->pcap));
+    }
+    return rc == 0;
+}
+
+static bool live_open(struct live_capture *l,
+                      const struct capture_live_options *o, char *error)
+{
+    char why[PCAP_ERRBUF_SIZE] = "";
+    l->base.name = strdup(o->interface);
+    l->pcap = l->base.name ? pcap_create(o->interface, why) : NULL;
+    if (!l->pcap) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s",
+                 *why ? why : "out of memory");
+        return false;
+    }
+    live_configure(l, o);
+    int rc = pcap_activate(l->pcap);
+    if (rc < 0) {
+        explain_activate(l, rc, error);
+        return false;
+    }
+    if (!live_filter(l, o->filter, error)) {
+        return false;
+    }
+    if (pcap_setnonblock(l->pcap, 1, why) != 0) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s", why);
+        return false;
+    }
+    l->linktype = linktype_from_dlt(pcap_datalink(l->pcap));
+    l->unit_ns =
+        pcap_get_tstamp_precision(l->pcap) == PCAP_TSTAMP_PRECISION_NANO
+            ? 1
+            : TICK_USEC;
+    l->ifindex = index_of(l);
+    return true;
+}
+
+struct capture *capture_open_live(const struct capture_live_options *o,
+                                  char error[CAPTURE_ERROR_BYTES])
+{
+    struct live_capture *l = calloc(1, sizeof *l);
+    if (!l) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "out of memory");
+        return NULL;
+    }
+    l->base.ops = &live_ops;
+    if (!live_open(l, o, error)) {
+        capture_close(&l->base);
+        return NULL;
+    }
+    return &l->base;
+}

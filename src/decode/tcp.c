@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transport headers: TCP (RFC 9293; of its options the maximum segment size
+ * and whether there are timestamps, RFC 7323), UDP (RFC 768), and ICMP errors
+ * (RFC 792, RFC 1191, RFC 4443, RFC 4884). Options that make no sense end the
+ * reading of options and nothing else.
+ */
+#include "decode/layers.h"
+
+/* *w->out is a value on the caller's stack that nobody cleared: each transport
+ * sets what the others use. */
+static void clear_tcp(struct packet *out)
+{
+    out->flags = 0;
+    out->seq = 0;
+    out->ack = 0;
+    out->window = 0;
+    out->mss = 0;
+    out->has_timestamp = false;
+}
+
+static void clear_icmp(struct packet *out)
+{
+    out->icmp_type = 0;
+    out->icmp_code = 0;
+    out->icmp_mtu = 0;
+}
+
+static void put_payload(struct packet *out, struct slice s)
+{
+    out->payload = s.bytes;
+    out->payload_wire_bytes =
+        s.wire > UINT32_MAX ? UINT32_MAX : (uint32_t)s.wire;
+}
+
+/* ---- TCP ---- */
+
+static void read_option(struct packet *out, struct cursor *c)
+{
+    uint8_t kind = cursor_u8(c, "kind");
+    if (kind == 1) {
+        return;
+    }
+    if (kind == 0) {
+        cursor_fail(c, "end of options");
+        return;
+    }
+    uint8_t len = cursor_u8(c, "length");
+    if (len < 2) {
+        cursor_fail(c, "length");
+        return;
+    }
+    struct cursor value = cursor_child(c, len - 2u, "value");
+    if (kind == 2 && len == 4 && out->flags & TCP_SYN) {
+        out->mss = cursor_u16(&value, "maximum segment size");
+    } else if (kind == 8 && len == 10 && cursor_ok(&value)) {
+        out->has_timestamp = true;
+    }
+}
+
+static void read_options(struct packet *out, struct span options)
+{
+    struct cursor c = cursor_open(options);
+    /* Nearly every segment with options has these only. */
+    if (options.n == 12 && cursor_u32(&c, "timestamps") == 0x0101080a) {
+        out->has_timestamp = true;
+        return;
+    }
+    c = cursor_open(options);
+    while (cursor_left(&c)) {
+        read_option(out, &c);
+    }
+}
+
+enum decode_result tcp_decode(struct walk *w, struct slice s)
+{
+    struct packet *out = w->out;
+    struct cursor c = cursor_open(s.bytes);
+    out->src.port = cursor_u16(&c, "source port");
+    out->dst.port = cursor_u16(&c, "destination port");
+    out->seq = cursor_u32(&c, "sequence number");
+    out->ack = cursor_u32(&c, "acknowledgment number");
+    size_t header = (size_t)(cursor_u8(&c, "data offset") >> 4) * 4;
+    out->flags = cursor_u8(&c, "flags");
+    out->window = cursor_u16(&c, "window");
+    cursor_skip(&c, 4, "checksum, urgent pointer");
+    if (!cursor_ok(&c)) {
+        return slice_short(&s);
+    }
+    if (header < 20 || header > s.wire) {
+        return DECODE_MALFORMED;
+    }
+    out->mss = 0;
+    out->has_timestamp = false;
+    if (header > 20) {
+        read_options(out, span_sub(s.bytes, 20, header - 20));
+    }
+    clear_icmp(out);
+    /* The capture may have cut the options: the segment still counts. */
+    put_payload(out, (struct slice){span_sub(s.bytes, header, SIZE_MAX),
+                                    s.wire - header});
+    return DECODE_PACKET;
+}
+
+/* ---- UDP ---- */
+
+enum decode_result udp_decode(struct walk *w, struct slice s)
+{
+    struct packet *out = w->out;
+    struct cursor c = cursor_open(s.bytes);
+    uint16_t src = cursor_u16(&c, "source port");
+    uint16_t dst = cursor_u16(&c, "destination port");
+    size_t len = cursor_u16(&c, "length");
+    cursor_skip(&c, 2, "checksum");
+    if (!cursor_ok(&c)) {
+        return slice_short(&s);
+    }
+    if (len != 0 && len < 8) {
+        return DECODE_MALFORMED;
+    }
+    if (len != 0) {
+        s = slice_trim(&s, len);
+    }
+    s = slice_after(&s, 8);
+    if (tunnel_port(dst) || tunnel_port(src)) {
+        struct packet outer = *out;
+        out->src.port = src;
+        out->dst.port = dst;
+        enum decode_result r = tunnel_udp(w, s);
+        if (r == DECODE_PACKET || r == DECODE_FRAGMENT) {
+            return r;
+        }
+        *out = outer; /* a UDP packet that happens to use that port */
+    }
+    out->src.port = src;
+    out->dst.port = dst;
+    clear_tcp(out);
+    clear_icmp(out);
+    put_payload(out, s);
+    return DECODE_PACKET;
+}
+
+/* ---- ICMP ---- */
+
+static bool is_error(uint8_t ip_version, uint8_t type)
+{
+    if (ip_version == 6) {
+        return type < 128;
+    }
+    return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+/* How many bytes of the original datagram are quoted when extensions follow
+ * (RFC 4884 section 4), or everything. */
+static size_t quoted_bytes(uint8_t ip_version, uint8_t type, uint32_t word)
+{
+    size_t n = 0;
+    if (ip_version == 6 && (type == 1 || type == 3)) {
+        n = (size_t)(word >> 24) * 8;
+    } else if (ip_version == 4 && type != 4 && type != 5) {
+        n = (size_t)(word >> 16 & 0xff) * 4;
+    }
+    return n ? n : SIZE_MAX;
+}
+
+static uint16_t next_hop_mtu(const struct packet *p, uint32_t word)
+{
+    if (p->ip_version == 6 && p->icmp_type == 2) {
+        return word > UINT16_MAX ? UINT16_MAX : (uint16_t)word;
+    }
+    if (p->ip_version == 4 && p->icmp_type == 3 && p->icmp_code == 4) {
+        return (uint16_t)word;
+    }
+    return 0;
+}
+
+enum decode_result icmp_decode(struct walk *w, struct slice s)
+{
+    struct packet *out = w->out;
+    struct cursor c = cursor_open(s.bytes);
+    out->icmp_type = cursor_u8(&c, "type");
+    out->icmp_code = cursor_u8(&c, "code");
+    cursor_skip(&c, 2, "checksum");
+    uint32_t word = cursor_u32(&c, "rest of header");
+    if (!cursor_ok(&c)) {
+        return slice_short(&s);
+    }
+    out->src.port = 0;
+    out->dst.port = 0;
+    clear_tcp(out);
+    out->icmp_mtu = next_hop_mtu(out, word);
+    s = slice_after(&s, 8);
+    size_t quoted = 0;
+    if (is_error(out->ip_version, out->icmp_type)) {
+        quoted = quoted_bytes(out->ip_version, out->icmp_type, word);
+    }
+    put_payload(out, slice_trim(&s, quoted));
+    return DECODE_PACKET;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who talks to whom, and their bytes in order.
+ *
+ * Only connections that may still become or are handshakes live in the table;
+ * everything else leaves it, so that a packet of a settled connection costs one
+ * lookup that misses. The table knows TCP; it does not know TLS.
+ */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include "base/span.h"
+#include "base/tick.h"
+#include "decode/packet.h"
+
+struct stamp {
+    tick_t when;
+    uint64_t frame;
+};
+
+/* ---- bytes in order ---- */
+
+struct segment;
+
+struct tcp_stream {
+    uint32_t next; /* sequence number of the next byte wanted */
+    bool started;
+    struct segment *early; /* kept out-of-order segments, sorted */
+    uint32_t early_bytes, early_n;
+    uint32_t hole_packets; /* packets seen since an acknowledged hole */
+};
+
+enum push_flags {
+    PUSH_NEW = 1,        /* advanced the stream or was kept */
+    PUSH_RETRANSMIT = 2, /* nothing new in it */
+    PUSH_EARLY = 4,      /* out of order */
+    PUSH_OVERLAP = 8,
+    PUSH_CONFLICT = 16,  /* other bytes for the same place */
+    PUSH_KEEPALIVE = 32,
+    PUSH_LIMIT = 64,     /* a bound was hit; a gap was declared */
+};
+
+struct stream_sink {
+    /* In-order bytes; `start` tells that they begin a captured segment. */
+    void (*data)(void *ctx, struct span bytes, struct stamp at, bool start);
+    /* n bytes that this capture lacks. cut: by the snapshot length. */
+    void (*gap)(void *ctx, uint32_t n, struct stamp at, bool cut);
+    void *ctx;
+};
+
+/* Sets where the stream begins (a SYN's sequence number + 1). */
+void tcp_stream_start(struct tcp_stream *s, uint32_t seq);
+
+/*
+ * One segment: `bytes` as captured, `wire` as sent (>= bytes.n). Delivers what
+ * is in order to the sink. The first captured byte wins (RFC 9293 leaves it
+ * open). Returns PUSH_* bits.
+ */
+unsigned tcp_stream_push(struct tcp_stream *s, uint32_t seq, struct span bytes,
+                         uint32_t wire, struct stamp at,
+                         const struct stream_sink *sink);
+
+/* The receiver acknowledged up to `ack`: holes before it are gaps in our
+ * capture (after a few more packets, as captures may swap neighbours). */
+void tcp_stream_acked(struct tcp_stream *s, uint32_t ack, struct stamp at,
+                      const struct stream_sink *sink);
+
+/* The stream ends: what is still waiting is delivered, with gaps. */
+void tcp_stream_flush(struct tcp_stream *s, const struct stream_sink *sink);
+
+void tcp_stream_fini(struct tcp_stream *s);
+
+/* ---- the table ---- */
+
+/* Lists of flows by what they wait for; within one, oldest touch first. */
+enum flow_class {
+    FLOW_OPENING, /* SYN seen, no data */
+    FLOW_PRELUDE, /* data, not TLS yet */
+    FLOW_ACTIVE,  /* a handshake in progress */
+    FLOW_STALLED, /* silent past the timeout; in files it may still go on */
+    FLOW_SETTLING, /* established, watched a little longer */
+    FLOW_HALF_CLOSED, /* one FIN; the other side may still have a word */
+    FLOW_CLOSING,  /* ended; waiting a moment for what belongs to it */
+    FLOW_DEAD,    /* reported; absorbs stragglers */
+    FLOW_CLASS_COUNT
+};
+
+enum { HALF_SYN = 1, HALF_FIN = 2, HALF_RST = 4, HALF_ACKED = 8 };
+
+struct flow_half {
+    uint32_t isn;      /* sequence number of the SYN */
+    uint32_t acked;    /* highest acknowledgement the peer sent */
+    uint32_t fin_seq;  /* sequence number of the FIN */
+    uint32_t packets;
+    uint16_t mss;
+    uint8_t ttl_syn;
+    uint8_t flags;     /* HALF_* */
+    bool syn_df;       /* the SYN had "don't fragment" set */
+};
+
+struct flow {
+    struct endpoint end[2];  /* 0: who opened the TCP connection, or who was
+                                seen first */
+    struct flow_half half[2];
+    tick_t touched;          /* last progress; orders the class lists */
+    tick_t first;            /* first packet */
+    uint64_t frame_first;
+    tick_t when_syn[2];
+    uint32_t frame_syn_delta[2]; /* frame of SYN / SYN-ACK minus frame_first */
+    void *session;           /* the pipeline's */
+    uint32_t prev, next;     /* list links */
+    uint32_t hash;
+    uint16_t vlan;
+    uint8_t ip_version;
+    uint32_t source;         /* index of the capture that began it */
+    uint8_t class;           /* enum flow_class */
+    uint8_t class_wanted;    /* what progress moves it to */
+    uint8_t proto;
+    bool in_use;
+};
+
+struct flow_table;
+
+struct flow_table *flow_table_new(uint32_t max_flows);
+void flow_table_free(struct flow_table *t);
+
+/* The flow of a packet, or NULL. *dir is 0 when the packet goes from end[0] to
+ * end[1]. */
+struct flow *flow_table_find(struct flow_table *t, const struct packet *p,
+                             unsigned *dir);
+
+/* A new flow for the packet (its sender is end[0]); NULL when the table is
+ * full: evict first. */
+struct flow *flow_table_add(struct flow_table *t, const struct packet *p);
+
+void flow_table_remove(struct flow_table *t, struct flow *f);
+
+/* Moves the flow to the end of a class list with `now` as its touch. */
+void flow_table_touch(struct flow_table *t, struct flow *f,
+                      enum flow_class class, tick_t now);
+/* Changes the class but keeps the order of touches by `when`. */
+struct flow *flow_table_oldest(struct flow_table *t, enum flow_class class);
+
+uint32_t flow_table_count(const struct flow_table *t);
+size_t flow_table_bytes(const struct flow_table *t);
+bool flow_table_full(const struct flow_table *t);
+
+/* Exchanges the two ends (the second packet seen was the SYN). */
+void flow_swap(struct flow *f);
+
+/* Starts loading the slot of a packet's flow, to hide the memory's latency. */
+void flow_table_prefetch(const struct flow_table *t, const struct packet *p);
+
+#endif

@@ -1,0 +1,767 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the timeline to outcome, stage, and who ended it how.
+ *
+ * TLS <= 1.2 shows its steps. In TLS 1.3 (RFC 8446) everything after the
+ * ServerHello is protected, so the sizes, directions and order of records
+ * decide (record_class.h). The first abnormal event wins; what follows a FIN,
+ * RST or alert of the other side is reaction. Where the capture has holes the
+ * outcome is unknown rather than somebody's fault.
+ *
+ * It does not say why: that is src/judge.
+ */
+#include "handshake/handshake.h"
+#include "handshake/record_class.h"
+#include "known/known.h"
+
+struct scan {
+    const struct handshake *hs;
+    struct conclusion *out;
+    bool tls13;
+    bool finished[2];
+    const struct hs_event *end; /* the first abnormal event */
+    bool gap;                   /* bytes were missing before the end */
+    unsigned after;             /* index of the first event after the
+                                   handshake, or events_n */
+};
+
+static bool is_tls13(uint16_t version)
+{
+    return version == 0x0304 || (version >> 8) == 0x7f ||
+           (version >> 8) == 0xfb || version == 0xfefc;
+}
+
+static bool is_close(const struct hs_event *e)
+{
+    return e->kind == HS_FIN || e->kind == HS_RST;
+}
+
+/* Handshake messages and records that only an intact handshake goes on to. */
+static bool is_progress(const struct hs_event *e)
+{
+    return (e->kind >= HS_CLIENT_HELLO && e->kind <= HS_ENCRYPTED_HANDSHAKE) ||
+           e->kind == HS_PROTECTED || e->kind == HS_APPLICATION_DATA;
+}
+
+/* Whether anything goes on after event i. */
+static bool progress_after(const struct handshake *hs, unsigned i)
+{
+    for (i++; i < hs->events_n; i++) {
+        if (is_progress(&hs->events[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Whether a readable alert ends the attempt. Warnings do not (RFC 5246
+ * section 7.2), unless nothing but a close comes after them: servers of the
+ * s2n family say close_notify for everything.
+ */
+static bool alert_ends(const struct handshake *hs, unsigned i)
+{
+    const struct hs_event *e = &hs->events[i];
+    if (known_alert_is_fatal(e->aux & 0xff, (uint8_t)(e->aux >> 8))) {
+        return true;
+    }
+    return !progress_after(hs, i);
+}
+
+/* A reset that both ends ignored was not theirs. */
+static bool reset_ends(const struct handshake *hs, unsigned i)
+{
+    bool on[2] = {false, false};
+    for (i++; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (is_progress(e) && e->side < SIDE_NONE) {
+            on[e->side] = true;
+        }
+    }
+    return !(on[SIDE_CLIENT] && on[SIDE_SERVER]);
+}
+
+/* A FIN behind one's own Finished may meet the peer's Finished on its way. */
+static bool fin_ends(const struct scan *s, unsigned i)
+{
+    const struct handshake *hs = s->hs;
+    enum side side = (enum side)hs->events[i].side;
+    if (!s->finished[side]) {
+        return true;
+    }
+    for (i++; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_FINISHED && e->side != side) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Broken records are what the other side objects to: its alert is the end. */
+static bool alert_follows(const struct handshake *hs, unsigned i)
+{
+    enum side other = side_other((enum side)hs->events[i].side);
+    for (i++; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->side == other && e->kind != HS_GAP) {
+            return e->kind == HS_ALERT;
+        }
+    }
+    return false;
+}
+
+static bool event_ends(const struct scan *s, unsigned i)
+{
+    const struct handshake *hs = s->hs;
+    const struct hs_event *e = &hs->events[i];
+    switch ((enum hs_kind)e->kind) {
+    case HS_ALERT:
+        return alert_ends(hs, i);
+    case HS_RST:
+        return reset_ends(hs, i);
+    case HS_FIN:
+        return fin_ends(s, i);
+    case HS_BAD_RECORD:
+        return !alert_follows(hs, i);
+    case HS_PLAINTEXT:
+    case HS_ENCRYPTED_ALERT:
+    case HS_CARRIER_REFUSED:
+    case HS_QUIC_CLOSE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- stages ---- */
+
+static enum stage stage_of(const struct hs_event *e)
+{
+    bool client = e->side == SIDE_CLIENT;
+    switch ((enum hs_kind)e->kind) {
+    case HS_CARRIER:
+    case HS_CARRIER_OK:
+        return STAGE_TUNNEL;
+    case HS_CLIENT_HELLO:
+        return STAGE_CLIENT_HELLO;
+    case HS_HELLO_RETRY_REQUEST:
+        return STAGE_HELLO_RETRY_REQUEST;
+    case HS_SERVER_HELLO:
+        return STAGE_SERVER_HELLO;
+    case HS_CERTIFICATE:
+        return client ? STAGE_CLIENT_CERTIFICATE : STAGE_SERVER_CERTIFICATE;
+    case HS_CERTIFICATE_REQUEST:
+        return STAGE_CERTIFICATE_REQUEST;
+    case HS_SERVER_HELLO_DONE:
+        return STAGE_SERVER_DONE;
+    case HS_CLIENT_KEY_EXCHANGE:
+        return STAGE_CLIENT_KEY_EXCHANGE;
+    case HS_FINISHED:
+        return client ? STAGE_CLIENT_FINISHED : STAGE_SERVER_FINISHED;
+    default:
+        return STAGE_TCP;
+    }
+}
+
+static void raise_stage(struct conclusion *out, enum stage s)
+{
+    if (s > out->stage) {
+        out->stage = s;
+    }
+}
+
+/* ---- the end ---- */
+
+static enum ended_by by_side(const struct hs_event *e)
+{
+    return e->side == SIDE_CLIENT ? BY_CLIENT : BY_SERVER;
+}
+
+static unsigned bits_set(unsigned v)
+{
+    return (unsigned)__builtin_popcount(v);
+}
+
+/* Somebody else's reset or FIN: told by what its headers cannot explain. */
+static bool is_foreign(const struct hs_event *e)
+{
+    unsigned odd = e->aux & (HS_RST_TTL_ODD | HS_RST_IPID_ODD | HS_RST_SEQ_ODD |
+                             HS_RST_EARLY | HS_RST_DF_ODD);
+    return (e->aux & HS_RST_DATA_AFTER) || bits_set(odd) >= 2;
+}
+
+static void set_alert(struct conclusion *out, const struct hs_event *e,
+                      bool encrypted)
+{
+    out->has_alert = true;
+    out->alert_encrypted = encrypted;
+    out->alert_side = (enum side)e->side;
+    out->alert_code = encrypted ? ALERT_NONE : (uint16_t)(e->aux & 0xff);
+    out->alert_level = encrypted ? 0 : (uint8_t)(e->aux >> 8);
+}
+
+static void fail_by(struct conclusion *out, const struct hs_event *e)
+{
+    out->outcome = OUTCOME_FAILURE;
+    out->frame_decisive = e->frame;
+    out->when_decisive = e->when;
+    out->by = by_side(e);
+    switch ((enum hs_kind)e->kind) {
+    case HS_ALERT:
+        out->how = HOW_ALERT;
+        set_alert(out, e, false);
+        break;
+    case HS_ENCRYPTED_ALERT:
+    case HS_PROTECTED:
+        out->how = HOW_ALERT;
+        set_alert(out, e, true);
+        break;
+    case HS_RST:
+        out->how = HOW_RESET;
+        if (is_foreign(e)) {
+            out->by = BY_MIDDLEBOX;
+        }
+        break;
+    case HS_PLAINTEXT:
+    case HS_BAD_RECORD:
+    case HS_CARRIER_REFUSED:
+        out->how = HOW_PLAINTEXT;
+        break;
+    case HS_QUIC_CLOSE:
+        out->how = HOW_QUIC_CLOSE;
+        break;
+    default:
+        out->how = HOW_CLOSE;
+        if (is_foreign(e)) {
+            out->by = BY_MIDDLEBOX;
+        }
+        break;
+    }
+}
+
+/* The other side's readable answer to plaintext: not the end, but telling. */
+static void note_reaction(struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    if (!s->end || s->end->kind != HS_PLAINTEXT) {
+        return;
+    }
+    for (unsigned i = s->after; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_ALERT && e->side != s->end->side) {
+            set_alert(s->out, e, false);
+            return;
+        }
+    }
+}
+
+static void succeed(struct conclusion *out)
+{
+    out->outcome = OUTCOME_SUCCESS;
+    out->established = true;
+    out->stage = STAGE_ESTABLISHED;
+}
+
+/* ---- walking the timeline (all versions) ---- */
+
+static void walk(struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    s->after = hs->events_n;
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_GAP) {
+            s->gap = true;
+        }
+        if (e->kind == HS_FINISHED && e->side < SIDE_NONE) {
+            s->finished[e->side] = true;
+        }
+        raise_stage(s->out, stage_of(e));
+        if (s->finished[SIDE_CLIENT] && s->finished[SIDE_SERVER]) {
+            s->after = i + 1;
+            return;
+        }
+        if (event_ends(s, i)) {
+            s->end = e;
+            s->after = i + 1;
+            return;
+        }
+    }
+}
+
+/* ---- TLS <= 1.2 ---- */
+
+/*
+ * After both Finished: closed before any data? Some clients (NSS, .NET) judge
+ * the certificate only then: their fatal alert is encrypted and the server has
+ * no close_notify to answer with, while an orderly close is mostly answered.
+ */
+static void late_close(struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    const struct hs_event *first = NULL;
+    bool answered = false;
+    for (unsigned i = s->after; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        bool alert = e->kind == HS_ENCRYPTED_ALERT;
+        if (e->kind == HS_APPLICATION_DATA || e->kind == HS_GAP) {
+            return;
+        }
+        if (!first && (alert || is_close(e))) {
+            first = e;
+        } else if (first && alert && e->side != first->side) {
+            answered = true;
+        }
+    }
+    if (!first || first->side != SIDE_CLIENT) {
+        return;
+    }
+    s->out->late_rejection_possible = true;
+    s->out->frame_decisive = first->frame;
+    s->out->when_decisive = first->when;
+    s->out->late_alert_unanswered = first->kind == HS_ENCRYPTED_ALERT &&
+                                    !answered && hs->end == HS_END_CLOSED;
+}
+
+/* The server went from its ServerHello straight to ChangeCipherSpec. */
+static bool is_resumed12(const struct handshake *hs)
+{
+    const struct hs_event *hello = hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER);
+    const struct hs_event *ccs =
+        hs_find(hs, HS_CHANGE_CIPHER_SPEC, SIDE_SERVER);
+    return hello && ccs && ccs > hello &&
+           !hs_find(hs, HS_CERTIFICATE, SIDE_SERVER) &&
+           !hs_find(hs, HS_SERVER_KEY_EXCHANGE, SIDE_SERVER) &&
+           !hs_find(hs, HS_SERVER_HELLO_DONE, SIDE_SERVER);
+}
+
+/* ---- TLS 1.3 ---- */
+
+/* The protected records after the ServerHello, as indices into the events. */
+struct flight13 {
+    struct record_sizes sizes;
+    unsigned hello;       /* index of the ServerHello */
+    int client_first;     /* first client record of the handshake, or -1 */
+    int client_finished;  /* the record with its Finished, or -1 */
+    bool empty_cert, sent_cert;
+};
+
+static struct record_sizes sizes_of(uint16_t cipher)
+{
+    const struct known_suite *k = known_suite(cipher);
+    struct record_sizes s = {16, 32};
+    if (k) {
+        s.hash = k->hash_bytes == 48 ? 48 : 32;
+        s.tag = k->mode == MODE_CCM8 ? 8 : 16;
+    }
+    return s;
+}
+
+static int next_record(const struct handshake *hs, int from, enum side side)
+{
+    for (int i = from + 1; i < (int)hs->events_n; i++) {
+        if (hs->events[i].kind == HS_PROTECTED && hs->events[i].side == side) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool closed_after(const struct handshake *hs, int from, enum side side)
+{
+    for (int i = from + 1; i < (int)hs->events_n; i++) {
+        if (is_close(&hs->events[i]) && hs->events[i].side == side) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t length_at(const struct handshake *hs, int i)
+{
+    return i < 0 ? 0 : hs->events[i].len;
+}
+
+/* 0-RTT data may still be on its way after the ServerHello: the handshake
+ * flight begins at the first record of Finished size, or at what comes right
+ * after EndOfEarlyData. */
+static int skip_early_data(const struct flight13 *f, const struct handshake *hs,
+                           int first)
+{
+    for (int i = first; i >= 0; i = next_record(hs, i, SIDE_CLIENT)) {
+        if (record_may_be_finished(f->sizes, hs->events[i].len)) {
+            return i;
+        }
+    }
+    /* No Finished: an alert at the very end is still one. */
+    int last = -1;
+    for (int i = first; i >= 0; i = next_record(hs, i, SIDE_CLIENT)) {
+        last = i;
+    }
+    return record_may_be_alert(f->sizes, length_at(hs, last)) ? last : -1;
+}
+
+/* Finds the client's Finished among its records: it may follow a Certificate
+ * (and CertificateVerify), or share one record with them. */
+static void find_finished(struct flight13 *f, const struct handshake *hs)
+{
+    int first = f->client_first;
+    uint32_t len = length_at(hs, first);
+    int second = next_record(hs, first, SIDE_CLIENT);
+    if (record_may_be_finished(f->sizes, len)) {
+        f->client_finished = first;
+    } else if (record_may_be_empty_and_finished(f->sizes, len)) {
+        f->empty_cert = true;
+        f->client_finished = first;
+    } else if (record_may_be(f->sizes, len, CONTENT_EMPTY_CERTIFICATE) &&
+               (!record_may_be_alert(f->sizes, len) || second >= 0)) {
+        f->empty_cert = true;
+        if (length_at(hs, second) >= record_finished_min(f->sizes)) {
+            f->client_finished = second;
+        }
+    } else if (len >= record_finished_min(f->sizes)) {
+        f->sent_cert = true;
+        f->client_finished = first;
+        for (int i = second, n = 0; i >= 0 && n < 4;
+             i = next_record(hs, i, SIDE_CLIENT), n++) {
+            if (record_may_be_finished(f->sizes, length_at(hs, i))) {
+                f->client_finished = i;
+                break;
+            }
+        }
+    }
+}
+
+static void set_encrypted_failure(struct scan *s, int i)
+{
+    fail_by(s->out, &s->hs->events[i]);
+    s->out->sizes_decided = true;
+}
+
+/* The client began to close after event i: by FIN, RST, or a record that may
+ * be its close_notify; before event `until`. */
+static bool client_closing(const struct flight13 *f, const struct handshake *hs,
+                           int i, int until)
+{
+    for (i++; i < until; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->side != SIDE_CLIENT) {
+            continue;
+        }
+        if (is_close(e) || e->kind == HS_ALERT ||
+            (e->kind == HS_PROTECTED &&
+             record_may_be_alert(f->sizes, e->len))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool client_data_between(const struct handshake *hs, int i, int until)
+{
+    for (i++; i < until; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->side == SIDE_CLIENT && e->kind == HS_PROTECTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The client said Finished: did the server refuse it (RFC 8446 4.4.2.4)? */
+static void judge_answer(struct scan *s, const struct flight13 *f)
+{
+    const struct handshake *hs = s->hs;
+    bool cert = f->empty_cert || f->sent_cert;
+    int from = cert ? f->client_first : f->client_finished;
+    int answer = next_record(hs, from, SIDE_SERVER);
+    int more = answer < 0 ? -1 : next_record(hs, answer, SIDE_SERVER);
+    int close = -1;
+    for (int i = from + 1; i < (int)hs->events_n && close < 0; i++) {
+        close = is_close(&hs->events[i]) ? i : -1;
+    }
+    if (answer >= 0 && !record_may_be_alert(f->sizes, length_at(hs, answer))) {
+        succeed(s->out);
+        return;
+    }
+    if (answer < 0) {
+        bool server_first =
+            close >= 0 && hs->events[close].side == SIDE_SERVER &&
+            !client_closing(f, hs, f->client_finished, close);
+        if (server_first && cert) {
+            fail_by(s->out, &hs->events[close]);
+            s->out->rejected_after_finished = true;
+            return;
+        }
+        if (!server_first) {
+            succeed(s->out);
+        }
+        return;
+    }
+    if (!cert && client_closing(f, hs, from, answer)) {
+        succeed(s->out);
+        return;
+    }
+    bool double_alert = more >= 0 &&
+                        record_may_be_alert(f->sizes, length_at(hs, more)) &&
+                        next_record(hs, more, SIDE_SERVER) < 0;
+    if (more >= 0 && !double_alert) {
+        succeed(s->out);
+        return;
+    }
+    if (cert || !client_data_between(hs, f->client_finished, answer)) {
+        set_encrypted_failure(s, answer);
+        s->out->rejected_after_finished = true;
+    }
+}
+
+/* Closed by the client right after its Finished, without any data. */
+static void note_late_close(struct scan *s, const struct flight13 *f)
+{
+    const struct handshake *hs = s->hs;
+    int next = next_record(hs, f->client_finished, SIDE_CLIENT);
+    bool alert = next >= 0 && record_may_be_alert(f->sizes, length_at(hs, next));
+    if ((next < 0 || alert) &&
+        closed_after(hs, f->client_finished, SIDE_CLIENT)) {
+        s->out->late_rejection_possible = true;
+    }
+}
+
+/* No protected record of the client: the server may have refused by one. */
+static bool server_refused_early(struct scan *s, const struct flight13 *f)
+{
+    const struct handshake *hs = s->hs;
+    int first = next_record(hs, (int)f->hello, SIDE_SERVER);
+    int last = first;
+    unsigned n = 0;
+    for (int i = first; i >= 0; i = next_record(hs, i, SIDE_SERVER)) {
+        last = i;
+        n++;
+    }
+    if (n == 0 || n > 2 ||
+        !record_may_be_alert(f->sizes, length_at(hs, last))) {
+        return false;
+    }
+    bool closing = closed_after(hs, last, SIDE_SERVER);
+    bool reaction = client_closing(f, hs, (int)f->hello, last);
+    if (!closing || reaction) {
+        return false;
+    }
+    set_encrypted_failure(s, last);
+    return true;
+}
+
+static bool server_flight_complete(const struct flight13 *f,
+                                   const struct handshake *hs)
+{
+    uint32_t total = 0;
+    for (int i = next_record(hs, (int)f->hello, SIDE_SERVER); i >= 0;
+         i = next_record(hs, i, SIDE_SERVER)) {
+        total += length_at(hs, i);
+        if (record_may_be_finished(f->sizes, length_at(hs, i))) {
+            return true;
+        }
+    }
+    return total > 400; /* one coalesced record with a certificate */
+}
+
+/* True when the records decided. */
+static bool conclude13(struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    const struct hs_event *hello = hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER);
+    if (!hello) {
+        return false;
+    }
+    struct flight13 f = {.sizes = sizes_of(hs->cipher),
+                         .hello = (unsigned)(hello - hs->events),
+                         .client_first = -1,
+                         .client_finished = -1};
+    struct conclusion *out = s->out;
+    if (server_flight_complete(&f, hs)) {
+        raise_stage(out, STAGE_SERVER_DONE);
+    }
+    if (s->end && s->end->kind == HS_ALERT) {
+        return false;
+    }
+    int first = next_record(hs, (int)f.hello, SIDE_CLIENT);
+    if (first >= 0 && hs->early_data_offered) {
+        first = skip_early_data(&f, hs, first);
+    }
+    if (first < 0) {
+        return server_refused_early(s, &f);
+    }
+    f.client_first = first;
+    find_finished(&f, hs);
+    out->client_certificate_empty_likely = f.empty_cert;
+    out->client_certificate_sent_likely = f.sent_cert;
+    out->certificate_request_likely = f.empty_cert || f.sent_cert;
+    /* An abnormal end before the client's flight came first. */
+    if (s->end && s->end < &hs->events[first] && s->end > hello) {
+        return server_refused_early(s, &f);
+    }
+    if (f.client_finished < 0 && !f.empty_cert) {
+        raise_stage(out, STAGE_SERVER_DONE);
+        set_encrypted_failure(s, first);
+        return true;
+    }
+    raise_stage(out, f.client_finished >= 0 ? STAGE_CLIENT_FINISHED
+                                            : STAGE_CLIENT_CERTIFICATE);
+    if (f.client_finished < 0) {
+        int answer = next_record(hs, first, SIDE_SERVER);
+        if (answer >= 0 &&
+            record_may_be_alert(f.sizes, length_at(hs, answer))) {
+            set_encrypted_failure(s, answer);
+            return true;
+        }
+        return false;
+    }
+    judge_answer(s, &f);
+    if (out->established) {
+        note_late_close(s, &f);
+    }
+    return true;
+}
+
+/* Only what came before the first hole can be trusted, and only to say that
+ * all went well. */
+static bool conclude_up_to_gap(struct scan *s, struct handshake *hs)
+{
+    const struct hs_event *gap = hs_find(hs, HS_GAP, SIDE_NONE);
+    if (!gap) {
+        return conclude13(s);
+    }
+    uint16_t n = hs->events_n;
+    struct conclusion before = *s->out;
+    hs->events_n = (uint16_t)(gap - hs->events);
+    bool decided = conclude13(s);
+    hs->events_n = n;
+    if (s->out->outcome == OUTCOME_SUCCESS) {
+        return decided;
+    }
+    *s->out = before;
+    return false;
+}
+
+/* ---- everything together ---- */
+
+static uint32_t blind_spots(const struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    uint32_t blind = 0;
+    bool from[2];
+    for (int i = 0; i < 2; i++) {
+        from[i] = hs->dir[i].packets > 0;
+        if (hs->dir[i].cut) {
+            blind |= BLIND_SNAPLEN;
+        }
+    }
+    if (!from[SIDE_CLIENT] || !from[SIDE_SERVER]) {
+        blind |= BLIND_ONE_DIRECTION;
+    }
+    if (hs->midstream && !hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT)) {
+        blind |= BLIND_MIDSTREAM;
+    }
+    if (s->gap) {
+        blind |= BLIND_GAP;
+    }
+    if (hs->end == HS_END_EVICTED || hs->arena.limited ||
+        hs->events_lost) {
+        blind |= BLIND_LIMIT;
+    }
+    if (hs->end == HS_END_CAPTURE && !s->end) {
+        blind |= BLIND_CAPTURE_ENDED;
+    }
+    return blind;
+}
+
+/* The client left before the server could have said anything. */
+static void note_cancelled(struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    struct conclusion *out = s->out;
+    bool by_client = out->by == BY_CLIENT &&
+                     (out->how == HOW_CLOSE || out->how == HOW_RESET);
+    if (!by_client || out->stage != STAGE_CLIENT_HELLO ||
+        hs->dir[SIDE_SERVER].bytes > 0 || !hs->when_hello) {
+        return;
+    }
+    if (out->when_decisive - hs->when_hello < TICK_SEC) {
+        out->benign = true;
+        out->benign_why = "the client gave up before the server could answer, "
+                          "as browsers do with connections they no longer need";
+    }
+}
+
+/* Whether silence up to the timeout is somebody's fault: both directions were
+ * captured whole. */
+static bool silence_counts(const struct scan *s)
+{
+    const uint32_t not_ours = BLIND_ONE_DIRECTION | BLIND_GAP | BLIND_SNAPLEN |
+                              BLIND_LIMIT | BLIND_MIDSTREAM;
+    return s->hs->end == HS_END_TIMEOUT && !(s->out->blind & not_ours);
+}
+
+/* A close that comes only after the timeout's silence ends nothing: the silence
+ * had done that. */
+static bool is_late_close(const struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    if (!s->end || !is_close(s->end) || !hs->timeout_ms) {
+        return false;
+    }
+    tick_t last = 0;
+    for (const struct hs_event *e = hs->events; e < s->end; e++) {
+        if (is_progress(e) && e->when > last) {
+            last = e->when;
+        }
+    }
+    return last && s->end->when - last >= hs->timeout_ms * TICK_MSEC;
+}
+
+static void conclude_end(struct scan *s)
+{
+    struct conclusion *out = s->out;
+    bool holes = (out->blind & (BLIND_GAP | BLIND_SNAPLEN |
+                                BLIND_ONE_DIRECTION | BLIND_MIDSTREAM)) != 0;
+    bool readable = s->end && (s->end->kind == HS_ALERT ||
+                               s->end->kind == HS_CARRIER_REFUSED);
+    if (s->end && !holes && is_late_close(s)) {
+        out->outcome = OUTCOME_FAILURE;
+        out->by = BY_NOBODY;
+        out->how = HOW_TIMEOUT;
+    } else if (s->end && (!holes || readable)) {
+        fail_by(out, s->end);
+        note_reaction(s);
+    } else if (!s->end && silence_counts(s)) {
+        out->outcome = OUTCOME_FAILURE;
+        out->by = BY_NOBODY;
+        out->how = HOW_TIMEOUT;
+    }
+}
+
+void hs_conclude(struct handshake *hs)
+{
+    struct conclusion *out = &hs->end_state;
+    *out = (struct conclusion){.stage = STAGE_TCP, .alert_code = ALERT_NONE};
+    struct scan s = {.hs = hs, .out = out, .tls13 = is_tls13(hs->version)};
+    walk(&s);
+    out->blind = blind_spots(&s);
+    bool decided = false;
+    if (s.tls13) {
+        out->resumed = hs->psk_accepted;
+        decided = !(out->blind & BLIND_ONE_DIRECTION) && conclude_up_to_gap(&s, hs);
+    } else if (s.finished[SIDE_CLIENT] && s.finished[SIDE_SERVER]) {
+        succeed(out);
+        out->resumed = is_resumed12(hs);
+        late_close(&s);
+        decided = true;
+    } else {
+        out->resumed = is_resumed12(hs);
+    }
+    if (!decided) {
+        conclude_end(&s);
+        note_cancelled(&s);
+    }
+}

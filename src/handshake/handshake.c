@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only writers of the handshake model, and its vocabulary. */
+#include "handshake/handshake.h"
+
+#define EVENTS_FIRST 24u
+
+void hs_init(struct handshake *hs, uint32_t cap_bytes)
+{
+    memset(hs, 0, sizeof *hs);
+    arena_init(&hs->arena, cap_bytes);
+    hs->vlan = UNSEEN_U16;
+    hs->version = UNSEEN_U16;
+    hs->cipher = UNSEEN_U16;
+    hs->hello_version = UNSEEN_U16;
+    hs->record_version[SIDE_CLIENT] = UNSEEN_U16;
+    hs->record_version[SIDE_SERVER] = UNSEEN_U16;
+    hs->carrier = "direct";
+}
+
+void hs_free(struct handshake *hs)
+{
+    arena_free(&hs->arena);
+    hs->events = NULL;
+    hs->events_n = 0;
+    hs->events_size = 0;
+}
+
+static bool events_grow(struct handshake *hs)
+{
+    if (hs->events_size >= HS_EVENTS_MAX) {
+        return false;
+    }
+    unsigned size = hs->events_size ? hs->events_size * 2u : EVENTS_FIRST;
+    if (size > HS_EVENTS_MAX) {
+        size = HS_EVENTS_MAX;
+    }
+    struct hs_event *v = arena_alloc(&hs->arena, size * sizeof *v);
+    if (!v) {
+        return false;
+    }
+    if (hs->events_n) {
+        memcpy(v, hs->events, hs->events_n * sizeof *v);
+    }
+    hs->events = v;
+    hs->events_size = (uint16_t)size;
+    return true;
+}
+
+void hs_note(struct handshake *hs, enum hs_kind kind, enum side side,
+             uint32_t len, uint16_t aux, tick_t when, uint64_t frame)
+{
+    if (hs->events_n == hs->events_size && !events_grow(hs)) {
+        hs->events_lost++;
+        return;
+    }
+    hs->events[hs->events_n++] = (struct hs_event){.when = when,
+                                                   .frame = frame,
+                                                   .len = len,
+                                                   .aux = aux,
+                                                   .kind = (uint8_t)kind,
+                                                   .side = (uint8_t)side};
+}
+
+void hs_keep(struct handshake *hs, enum hs_raw which, struct span body,
+             size_t max_bytes)
+{
+    if (hs->raw[which].p) {
+        return;
+    }
+    struct span part = span_sub(body, 0, max_bytes);
+    uint8_t *p = arena_alloc(&hs->arena, part.n);
+    if (!p) {
+        hs->raw_cut[which] = true;
+        return;
+    }
+    if (part.n) {
+        memcpy(p, part.p, part.n);
+    }
+    hs->raw[which] = (struct span){p, part.n};
+    hs->raw_cut[which] = part.n < body.n;
+}
+
+static bool is_transport(uint8_t kind)
+{
+    return kind == HS_SYN || kind == HS_SYN_ACK || kind == HS_RST ||
+           kind == HS_ICMP;
+}
+
+void hs_sort(struct handshake *hs)
+{
+    tick_t key[HS_EVENTS_MAX];
+    tick_t reached[2] = {INT64_MIN, INT64_MIN};
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        key[i] = e->when;
+        if (!is_transport(e->kind) && e->side < SIDE_NONE) {
+            if (e->when > reached[e->side]) {
+                reached[e->side] = e->when;
+            }
+            key[i] = reached[e->side];
+        }
+    }
+    /* Insertion sort: it is stable, and the events are nearly sorted. */
+    for (unsigned i = 1; i < hs->events_n; i++) {
+        struct hs_event e = hs->events[i];
+        tick_t k = key[i];
+        unsigned j = i;
+        for (; j > 0 && key[j - 1] > k; j--) {
+            hs->events[j] = hs->events[j - 1];
+            key[j] = key[j - 1];
+        }
+        hs->events[j] = e;
+        key[j] = k;
+    }
+}
+
+const struct hs_event *hs_find(const struct handshake *hs, enum hs_kind kind,
+                               enum side side)
+{
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == kind && (side == SIDE_NONE || e->side == side)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+unsigned hs_count(const struct handshake *hs, enum hs_kind kind,
+                  enum side side)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        n += e->kind == kind && (side == SIDE_NONE || e->side == side);
+    }
+    return n;
+}
+
+/* ---- contract.md's words ---- */
+
+const char *stage_name(enum stage s)
+{
+    static const char *const names[STAGE_COUNT] = {
+        [STAGE_TCP] = "tcp",
+        [STAGE_TUNNEL] = "tunnel",
+        [STAGE_CLIENT_HELLO] = "client_hello",
+        [STAGE_HELLO_RETRY_REQUEST] = "hello_retry_request",
+        [STAGE_SERVER_HELLO] = "server_hello",
+        [STAGE_SERVER_CERTIFICATE] = "server_certificate",
+        [STAGE_CERTIFICATE_REQUEST] = "certificate_request",
+        [STAGE_SERVER_DONE] = "server_done",
+        [STAGE_CLIENT_CERTIFICATE] = "client_certificate",
+        [STAGE_CLIENT_KEY_EXCHANGE] = "client_key_exchange",
+        [STAGE_CLIENT_FINISHED] = "client_finished",
+        [STAGE_SERVER_FINISHED] = "server_finished",
+        [STAGE_ESTABLISHED] = "established",
+    };
+    return s < STAGE_COUNT ? names[s] : "tcp";
+}
+
+const char *outcome_name(enum outcome o)
+{
+    switch (o) {
+    case OUTCOME_SUCCESS:
+        return "success";
+    case OUTCOME_FAILURE:
+        return "failure";
+    case OUTCOME_UNKNOWN:
+        break;
+    }
+    return "unknown";
+}
+
+const char *ended_by_name(enum ended_by b)
+{
+    switch (b) {
+    case BY_CLIENT:
+        return "client";
+    case BY_SERVER:
+        return "server";
+    case BY_MIDDLEBOX:
+        return "middlebox";
+    case BY_NOBODY:
+        return "nobody";
+    case BY_NONE:
+        break;
+    }
+    return NULL;
+}
+
+const char *ended_how_name(enum ended_how h)
+{
+    switch (h) {
+    case HOW_ALERT:
+        return "alert";
+    case HOW_RESET:
+        return "reset";
+    case HOW_CLOSE:
+        return "close";
+    case HOW_TIMEOUT:
+        return "timeout";
+    case HOW_PLAINTEXT:
+        return "plaintext";
+    case HOW_QUIC_CLOSE:
+        return "quic_close";
+    case HOW_NONE:
+        break;
+    }
+    return NULL;
+}
+
+const char *side_name(enum side s)
+{
+    return s == SIDE_CLIENT ? "client" : "server";
+}
+
+const char *hs_kind_name(enum hs_kind k)
+{
+    static const char *const names[HS_KIND_COUNT] = {
+        [HS_NONE] = "nothing",
+        [HS_SYN] = "SYN",
+        [HS_SYN_ACK] = "SYN-ACK",
+        [HS_FIN] = "FIN",
+        [HS_RST] = "RST",
+        [HS_GAP] = "missing bytes",
+        [HS_ICMP] = "ICMP error",
+        [HS_PLAINTEXT] = "plaintext",
+        [HS_CARRIER] = "TLS asked for",
+        [HS_CARRIER_OK] = "TLS granted",
+        [HS_CARRIER_REFUSED] = "TLS refused",
+        [HS_CLIENT_HELLO] = "ClientHello",
+        [HS_SERVER_HELLO] = "ServerHello",
+        [HS_HELLO_RETRY_REQUEST] = "HelloRetryRequest",
+        [HS_HELLO_VERIFY_REQUEST] = "HelloVerifyRequest",
+        [HS_CERTIFICATE] = "Certificate",
+        [HS_CERTIFICATE_STATUS] = "CertificateStatus",
+        [HS_SERVER_KEY_EXCHANGE] = "ServerKeyExchange",
+        [HS_CERTIFICATE_REQUEST] = "CertificateRequest",
+        [HS_SERVER_HELLO_DONE] = "ServerHelloDone",
+        [HS_CLIENT_KEY_EXCHANGE] = "ClientKeyExchange",
+        [HS_CERTIFICATE_VERIFY] = "CertificateVerify",
+        [HS_NEW_SESSION_TICKET] = "NewSessionTicket",
+        [HS_HELLO_REQUEST] = "HelloRequest",
+        [HS_OTHER_HANDSHAKE] = "handshake message",
+        [HS_ENCRYPTED_EXTENSIONS] = "EncryptedExtensions",
+        [HS_FINISHED] = "Finished",
+        [HS_END_OF_EARLY_DATA] = "EndOfEarlyData",
+        [HS_KEY_UPDATE] = "KeyUpdate",
+        [HS_CHANGE_CIPHER_SPEC] = "ChangeCipherSpec",
+        [HS_ENCRYPTED_HANDSHAKE] = "encrypted handshake",
+        [HS_ALERT] = "alert",
+        [HS_ENCRYPTED_ALERT] = "encrypted alert",
+        [HS_PROTECTED] = "encrypted record",
+        [HS_APPLICATION_DATA] = "application data",
+        [HS_BAD_RECORD] = "bad record",
+        [HS_BAD_MESSAGE] = "malformed message",
+        [HS_QUIC_CLOSE] = "CONNECTION_CLOSE",
+    };
+    return k < HS_KIND_COUNT && names[k] ? names[k] : "event";
+}

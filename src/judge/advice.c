@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Chooses and fills the texts of a verdict. Values from the network enter
+ * commands only through text_shell().
+ */
+#include "judge/advice.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "judge/hypothesis.h"
+#include "judge/say.h"
+
+#define ADVICE_BYTES  2048u
+#define FIX_MAX       12u
+#define REPRODUCE_MAX 4u
+#define SEEN_AS_MAX   24u
+#define WORD_MAX      32u
+
+/* ---- conditions ---- */
+
+static bool starts(struct span word, const char *prefix, struct span *rest)
+{
+    if (!span_starts(word, prefix)) {
+        return false;
+    }
+    *rest = span_sub(word, strlen(prefix), word.n);
+    return true;
+}
+
+static unsigned number_of(struct span s)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < s.n && i < 5; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9') {
+            return ALERT_NONE;
+        }
+        n = n * 10 + (unsigned)(s.p[i] - '0');
+    }
+    return n;
+}
+
+static bool carrier_starts(const struct handshake *hs, const char *prefix)
+{
+    return hs->carrier && span_starts(span_text(hs->carrier), prefix);
+}
+
+struct condition {
+    const char *word;
+    bool holds;
+};
+
+/* 1 or 0 by the row of that word; -1 when there is none. */
+static int look_up(const struct condition *v, size_t n, struct span word)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (span_eq(word, span_text(v[i].word))) {
+            return v[i].holds;
+        }
+    }
+    return -1;
+}
+
+static int about_the_end(const struct facts *f, struct span word)
+{
+    const struct conclusion *end = f->end;
+    bool client = end->by == BY_CLIENT || f->late_refusal;
+    const struct condition words[] = {
+        {"alert", end->has_alert},
+        {"no_alert", !end->has_alert},
+        {"encrypted", end->has_alert && f->alert == ALERT_NONE},
+        {"by_client", client},
+        {"from_client", client},
+        {"by_server", end->by == BY_SERVER},
+        {"from_server", end->by == BY_SERVER},
+        {"by_nobody", end->by == BY_NOBODY},
+        {"reset", end->how == HOW_RESET},
+        {"close", end->how == HOW_CLOSE},
+        {"timeout", end->how == HOW_TIMEOUT},
+    };
+    return look_up(words, sizeof words / sizeof words[0], word);
+}
+
+static int about_the_attempt(const struct facts *f, struct span word)
+{
+    const struct handshake *hs = f->hs;
+    bool hello = f->after_server_hello;
+    const struct condition words[] = {
+        {"tls13", f->server_tls13},
+        {"tls12", hello && !f->server_tls13},
+        {"offer13", f->offer.tls13},
+        {"old", hs->offer.seen && f->offer.old},
+        {"sni", hs->offer.has_sni},
+        {"no_sni", hs->offer.seen && !hs->offer.has_sni},
+        {"hello", !hello},
+        {"tcp", hs->flavour == FLAVOUR_TLS},
+        {"dtls", hs->flavour == FLAVOUR_DTLS},
+        {"quic", hs->flavour == FLAVOUR_QUIC},
+        {"starttls", carrier_starts(hs, "starttls")},
+        {"proxy",
+         carrier_starts(hs, "http-connect") || carrier_starts(hs, "socks")},
+        {"client_auth", f->client_auth_asked},
+        {"pq", f->offer.post_quantum},
+    };
+    return look_up(words, sizeof words / sizeof words[0], word);
+}
+
+static bool word_holds(const struct facts *f, struct span word)
+{
+    int holds = about_the_end(f, word);
+    if (holds < 0) {
+        holds = about_the_attempt(f, word);
+    }
+    if (holds >= 0) {
+        return holds;
+    }
+    struct span rest;
+    if (starts(word, "alert_", &rest)) {
+        return f->end->has_alert && f->alert == number_of(rest);
+    }
+    if (starts(word, "peer_", &rest)) {
+        return f->hs->peer_protocol &&
+               span_eq(rest, span_text(f->hs->peer_protocol));
+    }
+    return false;
+}
+
+bool advice_when(const struct facts *f, const char *when)
+{
+    while (*when) {
+        size_t n = strcspn(when, ",");
+        bool negated = *when == '!';
+        struct span word = span_of(when + negated, n - negated);
+        if (word_holds(f, word) == negated) {
+            return false;
+        }
+        when += n + (when[n] == ',');
+    }
+    return true;
+}
+
+/* ---- values ---- */
+
+static const char *version_flag(uint16_t version)
+{
+    switch (version) {
+    case 0xfeff:
+        return "-dtls1";
+    case 0xfefd:
+        return "-dtls1_2";
+    case 0x0300:
+        return "-ssl3";
+    case 0x0301:
+        return "-tls1";
+    case 0x0302:
+        return "-tls1_1";
+    case 0x0303:
+        return "-tls1_2";
+    default:
+        return version_is_13(version) && version != 0xfefc ? "-tls1_3" : NULL;
+    }
+}
+
+static bool put_version(const struct facts *f, struct text *t)
+{
+    const struct handshake *hs = f->hs;
+    uint16_t v = f->after_server_hello && hs->choice.seen
+                     ? hs->choice.version
+                     : hs->offer.max_version;
+    const char *flag = hs->offer.seen ? version_flag(v) : NULL;
+    if (flag) {
+        text_add(t, flag);
+    }
+    return flag != NULL;
+}
+
+/* Up to 16 names of a list, joined by ':' as OpenSSL wants them. */
+static bool put_list(struct text *t, const struct u16_list *l,
+                     const char *(*name)(uint16_t))
+{
+    unsigned n = 0;
+    for (uint16_t i = 0; i < l->n && n < 16; i++) {
+        const char *s = known_is_grease(l->v[i]) ? NULL : name(l->v[i]);
+        if (s) {
+            text_add(t, n++ ? ":" : "");
+            text_add(t, s);
+        }
+    }
+    return n > 0;
+}
+
+static const char *old_suite_name(uint16_t code)
+{
+    const struct known_suite *k = known_suite(code);
+    return k && !k->tls13 ? k->openssl : NULL;
+}
+
+static bool put_suite(const struct facts *f, struct text *t)
+{
+    const struct handshake *hs = f->hs;
+    uint16_t code = hs->choice.seen ? hs->choice.cipher : UNSEEN_U16;
+    for (uint16_t i = 0; i < hs->offer.ciphers.n && code == UNSEEN_U16; i++) {
+        if (known_suite(hs->offer.ciphers.v[i])) {
+            code = hs->offer.ciphers.v[i];
+        }
+    }
+    const struct known_suite *k = known_suite(code);
+    if (!k) {
+        return false;
+    }
+    text_add(t, k->openssl ? k->openssl : k->name);
+    return true;
+}
+
+static bool put_suites(const struct facts *f, struct text *t)
+{
+    return put_list(t, &f->hs->offer.ciphers, old_suite_name);
+}
+
+static bool put_group(const struct facts *f, struct text *t)
+{
+    const struct handshake *hs = f->hs;
+    uint16_t g = hs->choice.seen ? hs->choice.group : UNSEEN_U16;
+    if (g == UNSEEN_U16 && hs->retry.seen) {
+        g = hs->retry.group;
+    }
+    const char *name = g == UNSEEN_U16 ? NULL : known_group_name(g);
+    for (uint16_t i = 0; i < hs->offer.groups.n && !name; i++) {
+        uint16_t v = hs->offer.groups.v[i];
+        name = known_is_grease(v) ? NULL : known_group_name(v);
+    }
+    if (name) {
+        text_add(t, name);
+    }
+    return name != NULL;
+}
+
+static bool put_groups(const struct facts *f, struct text *t)
+{
+    return put_list(t, &f->hs->offer.groups, known_group_name);
+}
+
+static bool put_schemes(const struct facts *f, struct text *t)
+{
+    return put_list(t, &f->hs->offer.signature_algorithms,
+                    known_signature_name);
+}
+
+static bool put_span(struct text *t, struct span s)
+{
+    text_add(t, say_span(s).s);
+    return s.n > 0;
+}
+
+static bool put_alpn(const struct facts *f, struct text *t)
+{
+    const struct span_list *l = &f->hs->offer.alpn;
+    for (uint16_t i = 0; i < l->n && i < 8; i++) {
+        text_add(t, i ? "," : "");
+        put_span(t, l->v[i]);
+    }
+    return l->n > 0;
+}
+
+static bool put_host(const struct facts *f, struct text *t)
+{
+    text_add(t, say_server(f->hs).s);
+    return true;
+}
+
+static bool put_ip(const struct facts *f, struct text *t)
+{
+    text_add(t, say_ip(f->hs, SIDE_SERVER).s);
+    return true;
+}
+
+static bool put_port(const struct facts *f, struct text *t)
+{
+    text_fmt(t, "%u", f->hs->addr[SIDE_SERVER].port);
+    return true;
+}
+
+static bool put_sni(const struct facts *f, struct text *t)
+{
+    return put_span(t, f->hs->offer.sni);
+}
+
+static bool put_issuer(const struct facts *f, struct text *t)
+{
+    if (f->leaf) {
+        text_add(t, say_name(&f->leaf->issuer).s);
+    }
+    return f->leaf != NULL;
+}
+
+static bool put_subject(const struct facts *f, struct text *t)
+{
+    if (f->leaf) {
+        text_add(t, say_name(&f->leaf->subject).s);
+    }
+    return f->leaf != NULL;
+}
+
+static bool put_names(const struct facts *f, struct text *t)
+{
+    if (f->leaf) {
+        text_add(t, say_names(f->leaf).s);
+    }
+    return f->leaf != NULL;
+}
+
+static bool put_days(const struct facts *f, struct text *t)
+{
+    text_add(t, say_days(f->leaf_days).s);
+    return f->leaf_expired || f->leaf_not_yet_valid;
+}
+
+static bool put_alert(const struct facts *f, struct text *t)
+{
+    text_fmt(t, "%u", f->alert);
+    return f->alert != ALERT_NONE;
+}
+
+/* ---- ready-made parts of commands, quoted where they are made ---- */
+
+static bool put_connect(const struct facts *f, struct text *t)
+{
+    bool v6 = f->hs->ip_version == 6;
+    text_fmt(t, v6 ? "[%s]:%u" : "%s:%u", say_ip(f->hs, SIDE_SERVER).s,
+             f->hs->addr[SIDE_SERVER].port);
+    return true;
+}
+
+static bool put_servername(const struct facts *f, struct text *t)
+{
+    if (!f->hs->offer.has_sni || f->hs->offer.sni.n == 0) {
+        text_add(t, "-noservername");
+        return true;
+    }
+    text_add(t, "-servername ");
+    text_shell(t, span_text(say_span(f->hs->offer.sni).s));
+    return true;
+}
+
+static bool put_starttls(const struct facts *f, struct text *t)
+{
+    static const struct {
+        const char *carrier, *openssl;
+    } words[] = {
+        {"starttls-smtp", "smtp"},         {"starttls-imap", "imap"},
+        {"starttls-pop3", "pop3"},         {"starttls-ftp", "ftp"},
+        {"starttls-xmpp", "xmpp"},         {"starttls-ldap", "ldap"},
+        {"starttls-mysql", "mysql"},       {"starttls-postgresql", "postgres"},
+        {"starttls-postgres", "postgres"}, {"starttls-nntp", "nntp"},
+        {"starttls-lmtp", "lmtp"},         {"starttls-sieve", "sieve"},
+        {"starttls-irc", "irc"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (f->hs->carrier && strcmp(f->hs->carrier, words[i].carrier) == 0) {
+            text_fmt(t, "-starttls %s ", words[i].openssl);
+        }
+    }
+    return true;
+}
+
+static bool put_url(const struct facts *f, struct text *t)
+{
+    char url[SAY_BYTES + 32];
+    bool v6 = !f->hs->offer.has_sni && f->hs->ip_version == 6;
+    snprintf(url, sizeof url, v6 ? "https://[%s]:%u/" : "https://%s:%u/",
+             say_server(f->hs).s, f->hs->addr[SIDE_SERVER].port);
+    text_shell(t, span_text(url));
+    return true;
+}
+
+static bool put_resolve(const struct facts *f, struct text *t)
+{
+    if (!f->hs->offer.has_sni || f->sni_is_ip || f->hs->offer.sni.n == 0) {
+        return true;
+    }
+    char word[2 * SAY_BYTES + 32];
+    bool v6 = f->hs->ip_version == 6;
+    snprintf(word, sizeof word, v6 ? "%s:%u:[%s]" : "%s:%u:%s",
+             say_server(f->hs).s, f->hs->addr[SIDE_SERVER].port,
+             say_ip(f->hs, SIDE_SERVER).s);
+    text_add(t, "--resolve ");
+    text_shell(t, span_text(word));
+    text_add(t, " ");
+    return true;
+}
+
+static const struct value {
+    const char *name;
+    bool (*put)(const struct facts *f, struct text *t);
+    bool ready; /* already quoted */
+} values[] = {
+    {"host", put_host, false},        {"ip", put_ip, false},
+    {"port", put_port, false},        {"sni", put_sni, false},
+    {"version", put_version, false},  {"suite", put_suite, false},
+    {"suites", put_suites, false},    {"group", put_group, false},
+    {"groups", put_groups, false},    {"schemes", put_schemes, false},
+    {"alpn", put_alpn, false},        {"issuer", put_issuer, false},
+    {"subject", put_subject, false},  {"names", put_names, false},
+    {"days", put_days, false},        {"alert", put_alert, false},
+    {"connect", put_connect, true},   {"servername", put_servername, true},
+    {"starttls", put_starttls, true}, {"url", put_url, true},
+    {"resolve", put_resolve, true},
+};
+
+static const struct value *value_find(struct span name)
+{
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        if (span_eq(name, span_text(values[i].name))) {
+            return &values[i];
+        }
+    }
+    return NULL;
+}
+
+static bool put_value(const struct facts *f, const struct value *v, bool shell,
+                      struct text *out)
+{
+    struct text t;
+    text_init(&t, (size_t)SAY_BYTES * 3);
+    bool known = v->put(f, &t);
+    struct span s = span_text(text_str(&t));
+    if (shell && !v->ready) {
+        text_shell(out, s);
+    } else {
+        text_add_n(out, (const char *)s.p, s.n);
+    }
+    text_free(&t);
+    return known;
+}
+
+bool advice_expand(const struct facts *f, const char *row, bool shell,
+                   char **out)
+{
+    struct text t;
+    text_init(&t, ADVICE_BYTES);
+    bool ok = true;
+    while (*row && ok) {
+        const char *close = *row == '{' ? strchr(row, '}') : NULL;
+        const struct value *v =
+            close && close - row < (ptrdiff_t)WORD_MAX
+                ? value_find(span_of(row + 1, (size_t)(close - row) - 1))
+                : NULL;
+        if (v) {
+            ok = put_value(f, v, shell, &t);
+            row = close + 1;
+        } else {
+            text_char(&t, *row++);
+        }
+    }
+    *out = ok && !t.cut ? strdup(text_str(&t)) : NULL;
+    text_free(&t);
+    return *out != NULL;
+}
+
+/* ---- the three lists ---- */
+
+/* QUIC wants rows of its own; curl speaks neither STARTTLS nor DTLS. */
+static bool is_usable(const struct facts *f, const struct known_row *row,
+                      bool command)
+{
+    bool quic = f->hs->flavour == FLAVOUR_QUIC;
+    if (command && quic && !strstr(row->when, "quic")) {
+        return false;
+    }
+    bool curl = strcmp(row->key, "curl") == 0;
+    if (command && f->hs->flavour == FLAVOUR_DTLS &&
+        strstr(row->text, " -tls1_")) {
+        return false;
+    }
+    if (command && curl &&
+        (f->hs->flavour == FLAVOUR_DTLS || carrier_starts(f->hs, "starttls"))) {
+        return false;
+    }
+    return advice_when(f, row->when);
+}
+
+static void fill_fix(const struct facts *f, struct verdict *v)
+{
+    const struct known_row *row;
+    for (size_t i = 0; (row = known_fix(v->cause->slug, i)) != NULL; i++) {
+        char *text = NULL;
+        if (v->fix.n == FIX_MAX || !is_usable(f, row, false) ||
+            !advice_expand(f, row->text, false, &text)) {
+            continue;
+        }
+        struct text line;
+        text_init(&line, ADVICE_BYTES + WORD_MAX);
+        if (*row->key) {
+            text_add(&line, row->key);
+            text_add(&line, ": ");
+        }
+        text_add(&line, text);
+        text_list_add(&v->fix, text_str(&line));
+        text_free(&line);
+        free(text);
+    }
+}
+
+/* A command for TLS turned into one for DTLS, where it names no version. */
+static char *as_datagrams(char *command)
+{
+    static const char start[] = "openssl s_client ";
+    size_t n = sizeof start - 1;
+    if (strncmp(command, start, n) != 0 || strstr(command, " -dtls")) {
+        return command;
+    }
+    struct text t;
+    text_init(&t, ADVICE_BYTES + WORD_MAX);
+    text_fmt(&t, "%s-dtls %s", start, command + n);
+    char *out = strdup(text_str(&t));
+    text_free(&t);
+    if (!out) {
+        return command;
+    }
+    free(command);
+    return out;
+}
+
+static void fill_reproduce(const struct facts *f, struct verdict *v)
+{
+    const struct known_row *row;
+    for (size_t i = 0; (row = known_reproduce(v->cause->slug, i)) != NULL;
+         i++) {
+        char *text = NULL;
+        if (v->reproduce.n == REPRODUCE_MAX || !is_usable(f, row, true) ||
+            !advice_expand(f, row->text, true, &text)) {
+            continue;
+        }
+        if (f->hs->flavour == FLAVOUR_DTLS) {
+            text = as_datagrams(text);
+        }
+        if (!text_list_has(&v->reproduce, text)) {
+            text_list_add(&v->reproduce, text);
+        }
+        free(text);
+    }
+}
+
+static bool is_viewer_done(const struct verdict *v, const char *viewer)
+{
+    for (size_t i = 0; i < v->seen_as_n; i++) {
+        if (v->seen_as[i].viewer && strcmp(v->seen_as[i].viewer, viewer) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One text per viewer: the first row whose condition holds. */
+static void fill_seen_as(const struct facts *f, struct verdict *v)
+{
+    const struct known_row *row;
+    v->seen_as = calloc(SEEN_AS_MAX, sizeof *v->seen_as);
+    for (size_t i = 0;
+         v->seen_as && (row = known_seen_as(v->cause->slug, i)) != NULL; i++) {
+        char *text = NULL;
+        if (v->seen_as_n < SEEN_AS_MAX && !is_viewer_done(v, row->key) &&
+            is_usable(f, row, false) &&
+            advice_expand(f, row->text, false, &text)) {
+            v->seen_as[v->seen_as_n++] =
+                (struct seen_as){.viewer = row->key, .text = text};
+        }
+    }
+}
+
+void advice_fill(const struct facts *f, struct verdict *v)
+{
+    fill_fix(f, v);
+    fill_reproduce(f, v);
+    fill_seen_as(f, v);
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Derives the facts that rules read, once per handshake, from its model. Facts
+ * say what is so; what it means is the rules' business.
+ *
+ * Certificates are judged at the packets' time (RFC 5280 section 4.1.2.5).
+ */
+#include "judge/facts.h"
+
+#include <strings.h>
+
+#include "judge/stack.h"
+
+#define DAY (INT64_C(86400) * TICK_SEC)
+
+/* Protected bytes that a server flight with a certificate surpasses:
+ * EncryptedExtensions, CertificateVerify and Finished alone stay below. */
+#define CERTIFICATE_FLIGHT_BYTES 300u
+
+/* ---- where it stopped ---- */
+
+static bool was_server_certificate_visible(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    if (hs->server_chain.seen || hs_find(hs, HS_CERTIFICATE, SIDE_SERVER)) {
+        return true;
+    }
+    if (!f->server_tls13 || hs->psk_accepted || hs->choice.has_psk) {
+        return false;
+    }
+    uint32_t bytes = 0;
+    for (uint16_t i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_PROTECTED && e->side == SIDE_SERVER) {
+            bytes += e->len;
+        }
+    }
+    return bytes > CERTIFICATE_FLIGHT_BYTES;
+}
+
+static bool was_client_flight_seen(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    if (f->server_tls13) {
+        return f->end->stage >= STAGE_CLIENT_CERTIFICATE;
+    }
+    return hs_find(hs, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT) ||
+           hs_find(hs, HS_CERTIFICATE, SIDE_CLIENT) ||
+           hs_find(hs, HS_CHANGE_CIPHER_SPEC, SIDE_CLIENT);
+}
+
+static enum phase phase_of(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    if (f->after_server_hello) {
+        if (was_client_flight_seen(f)) {
+            return PHASE_CLIENT;
+        }
+        return f->after_certificate ? PHASE_CERTIFICATE : PHASE_SERVER_HELLO;
+    }
+    if (hs_find(hs, HS_HELLO_RETRY_REQUEST, SIDE_SERVER)) {
+        return PHASE_RETRY;
+    }
+    return hs->offer.seen || hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT)
+               ? PHASE_HELLO
+               : PHASE_BEFORE;
+}
+
+static bool is_tls_from(const struct hs_event *e, enum side side)
+{
+    return e->side == side && e->kind >= HS_CLIENT_HELLO &&
+           e->kind <= HS_APPLICATION_DATA;
+}
+
+static bool did_server_answer(const struct handshake *hs)
+{
+    for (uint16_t i = 0; i < hs->events_n; i++) {
+        if (is_tls_from(&hs->events[i], SIDE_SERVER)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void derive_course(struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    const struct conclusion *end = f->end;
+    f->alert = end->has_alert ? end->alert_code : ALERT_NONE;
+    f->alert_by_client = end->has_alert && end->alert_side == SIDE_CLIENT;
+    f->alert_by_server = end->has_alert && end->alert_side == SIDE_SERVER;
+    f->after_server_hello =
+        hs->choice.seen || hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER) != NULL;
+    uint16_t version = hs->choice.seen ? hs->choice.version : hs->version;
+    f->server_tls13 = f->after_server_hello && version_is_13(version);
+    f->server_answered = did_server_answer(hs);
+    f->after_certificate =
+        f->after_server_hello && was_server_certificate_visible(f);
+    f->phase = phase_of(f);
+    f->hello_refused = f->alert_by_server && f->alert != ALERT_NONE &&
+                       (f->phase == PHASE_HELLO || f->phase == PHASE_RETRY);
+    f->refused_unsaid = f->hello_refused && (f->alert == 40 || f->alert == 0);
+    tick_t ended = end->when_decisive ? end->when_decisive : hs->last;
+    f->when = hs->when_hello ? hs->when_hello : hs->first;
+    f->waited_ns = hs->when_hello ? ended - hs->when_hello : 0;
+    f->silence_ns =
+        hs->capture_last > hs->last ? hs->capture_last - hs->last : 0;
+}
+
+/* ---- certificates ---- */
+
+static bool is_address(struct span s)
+{
+    bool digits = s.n > 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == ':') {
+            return true;
+        }
+        digits = digits && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.');
+    }
+    return digits;
+}
+
+static void derive_dates(struct facts *f)
+{
+    const struct cert *c = f->leaf;
+    if (c->not_after != INT64_MAX && f->when > c->not_after) {
+        f->leaf_expired = true;
+        f->leaf_days = (f->when - c->not_after) / DAY;
+        f->faults |= FAULT_EXPIRED;
+    }
+    if (c->not_before != INT64_MIN && f->when < c->not_before) {
+        f->leaf_not_yet_valid = true;
+        f->leaf_days = (c->not_before - f->when) / DAY;
+        f->faults |= FAULT_NOT_YET_VALID;
+    }
+    const struct cert_chain *chain = &f->hs->server_chain;
+    for (uint16_t i = 1; i < chain->n; i++) {
+        if (chain->v[i]->not_after != INT64_MAX &&
+            f->when > chain->v[i]->not_after) {
+            f->faults |= FAULT_CA_EXPIRED;
+        }
+    }
+}
+
+static void derive_name(struct facts *f)
+{
+    const struct client_offer *o = &f->hs->offer;
+    if (!o->has_sni || o->sni.n == 0) {
+        return;
+    }
+    f->sni_is_ip = is_address(o->sni);
+    if (!f->leaf) {
+        return;
+    }
+    f->name_checked = true;
+    f->name_matches = x509_name_matches(f->leaf, o->sni, true);
+    if (!f->name_matches) {
+        f->faults |= FAULT_NAME;
+    }
+}
+
+static bool contains_word(struct span s, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i + n <= s.n; i++) {
+        if (strncasecmp((const char *)s.p + i, word, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An issuer that by its name, or by how public authorities work, is no root:
+ * then a certificate is missing between it and the root. */
+static bool is_issuer_intermediate(const struct cert *leaf)
+{
+    struct span cn = leaf->issuer.common_name;
+    if (contains_word(cn, "root")) {
+        return false;
+    }
+    bool short_name = cn.n >= 3 &&
+                      strncasecmp((const char *)cn.p, "int", 3) == 0 &&
+                      (cn.n == 3 || cn.p[3] == ' ' || cn.p[3] == '-');
+    return short_name || contains_word(cn, "intermediate") ||
+           contains_word(cn, "issuing") || contains_word(cn, "sub-ca") ||
+           contains_word(cn, "sub ca") || contains_word(cn, "subca") ||
+           leaf->has_sct || (leaf->has_aia && leaf->aia_issuer_url.n > 0);
+}
+
+static void derive_trust(struct facts *f, struct trust *trust)
+{
+    const struct cert_chain *chain = &f->hs->server_chain;
+    if (trust) {
+        trust_judge(trust, chain, f->when, &f->trust);
+    }
+    switch (f->trust.state) {
+    case TRUST_SELF_SIGNED:
+        f->faults |= FAULT_SELF_SIGNED;
+        break;
+    case TRUST_UNKNOWN_ISSUER:
+        f->faults |= FAULT_UNKNOWN_ISSUER;
+        break;
+    case TRUST_INCOMPLETE:
+        f->faults |= f->trust.completable ||
+                             (chain->n == 1 && is_issuer_intermediate(f->leaf))
+                         ? FAULT_INCOMPLETE
+                         : FAULT_UNKNOWN_ISSUER;
+        break;
+    case TRUST_EXPIRED_CA:
+        f->faults |= FAULT_CA_EXPIRED;
+        break;
+    case TRUST_UNKNOWN:
+        f->faults |= f->leaf->self_signed ? FAULT_SELF_SIGNED : 0u;
+        break;
+    default:
+        break;
+    }
+}
+
+static bool is_weak(const struct cert *c)
+{
+    bool rsa = c->key == KEY_RSA || c->key == KEY_RSA_PSS;
+    return (rsa && c->key_bits && c->key_bits < 2048) || c->key == KEY_DSA ||
+           (c->key == KEY_EC && c->key_bits && c->key_bits < 224) ||
+           (c->signature_weak && !c->self_signed);
+}
+
+static bool is_misused(const struct facts *f)
+{
+    const struct cert *c = f->leaf;
+    if (c->has_eku && !c->eku_server_auth && !c->eku_any) {
+        return true;
+    }
+    return c->has_key_usage &&
+           !(c->key_usage & (CERT_KU_DIGITAL_SIGNATURE |
+                             CERT_KU_KEY_ENCIPHERMENT | CERT_KU_KEY_AGREEMENT));
+}
+
+static void derive_certificate(struct facts *f, struct trust *trust)
+{
+    const struct cert_chain *chain = &f->hs->server_chain;
+    if (chain->seen && chain->malformed) {
+        f->faults |= FAULT_MALFORMED;
+    }
+    derive_name(f);
+    if (!f->leaf) {
+        return;
+    }
+    derive_dates(f);
+    derive_trust(f, trust);
+    f->faults |= f->leaf->malformed ? FAULT_MALFORMED : 0u;
+    f->faults |= is_misused(f) ? FAULT_USAGE : 0u;
+    for (uint16_t i = 0; i < chain->n; i++) {
+        f->faults |= is_weak(chain->v[i]) ? FAULT_WEAK : 0u;
+    }
+}
+
+/* ---- objections ---- */
+
+static bool is_certificate_alert(uint16_t code)
+{
+    return (code >= 42 && code <= 46) || code == 48 || code == 49 ||
+           code == 113;
+}
+
+static enum objection objection_of(const struct facts *f)
+{
+    const struct conclusion *end = f->end;
+    if (!f->after_certificate || end->resumed) {
+        return OBJECTION_NONE;
+    }
+    if (f->late_refusal) {
+        return f->end->late_alert_unanswered ? OBJECTION_HIDDEN
+                                             : OBJECTION_SILENT;
+    }
+    if (f->alert_by_client) {
+        if (f->alert == ALERT_NONE) {
+            return OBJECTION_HIDDEN;
+        }
+        if (f->alert == 0) {
+            return OBJECTION_SILENT; /* close_notify: says nothing either */
+        }
+        return is_certificate_alert(f->alert) ? OBJECTION_NAMED
+                                              : OBJECTION_NONE;
+    }
+    bool silent = end->by == BY_CLIENT &&
+                  (end->how == HOW_CLOSE || end->how == HOW_RESET);
+    return silent ? OBJECTION_SILENT : OBJECTION_NONE;
+}
+
+/*
+ * A handshake that finished on both sides, and then an encrypted alert of the
+ * client before any data. Most clients close like that out of habit; those that
+ * judge the certificate only then (NSS, SChannel) mean it as a refusal when the
+ * certificate has a visible fault.
+ */
+static bool is_late_refusal(const struct facts *f)
+{
+    const unsigned faults = FAULT_EXPIRED | FAULT_NOT_YET_VALID | FAULT_NAME |
+                            FAULT_SELF_SIGNED | FAULT_UNKNOWN_ISSUER |
+                            FAULT_INCOMPLETE | FAULT_USAGE | FAULT_WEAK;
+    bool judges_late =
+        f->client_stack == STACK_NSS || f->client_stack == STACK_SCHANNEL;
+    return f->end->late_alert_unanswered && judges_late && f->leaf &&
+           (f->faults & faults);
+}
+
+static void derive_client_auth(struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    const struct conclusion *end = f->end;
+    const struct cert_chain *chain = &hs->client_chain;
+    f->client_auth_asked =
+        hs->certificate_request.seen || end->certificate_request_likely ||
+        hs_find(hs, HS_CERTIFICATE_REQUEST, SIDE_SERVER) != NULL;
+    f->client_auth_sent = (chain->seen && !chain->empty) ||
+                          (!chain->seen && end->client_certificate_sent_likely);
+    f->client_auth_empty =
+        !f->client_auth_sent &&
+        ((chain->seen && chain->empty) || end->client_certificate_empty_likely);
+    f->client_auth_answered = end->by == BY_SERVER && f->client_auth_asked &&
+                              (f->client_auth_sent || f->client_auth_empty);
+}
+
+void facts_derive(struct facts *f, const struct handshake *hs,
+                  struct trust *trust)
+{
+    *f = (struct facts){.hs = hs, .end = &hs->end_state, .alert = ALERT_NONE};
+    f->leaf = hs->server_chain.n ? hs->server_chain.v[0] : NULL;
+    f->client_leaf = hs->client_chain.n ? hs->client_chain.v[0] : NULL;
+    f->client_stack = stack_of_client(&hs->offer);
+    offer_look(&hs->offer, &f->offer);
+    derive_course(f);
+    derive_certificate(f, trust);
+    f->faults_n = (unsigned)__builtin_popcount(f->faults);
+    derive_client_auth(f);
+    f->late_refusal = is_late_refusal(f);
+    f->objection = objection_of(f);
+}

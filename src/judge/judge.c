@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a finished handshake to a verdict: derives the facts, lets every rule
+ * add hypotheses, ranks them, and writes the verdict out.
+ *
+ * The best hypothesis becomes the cause, the others the alternatives. Nothing
+ * that is only possible and weak leads: then the failure is `unclassified`,
+ * which is better than a guess dressed as a fact.
+ */
+#include "judge/judge.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "judge/advice.h"
+#include "judge/facts.h"
+#include "judge/hypothesis.h"
+#include "judge/profile.h"
+#include "judge/rule_table.h"
+#include "judge/say.h"
+
+#define ALTERNATIVES_MAX 5u
+#define EVIDENCE_MAX     12u
+
+/* A merely possible cause leads only from this weight on. */
+#define WEIGHT_TO_LEAD 40
+
+struct judge {
+    struct trust *trust; /* borrowed, may be NULL */
+    struct profiles *profiles;
+};
+
+const char *confidence_name(enum confidence c)
+{
+    switch (c) {
+    case CONF_CERTAIN:
+        return "certain";
+    case CONF_LIKELY:
+        return "likely";
+    default:
+        return "possible";
+    }
+}
+
+struct judge *judge_new(struct trust *trust)
+{
+    struct judge *j = calloc(1, sizeof *j);
+    if (!j) {
+        return NULL;
+    }
+    j->trust = trust;
+    j->profiles = profiles_new();
+    if (!j->profiles) {
+        free(j);
+        return NULL;
+    }
+    return j;
+}
+
+void judge_free(struct judge *j)
+{
+    if (j) {
+        profiles_free(j->profiles);
+        free(j);
+    }
+}
+
+void judge_learn(struct judge *j, const struct handshake *hs)
+{
+    profiles_learn(j->profiles, hs);
+    if (j->trust && hs->expanded && hs->server_chain.n > 1) {
+        trust_learn(j->trust, &hs->server_chain);
+    }
+}
+
+/* ---- the leader ---- */
+
+static const struct hypothesis *leader_of(const struct hypotheses *hy)
+{
+    const struct hypothesis *best = hy->n ? &hy->v[0] : NULL;
+    if (best && best->confidence == CONF_POSSIBLE &&
+        best->weight < WEIGHT_TO_LEAD) {
+        return NULL;
+    }
+    return best;
+}
+
+/* A cause whose text is missing is our own slip; the verdict survives it. */
+static const struct known_cause *cause_of(const char *slug)
+{
+    static const struct known_cause nothing = {
+        "unclassified", "the handshake failed, and nothing seen says why",
+        FIX_NONE};
+    const struct known_cause *c = known_cause(slug);
+    return c ? c : &nothing;
+}
+
+static void add_evidence(struct verdict *v, const char *s)
+{
+    if (v->evidence.n < EVIDENCE_MAX && *s && !text_list_has(&v->evidence, s)) {
+        text_list_add(&v->evidence, s);
+    }
+}
+
+static void add_reasons_of(struct verdict *v, const struct hypothesis *h)
+{
+    for (size_t i = 0; i < h->because.n; i++) {
+        add_evidence(v, h->because.v[i]);
+    }
+}
+
+/* What can be said of any failure. */
+static void add_context(const struct facts *f, struct verdict *v)
+{
+    const struct handshake *hs = f->hs;
+    struct text t;
+    text_init(&t, SENTENCE_BYTES);
+    if (hs->offer.seen) {
+        text_fmt(&t, "the client offered %s and %u cipher suites",
+                 say_offered_versions(&hs->offer).s, f->offer.suites);
+        if (hs->offer.has_sni) {
+            text_fmt(&t, ", for %s", say_span(hs->offer.sni).s);
+        }
+        add_evidence(v, text_str(&t));
+    }
+    if (hs->choice.seen) {
+        text_clear(&t);
+        text_fmt(&t, "the server chose %s with %s",
+                 say_version(hs->choice.version).s,
+                 say_suite(hs->choice.cipher).s);
+        add_evidence(v, text_str(&t));
+    }
+    text_free(&t);
+}
+
+static void write_evidence(const struct facts *f, const struct hypotheses *hy,
+                           const struct hypothesis *leader, struct verdict *v)
+{
+    add_evidence(v, say_ending(f).s);
+    if (!leader) {
+        add_context(f, v);
+        return;
+    }
+    add_reasons_of(v, leader);
+    for (size_t i = 0; i < hy->n; i++) {
+        if (&hy->v[i] != leader && strcmp(hy->v[i].cause, leader->cause) == 0) {
+            add_reasons_of(v, &hy->v[i]);
+        }
+    }
+    if (v->evidence.n < 2) {
+        add_context(f, v);
+    }
+}
+
+/* ---- alternatives ---- */
+
+static bool is_alternative_listed(const struct verdict *v, const char *cause)
+{
+    for (size_t i = 0; i < v->alternatives_n; i++) {
+        const char *listed = v->alternatives[i].cause;
+        if (listed && strcmp(listed, cause) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_alternatives(const struct hypotheses *hy, struct verdict *v)
+{
+    v->alternatives = calloc(ALTERNATIVES_MAX, sizeof *v->alternatives);
+    for (size_t i = 0; i < hy->n && v->alternatives; i++) {
+        const struct hypothesis *h = &hy->v[i];
+        bool dropped = v->confidence == CONF_CERTAIN &&
+                       h->confidence == CONF_POSSIBLE && !h->keep;
+        if (dropped || v->alternatives_n == ALTERNATIVES_MAX ||
+            strcmp(h->cause, v->cause->slug) == 0 ||
+            is_alternative_listed(v, h->cause)) {
+            continue;
+        }
+        v->alternatives[v->alternatives_n++] =
+            (struct alternative){h->cause, h->confidence};
+    }
+}
+
+/* ---- for --explain ---- */
+
+static void write_fired(struct hypotheses *hy, struct verdict *v)
+{
+    v->fired = hy->n ? calloc(hy->n, sizeof *v->fired) : NULL;
+    for (size_t i = 0; i < hy->n && v->fired; i++) {
+        struct hypothesis *h = &hy->v[i];
+        v->fired[v->fired_n++] =
+            (struct fired_rule){.rule = h->rule->name,
+                                .source = h->rule->source,
+                                .cause = h->cause,
+                                .confidence = h->confidence,
+                                .weight = h->weight,
+                                .because = h->because};
+        h->because = (struct text_list){0}; /* moved */
+    }
+}
+
+/* ---- the verdict ---- */
+
+static void write_verdict(const struct facts *f, struct hypotheses *hy,
+                          struct verdict *v)
+{
+    const struct hypothesis *leader = leader_of(hy);
+    v->cause = cause_of(leader ? leader->cause : "unclassified");
+    v->confidence = leader ? leader->confidence : CONF_POSSIBLE;
+    v->side = leader && leader->has_side ? leader->side : v->cause->side;
+    v->reason =
+        strdup(leader && leader->reason ? leader->reason : v->cause->sentence);
+    v->frame_decisive = f->end->frame_decisive;
+    write_evidence(f, hy, leader, v);
+    write_alternatives(hy, v);
+    advice_fill(f, v);
+    write_fired(hy, v);
+}
+
+static void run_rules(const struct facts *f, struct hypotheses *hy)
+{
+    for (size_t i = 0; rules[i]; i++) {
+        hy->rule = rules[i];
+        rules[i]->run(f, hy);
+    }
+    hypotheses_rank(hy);
+}
+
+bool judge_is_late_refusal(struct judge *j, const struct handshake *hs)
+{
+    struct facts f;
+    facts_derive(&f, hs, j->trust);
+    return f.late_refusal;
+}
+
+struct verdict *judge_run(struct judge *j, const struct handshake *hs)
+{
+    struct verdict *v = calloc(1, sizeof *v);
+    if (!v) {
+        return NULL;
+    }
+    struct facts f;
+    facts_derive(&f, hs, j->trust);
+    profiles_server(j->profiles, hs, &f.server);
+    profiles_client(j->profiles, hs, &f.client);
+    if (j->trust && hs->server_chain.n > 1) {
+        trust_learn(j->trust, &hs->server_chain);
+    }
+    v->outcome = hs->end_state.outcome;
+    if (v->outcome != OUTCOME_FAILURE) {
+        return v;
+    }
+    struct hypotheses hy;
+    hypotheses_init(&hy);
+    run_rules(&f, &hy);
+    write_verdict(&f, &hy, v);
+    hypotheses_free(&hy);
+    return v;
+}
+
+void verdict_free(struct verdict *v)
+{
+    if (!v) {
+        return;
+    }
+    for (size_t i = 0; i < v->seen_as_n; i++) {
+        free(v->seen_as[i].text);
+    }
+    for (size_t i = 0; i < v->fired_n; i++) {
+        text_list_free(&v->fired[i].because);
+    }
+    free(v->reason);
+    free(v->seen_as);
+    free(v->alternatives);
+    free(v->fired);
+    text_list_free(&v->evidence);
+    text_list_free(&v->fix);
+    text_list_free(&v->reproduce);
+    text_list_free(&v->interception_evidence);
+    free(v);
+}

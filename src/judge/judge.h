@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a finished handshake to a verdict: facts in, ranked hypotheses out.
+ *
+ * A rule is a constant in its own function under rules/. It reads struct facts
+ * and adds hypotheses; it does no I/O, keeps no state, and the order of rules
+ * does not matter: the judge ranks. Dissectors note, rules judge.
+ */
+#ifndef JUDGE_JUDGE_H
+#define JUDGE_JUDGE_H
+
+#include "handshake/cert.h"
+#include "handshake/handshake.h"
+#include "known/known.h"
+
+enum confidence { CONF_POSSIBLE = 1, CONF_LIKELY, CONF_CERTAIN };
+const char *confidence_name(enum confidence c);
+
+/* ---- verdict ---- */
+
+struct text_list {
+    char **v; /* NUL-terminated, owned; raw bytes from the network inside:
+                 escape on output */
+    size_t n;
+};
+
+struct seen_as {
+    const char *viewer;
+    char *text; /* owned */
+};
+
+struct alternative {
+    const char *cause; /* slug, static */
+    enum confidence confidence;
+};
+
+/* One rule that fired, for --explain. */
+struct fired_rule {
+    const char *rule, *source, *cause; /* static */
+    enum confidence confidence;
+    int weight;
+    struct text_list because;
+};
+
+struct verdict {
+    enum outcome outcome;
+    /* The rest only when outcome is failure (cause NULL otherwise). */
+    const struct known_cause *cause;
+    enum confidence confidence;
+    enum known_side side;
+    char *reason; /* the verdict as one sentence; owned */
+    struct text_list evidence, fix, reproduce;
+    struct seen_as *seen_as;
+    size_t seen_as_n;
+    struct alternative *alternatives;
+    size_t alternatives_n;
+    struct fired_rule *fired;
+    size_t fired_n;
+    uint64_t frame_decisive; /* 0: none */
+    /* tls inspection: NULL, "detected" or "suspected" */
+    const char *interception;
+    const char *interception_product; /* or NULL */
+    struct text_list interception_evidence;
+};
+
+/* ---- judge ---- */
+
+struct judge;
+
+/* How a server chain stands against the trust anchors at the packet's time. */
+enum trust_state {
+    TRUST_UNKNOWN, /* not judged: no chain, or --ca none */
+    TRUST_OK,
+    TRUST_SELF_SIGNED,    /* leaf is its own issuer and no anchor */
+    TRUST_UNKNOWN_ISSUER, /* chain complete up to a root that is no anchor */
+    TRUST_INCOMPLETE,     /* the issuer of the last certificate sent is missing
+                             from the message; see trust_result.completable */
+    TRUST_BAD_SIGNATURE,  /* a signature in the chain does not verify */
+    TRUST_EXPIRED_CA,     /* a CA certificate in the chain is expired */
+    TRUST_OTHER,          /* path constraints etc.; `why` says what */
+};
+
+struct trust_result {
+    enum trust_state state;
+    bool wrong_order;           /* certificates sent out of order */
+    bool completable;           /* INCOMPLETE, and the missing certificate is an
+                                   anchor's child seen elsewhere, or the missing
+                                   issuer is known */
+    struct span missing_issuer; /* name of the certificate that was not sent */
+    bool issuer_learned;        /* completable for sure: trust_learn() saw the
+                                   missing certificate, and it leads to an anchor */
+    bool ca_expired;  /* a CA certificate sent is expired, whatever the
+                         state */
+    bool anchor_sent; /* the root itself was sent (harmless) */
+    char why[128];
+};
+
+struct trust;
+
+/* Trust anchors: `path` a PEM file or a hashed directory, NULL for the
+ * system's, "none" for no judging. On failure NULL and one line in error[]. */
+struct trust *trust_new(const char *path, char error[256]);
+void trust_free(struct trust *t);
+
+/* Judges a chain at `when`. Dates of the leaf are not looked at (facts do). */
+void trust_judge(struct trust *t, const struct cert_chain *chain, tick_t when,
+                 struct trust_result *out);
+
+/* Remembers CA certificates of a chain, so that incomplete chains seen later
+ * can be told from unknown issuers (bounded). */
+void trust_learn(struct trust *t, const struct cert_chain *chain);
+
+/* trust may be NULL (certificates are then not judged); borrowed. */
+struct judge *judge_new(struct trust *trust);
+void judge_free(struct judge *j);
+
+/* Lets the judge remember what this connection tells about its server and
+ * client (bounded profiles). Cheap; call once per finished connection,
+ * successes too. `hs` need not be expanded. */
+void judge_learn(struct judge *j, const struct handshake *hs);
+
+/* Whether an unanswered encrypted alert after both Finished
+ * (end_state.late_alert_unanswered) was the refusal of a certificate with a
+ * visible fault. Needs an expanded handshake. */
+bool judge_is_late_refusal(struct judge *j, const struct handshake *hs);
+
+/* Judges a concluded and expanded handshake. Owned by the caller. NULL only
+ * when memory is out. */
+struct verdict *judge_run(struct judge *j, const struct handshake *hs);
+void verdict_free(struct verdict *v);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Profiles of servers and clients, learned from the connections that went by.
+ *
+ * Three set-associative tables of fixed size: a key's seeded hash picks the
+ * set, and a full set forgets its longest unused entry. Nothing grows, nobody
+ * can choose collisions, and a lookup touches one cache line or two.
+ *
+ * Only what a handshake shows before it is expanded is used, so that learning
+ * stays cheap; the group is taken when it happens to be known.
+ */
+#include "judge/profile.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+#define WAYS 4u
+
+/* A server's profile is some 150 bytes: the tables take about 1 MiB. */
+#define SERVER_SETS 512u
+#define CLIENT_SETS 512u
+#define PAIR_SETS   2048u
+
+#define CLIENTS_REMEMBERED 8u
+
+struct server_slot {
+    uint64_t key; /* 0: free */
+    uint32_t used;
+    uint32_t clients[CLIENTS_REMEMBERED]; /* low bits of their hashes */
+    struct server_profile profile;
+};
+
+struct client_slot {
+    uint64_t key;
+    uint32_t used, successes, failures;
+};
+
+struct pair_slot {
+    uint64_t key;
+    uint32_t used, successes, failures, largest_hello;
+};
+
+struct profiles {
+    struct hash_seed seed;
+    uint32_t clock; /* counts lookups; ages the entries of a set */
+    struct server_slot servers[SERVER_SETS * WAYS];
+    struct client_slot clients[CLIENT_SETS * WAYS];
+    struct pair_slot pairs[PAIR_SETS * WAYS];
+};
+
+struct profiles *profiles_new(void)
+{
+    struct profiles *p = calloc(1, sizeof *p);
+    if (p) {
+        p->seed = hash_seed_random();
+    }
+    return p;
+}
+
+void profiles_free(struct profiles *p)
+{
+    free(p);
+}
+
+/* ---- keys ---- */
+
+static size_t put_address(uint8_t *to, const struct handshake *hs,
+                          enum side side, bool with_port)
+{
+    const struct hs_addr *a = &hs->addr[side];
+    to[0] = hs->ip_version;
+    memcpy(to + 1, a->ip, sizeof a->ip);
+    if (!with_port) {
+        return 17;
+    }
+    to[17] = (uint8_t)(a->port >> 8);
+    to[18] = (uint8_t)a->port;
+    to[19] = (uint8_t)hs->transport;
+    return 20;
+}
+
+/* Never 0, which marks a free slot. */
+static uint64_t key_of(const struct profiles *p, const uint8_t *v, size_t n)
+{
+    return hash_bytes(&p->seed, span_of(v, n)) | 1u << 31;
+}
+
+static uint64_t server_key(const struct profiles *p, const struct handshake *hs)
+{
+    uint8_t v[20] = {0};
+    return key_of(p, v, put_address(v, hs, SIDE_SERVER, true));
+}
+
+static uint64_t client_key(const struct profiles *p, const struct handshake *hs)
+{
+    uint8_t v[20] = {0};
+    return key_of(p, v, put_address(v, hs, SIDE_CLIENT, false));
+}
+
+static uint64_t pair_key(const struct profiles *p, const struct handshake *hs)
+{
+    uint8_t v[40] = {0};
+    size_t n = put_address(v, hs, SIDE_CLIENT, false);
+    n += put_address(v + n, hs, SIDE_SERVER, true);
+    return key_of(p, v, n);
+}
+
+/* ---- sets: the same two loops for each kind of slot ---- */
+
+static const struct server_slot *server_find(const struct profiles *p,
+                                             uint64_t key)
+{
+    const struct server_slot *set = &p->servers[key % SERVER_SETS * WAYS];
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].key == key) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct client_slot *client_find(const struct profiles *p,
+                                             uint64_t key)
+{
+    const struct client_slot *set = &p->clients[key % CLIENT_SETS * WAYS];
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].key == key) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct pair_slot *pair_find(const struct profiles *p, uint64_t key)
+{
+    const struct pair_slot *set = &p->pairs[key % PAIR_SETS * WAYS];
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].key == key) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+static struct server_slot *server_slot(struct profiles *p, uint64_t key)
+{
+    struct server_slot *set = &p->servers[key % SERVER_SETS * WAYS];
+    struct server_slot *oldest = &set[0];
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].key == key) {
+            return &set[i];
+        }
+        if (!set[i].key || (oldest->key && set[i].used < oldest->used)) {
+            oldest = &set[i];
+        }
+    }
+    *oldest = (struct server_slot){.key = key};
+    return oldest;
+}
+
+static struct client_slot *client_slot(struct profiles *p, uint64_t key)
+{
+    struct client_slot *set = &p->clients[key % CLIENT_SETS * WAYS];
+    struct client_slot *oldest = &set[0];
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].key == key) {
+            return &set[i];
+        }
+        if (!set[i].key || (oldest->key && set[i].used < oldest->used)) {
+            oldest = &set[i];
+        }
+    }
+    *oldest = (struct client_slot){.key = key};
+    return oldest;
+}
+
+static struct pair_slot *pair_slot(struct profiles *p, uint64_t key)
+{
+    struct pair_slot *set = &p->pairs[key % PAIR_SETS * WAYS];
+    struct pair_slot *oldest = &set[0];
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].key == key) {
+            return &set[i];
+        }
+        if (!set[i].key || (oldest->key && set[i].used < oldest->used)) {
+            oldest = &set[i];
+        }
+    }
+    *oldest = (struct pair_slot){.key = key};
+    return oldest;
+}
+
+/* ---- learning ---- */
+
+static void count(uint32_t *n)
+{
+    if (*n < UINT32_MAX) {
+        (*n)++;
+    }
+}
+
+/* Adds v to a short list of distinct values; full lists stay as they are. */
+static void remember(uint16_t *v, uint16_t *n, size_t size, uint16_t value)
+{
+    if (value == UNSEEN_U16) {
+        return;
+    }
+    for (uint16_t i = 0; i < *n; i++) {
+        if (v[i] == value) {
+            return;
+        }
+    }
+    if (*n < size) {
+        v[(*n)++] = value;
+    }
+}
+
+static void learn_client_of(struct server_slot *s, uint32_t client)
+{
+    for (uint32_t i = 0; i < s->profile.clients; i++) {
+        if (s->clients[i] == client) {
+            return;
+        }
+    }
+    if (s->profile.clients < CLIENTS_REMEMBERED) {
+        s->clients[s->profile.clients++] = client;
+    }
+}
+
+static void learn_choice(struct server_profile *p, const struct handshake *hs)
+{
+    if (hs->version == UNSEEN_U16) {
+        return;
+    }
+    uint16_t rank = version_rank(hs->version);
+    if (p->versions_n == 0 || rank < p->min_version) {
+        p->min_version = rank;
+    }
+    if (p->versions_n == 0 || rank > p->max_version) {
+        p->max_version = rank;
+    }
+    remember(p->versions, &p->versions_n,
+             sizeof p->versions / sizeof p->versions[0], hs->version);
+    remember(p->ciphers, &p->ciphers_n,
+             sizeof p->ciphers / sizeof p->ciphers[0], hs->cipher);
+    if (hs->expanded && hs->choice.seen) {
+        remember(p->groups, &p->groups_n,
+                 sizeof p->groups / sizeof p->groups[0], hs->choice.group);
+        p->alpn_seen = p->alpn_seen || hs->choice.has_alpn;
+    }
+}
+
+static void learn_server(struct profiles *p, const struct handshake *hs,
+                         enum outcome outcome)
+{
+    struct server_slot *s = server_slot(p, server_key(p, hs));
+    s->used = p->clock;
+    s->profile.known = true;
+    if (outcome == OUTCOME_SUCCESS) {
+        count(&s->profile.successes);
+    } else if (outcome == OUTCOME_FAILURE) {
+        count(&s->profile.failures);
+    }
+    learn_client_of(s, (uint32_t)client_key(p, hs));
+    learn_choice(&s->profile, hs);
+    if (hs_find(hs, HS_CERTIFICATE_REQUEST, SIDE_SERVER) ||
+        hs->end_state.certificate_request_likely) {
+        s->profile.asked_client_certificate = true;
+    }
+}
+
+static uint32_t hello_bytes(const struct handshake *hs)
+{
+    const struct hs_event *e = hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT);
+    return e ? e->len : 0;
+}
+
+void profiles_learn(struct profiles *p, const struct handshake *hs)
+{
+    enum outcome outcome = hs->end_state.outcome;
+    if (!hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT)) {
+        return;
+    }
+    p->clock++;
+    learn_server(p, hs, outcome);
+    struct client_slot *c = client_slot(p, client_key(p, hs));
+    struct pair_slot *pair = pair_slot(p, pair_key(p, hs));
+    c->used = pair->used = p->clock;
+    if (outcome == OUTCOME_SUCCESS) {
+        count(&c->successes);
+        count(&pair->successes);
+        uint32_t n = hello_bytes(hs);
+        pair->largest_hello = n > pair->largest_hello ? n : pair->largest_hello;
+    } else if (outcome == OUTCOME_FAILURE) {
+        count(&c->failures);
+        count(&pair->failures);
+    }
+}
+
+/* ---- asking ---- */
+
+void profiles_server(const struct profiles *p, const struct handshake *hs,
+                     struct server_profile *out)
+{
+    const struct server_slot *s = server_find(p, server_key(p, hs));
+    *out = s ? s->profile : (struct server_profile){0};
+}
+
+void profiles_client(const struct profiles *p, const struct handshake *hs,
+                     struct client_profile *out)
+{
+    *out = (struct client_profile){0};
+    const struct client_slot *c = client_find(p, client_key(p, hs));
+    const struct pair_slot *pair = pair_find(p, pair_key(p, hs));
+    if (c) {
+        out->known = true;
+        out->successes = c->successes;
+        out->failures = c->failures;
+    }
+    if (pair) {
+        out->successes_here = pair->successes;
+        out->failures_here = pair->failures;
+        out->largest_hello_here = pair->largest_hello;
+    }
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What other connections told about a server (address and port) and a client
+ * (address): bounded tables that forget the longest unused entry.
+ */
+#ifndef JUDGE_PROFILE_H
+#define JUDGE_PROFILE_H
+
+#include "judge/facts.h"
+
+struct profiles;
+
+/* NULL when memory is out. */
+struct profiles *profiles_new(void);
+void profiles_free(struct profiles *p);
+
+/* Remembers a concluded handshake; it need not be expanded. */
+void profiles_learn(struct profiles *p, const struct handshake *hs);
+
+/* What is known about the two ends of hs; zeroed and `known` false when
+ * nothing is. */
+void profiles_server(const struct profiles *p, const struct handshake *hs,
+                     struct server_profile *out);
+void profiles_client(const struct profiles *p, const struct handshake *hs,
+                     struct client_profile *out);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an alert says by itself (RFC 8446 section 6.2), where no other rule
+ * knows better: the peer broke the protocol, or failed inside.
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+static const struct {
+    const char *cause;
+    uint16_t alert;
+    int weight;
+} meanings[] = {
+    {"unexpected_message", 10, 50}, {"bad_record_mac", 20, 55},
+    {"bad_record_mac", 21, 50},     {"record_overflow", 22, 55},
+    {"illegal_parameter", 47, 48},  {"access_denied", 49, 45},
+    {"decode_error", 50, 50},       {"decrypt_error", 51, 50},
+    {"internal_error", 80, 54},     {"user_canceled", 90, 70},
+    {"internal_error", 117, 40},    {"illegal_parameter", 110, 40},
+};
+
+static void add_malformed(const struct facts *f, struct hypotheses *hy)
+{
+    const struct client_offer *o = &f->hs->offer;
+    if (f->hello_refused && o->malformed && !f->hs->raw_cut[0] &&
+        (f->alert == 50 || f->alert == 47 || f->alert == 40)) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "decode_error", CONF_CERTAIN, 80);
+        hypothesis_side(h, FIX_CLIENT);
+        hypothesis_because(h, "the ClientHello is malformed at %s",
+                           o->why ? o->why : "an unknown field");
+    }
+}
+
+/* The server chose what was not offered (RFC 8446 section 4.1.3). */
+static void add_foreign_suite(const struct facts *f, struct hypotheses *hy)
+{
+    const struct handshake *hs = f->hs;
+    if (f->alert_by_client && f->alert == 47 && hs->choice.seen &&
+        hs->offer.seen && hs->choice.cipher != UNSEEN_U16 &&
+        !list_has(&hs->offer.ciphers, hs->choice.cipher)) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "illegal_parameter", CONF_CERTAIN, 80);
+        hypothesis_side(h, FIX_SERVER);
+        hypothesis_because(h,
+                           "the server chose %s, which the client did not "
+                           "offer",
+                           say_suite(hs->choice.cipher).s);
+    }
+}
+
+/* Mbed TLS 3 offers RSA-PSS and refuses it in TLS 1.2. */
+static void add_pss(const struct facts *f, struct hypothesis *h)
+{
+    const struct key_exchange *ske = &f->hs->ske;
+    if (f->alert_by_client && f->alert == 47 && ske->seen &&
+        ske->signature >= 0x0804 && ske->signature <= 0x0806) {
+        hypothesis_because(h,
+                           "the server signed its TLS 1.2 key exchange with "
+                           "%s, which Mbed TLS 3 clients offer but refuse",
+                           say_scheme(ske->signature).s);
+    }
+}
+
+/* An alert of the server after the ClientHello complains about the client,
+ * unless it is the server's own failure. */
+static void set_side(const struct facts *f, struct hypothesis *h)
+{
+    if (f->alert == 80) {
+        hypothesis_side(h, f->alert_by_client ? FIX_CLIENT : FIX_SERVER);
+    } else if (f->alert == 10 || f->alert == 47 || f->alert == 50) {
+        hypothesis_side(h, f->alert_by_client ? FIX_SERVER : FIX_CLIENT);
+    }
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    bool reaction = f->end->how == HOW_PLAINTEXT;
+    if (!f->end->has_alert || f->alert == ALERT_NONE || reaction) {
+        return;
+    }
+    add_malformed(f, hy);
+    add_foreign_suite(f, hy);
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (meanings[i].alert != f->alert) {
+            continue;
+        }
+        struct hypothesis *h = hypothesis_add(hy, meanings[i].cause,
+                                              CONF_LIKELY, meanings[i].weight);
+        const char *meaning = known_alert_meaning(f->alert);
+        if (meaning) {
+            hypothesis_because(h, "%s means: %s", say_alert(f->alert).s,
+                               meaning);
+        }
+        add_pss(f, h);
+        set_side(f, h);
+    }
+}
+
+const struct rule alert_meaning_rule = {
+    .name = "alert_meaning",
+    .source = "RFC 8446 section 6.2",
+    .run = run,
+};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client turned the server's certificate down and the wire does not show
+ * why: an alert that says no more, an encrypted one, or pinning and policy
+ * (RFC 8446 sections 4.4.2 and 6.2). Other rules lead where a fault is visible.
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+/* Causes that the hidden certificate may have had. */
+static void possible_faults(struct hypotheses *hy)
+{
+    hypothesis_add(hy, "server_certificate_unknown_issuer", CONF_POSSIBLE, 38);
+    hypothesis_add(hy, "server_certificate_name_mismatch", CONF_POSSIBLE, 36);
+    hypothesis_add(hy, "server_certificate_expired", CONF_POSSIBLE, 34);
+    hypothesis_add(hy, "server_certificate_incomplete_chain", CONF_POSSIBLE,
+                   32);
+}
+
+/* What each generic alert mostly means where the certificate is hidden. */
+static void by_name(const struct facts *f, struct hypotheses *hy)
+{
+    bool named = f->alert == 48 || f->alert == 45;
+    int weight = named ? 35 : f->faults ? 40 : 62;
+    enum confidence c = f->alert == 44 ? CONF_POSSIBLE : CONF_LIKELY;
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_rejected", c, weight);
+    hypothesis_because(h, "the alert is about the server's certificate");
+    if (!f->leaf) {
+        hypothesis_because(h, "TLS 1.3 hides the certificate from this "
+                              "capture");
+        if (f->alert == 42 || f->alert == 46) {
+            possible_faults(hy);
+        }
+        return;
+    }
+    if (f->faults == 0) {
+        hypothesis_side(h, FIX_CLIENT);
+        hypothesis_because(h,
+                           "nothing is visibly wrong with the certificate "
+                           "for %s, issued by %s",
+                           say_names(f->leaf).s, say_name(&f->leaf->issuer).s);
+    }
+    if (f->faults == 0 && f->alert != 48) {
+        hypothesis_add(hy, "server_certificate_unknown_issuer", CONF_POSSIBLE,
+                       38);
+    }
+}
+
+static void encrypted(const struct facts *f, struct hypotheses *hy)
+{
+    struct hypothesis *h = hypothesis_add(hy, "server_certificate_rejected",
+                                          CONF_LIKELY, f->leaf ? 50 : 65);
+    hypothesis_because(h, f->server_tls13
+                              ? "the client sent a record of an alert's size "
+                                "where its Finished was due"
+                              : "the client sent an encrypted alert right "
+                                "after the server's certificate");
+    if (!f->leaf) {
+        possible_faults(hy);
+    }
+}
+
+static void silent(const struct facts *f, struct hypotheses *hy)
+{
+    if (f->phase == PHASE_CLIENT && f->client_auth_asked) {
+        return;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_rejected", CONF_POSSIBLE, 46);
+    hypothesis_because(h, "the client left right after the server's "
+                          "certificate, as clients do that reject one without "
+                          "an alert");
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    switch (f->objection) {
+    case OBJECTION_NAMED:
+        by_name(f, hy);
+        break;
+    case OBJECTION_HIDDEN:
+        encrypted(f, hy);
+        break;
+    case OBJECTION_SILENT:
+        silent(f, hy);
+        break;
+    default:
+        break;
+    }
+}
+
+const struct rule certificate_rejected_rule = {
+    .name = "certificate_rejected",
+    .source = "RFC 8446 sections 4.4.2, 6.2",
+    .run = run,
+};

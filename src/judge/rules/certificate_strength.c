@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A key or a signature in the server's chain is too weak for the client: RSA
+ * below 2048 bits, DSA, MD5 or SHA-1 (RFC 9155; RFC 8446 section 4.2.3).
+ * OpenSSL says 42, rustls 51, Mbed TLS 43 or 46.
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+static void describe(const struct facts *f, struct hypothesis *h)
+{
+    for (uint16_t i = 0; i < f->hs->server_chain.n; i++) {
+        const struct cert *c = f->hs->server_chain.v[i];
+        bool rsa = c->key == KEY_RSA || c->key == KEY_RSA_PSS;
+        if (rsa && c->key_bits && c->key_bits < 2048) {
+            hypothesis_because(h,
+                               "the certificate %s has an RSA key of %u bits",
+                               say_name(&c->subject).s, c->key_bits);
+        }
+        if (c->key == KEY_DSA) {
+            hypothesis_because(h, "the certificate %s has a DSA key",
+                               say_name(&c->subject).s);
+        }
+        if (c->signature_weak && !c->self_signed) {
+            hypothesis_because(h, "the certificate %s is signed with %s",
+                               say_name(&c->subject).s,
+                               say_span(c->signature_algorithm).s);
+        }
+    }
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    /* 51 and 47 are no certificate alerts by name, but rustls and others use
+     * them for this. */
+    bool oblique = f->alert_by_client && f->after_certificate &&
+                   (f->alert == 51 || f->alert == 47 || f->alert == 71);
+    if (!(f->faults & FAULT_WEAK) ||
+        (f->objection == OBJECTION_NONE && !oblique)) {
+        return;
+    }
+    unsigned others = f->faults & ~(unsigned)FAULT_WEAK;
+    bool fits = oblique || f->alert == 42 || f->alert == 43 || f->alert == 46;
+    enum confidence c =
+        fits && f->alert != ALERT_NONE ? CONF_LIKELY : CONF_POSSIBLE;
+    /* OpenSSL's 42 is about strength; Go, GnuTLS and Chrome use 42 and 46 for
+     * everything. */
+    int weight = !others || oblique ? 78 : f->alert == 42 ? 66 : 52;
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_weak", c, weight);
+    describe(f, h);
+}
+
+const struct rule certificate_strength_rule = {
+    .name = "certificate_strength",
+    .source = "RFC 8446 section 4.2.3; RFC 9155",
+    .run = run,
+};

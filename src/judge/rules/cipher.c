@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * No cipher suite in common (RFC 8446 section 4.1.1; RFC 5246 section
+ * 7.4.1.3). Servers say 40, which they also say of groups, signatures and
+ * more: the offer, and what the server chose elsewhere, weigh.
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+/* Whether a suite that the server chose elsewhere is in this offer. */
+static bool is_shared_elsewhere(const struct facts *f)
+{
+    for (uint16_t i = 0; i < f->server.ciphers_n; i++) {
+        if (list_has(&f->hs->offer.ciphers, f->server.ciphers[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void describe(const struct facts *f, struct hypothesis *h)
+{
+    if (f->offer.why_suites) {
+        hypothesis_because(h, "%s", f->offer.why_suites);
+    }
+    hypothesis_because(h, "offered: %s", say_suites(&f->hs->offer.ciphers).s);
+}
+
+static void refused(const struct facts *f, struct hypotheses *hy)
+{
+    int odd = f->offer.odd_suites;
+    if (f->server.ciphers_n > 0 && is_shared_elsewhere(f)) {
+        return;
+    }
+    enum confidence c = odd >= 50 ? CONF_LIKELY : CONF_POSSIBLE;
+    int weight = odd >= 50 ? odd : 50 + odd / 2;
+    if (f->server.ciphers_n > 0) {
+        c = CONF_LIKELY;
+        weight = f->server.ciphers_n > 1 || odd >= 50 ? 85 : 74;
+    }
+    struct hypothesis *h = hypothesis_add(hy, "no_shared_cipher", c, weight);
+    if (f->server.ciphers_n > 0) {
+        hypothesis_because(h,
+                           "on other connections the server chose %s%s, which "
+                           "this client does not offer",
+                           say_suite(f->server.ciphers[0]).s,
+                           f->server.ciphers_n > 1 ? " and others" : "");
+    }
+    describe(f, h);
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    if (!f->hs->offer.seen || f->offer.suites == 0) {
+        return;
+    }
+    bool silent = f->phase == PHASE_HELLO && f->end->by == BY_SERVER &&
+                  (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
+    if (f->refused_unsaid && f->phase == PHASE_HELLO) {
+        refused(f, hy);
+    } else if (silent && f->offer.odd_suites >= 50) {
+        describe(f, hypothesis_add(hy, "no_shared_cipher", CONF_POSSIBLE, 54));
+    } else if (f->hello_refused && f->alert == 71) {
+        describe(f, hypothesis_add(hy, "no_shared_cipher", CONF_POSSIBLE, 50));
+    }
+}
+
+const struct rule cipher_rule = {
+    .name = "cipher",
+    .source = "RFC 8446 section 4.1.1; RFC 5246 section 7.4.1.3",
+    .run = run,
+};

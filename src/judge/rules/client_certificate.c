@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server asked for a client certificate and turned the answer down (RFC
+ * 8446 sections 4.3.2, 4.4.2.4; RFC 5246 section 7.4.6). In TLS 1.3 it does so
+ * after the client's Finished, encrypted, so that record sizes decide.
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+static bool is_in_list(const struct facts *f, struct span name)
+{
+    const struct span_list *l = &f->hs->certificate_request.authorities;
+    for (uint16_t i = 0; i < l->n; i++) {
+        if (span_eq(l->v[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The server named the authorities it accepts, and none of them issued any
+ * certificate that the client sent. */
+static bool is_foreign(const struct facts *f)
+{
+    const struct cert_chain *chain = &f->hs->client_chain;
+    if (f->hs->certificate_request.authorities.n == 0) {
+        return false;
+    }
+    for (uint16_t i = 0; i < chain->n; i++) {
+        if (is_in_list(f, chain->v[i]->issuer.der)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void missing(const struct facts *f, struct hypotheses *hy)
+{
+    uint16_t a = f->alert;
+    bool seen = f->hs->client_chain.seen;
+    bool fits = a == 116 || a == 40 || a == 42 || a == 50 || a == 41 ||
+                a == 49 || a == 46;
+    enum confidence c = CONF_LIKELY;
+    if (a == 116 || (seen && fits)) {
+        c = CONF_CERTAIN;
+    } else if (a != ALERT_NONE && !fits) {
+        c = CONF_POSSIBLE;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "client_certificate_missing", c, 85);
+    hypothesis_because(h, seen ? "the server asked for a certificate, and the "
+                                 "client answered with an empty list"
+                               : "by the sizes of its records, the client "
+                                 "answered the server's request with an empty "
+                                 "certificate");
+}
+
+static void expired(const struct facts *f, struct hypotheses *hy, bool date)
+{
+    bool says_so = f->alert == 45;
+    struct hypothesis *h = hypothesis_add(
+        hy, "client_certificate_expired",
+        says_so && date ? CONF_CERTAIN : CONF_LIKELY, says_so ? 85 : 75);
+    if (date) {
+        hypothesis_reason(h, "the client's certificate expired on %s",
+                          say_date(f->client_leaf->not_after).s);
+        hypothesis_because(h,
+                           "the client's certificate %s was valid until %s, "
+                           "and the handshake took place on %s",
+                           say_name(&f->client_leaf->subject).s,
+                           say_date(f->client_leaf->not_after).s,
+                           say_date(f->when).s);
+    } else {
+        hypothesis_because(h, "the server says that the client's certificate "
+                              "is out of date");
+    }
+}
+
+static void unknown_issuer(const struct facts *f, struct hypotheses *hy,
+                           bool foreign)
+{
+    bool says_so = f->alert == 48;
+    struct hypothesis *h =
+        hypothesis_add(hy, "client_certificate_unknown_issuer",
+                       says_so ? CONF_CERTAIN : CONF_LIKELY, says_so ? 85 : 68);
+    if (f->client_leaf) {
+        hypothesis_because(h, "the client's certificate was issued by %s",
+                           say_name(&f->client_leaf->issuer).s);
+    }
+    if (foreign) {
+        hypothesis_because(h,
+                           "that is none of the %u authorities that the "
+                           "server's request lists",
+                           f->hs->certificate_request.authorities.n);
+    }
+    if (says_so) {
+        hypothesis_because(h, "the server says that it does not know the "
+                              "issuer");
+    }
+}
+
+static void rejected(const struct facts *f, struct hypotheses *hy)
+{
+    bool named = f->alert != ALERT_NONE;
+    struct hypothesis *h = hypothesis_add(hy, "client_certificate_rejected",
+                                          CONF_LIKELY, named ? 55 : 60);
+    const struct cert *c = f->client_leaf;
+    if (c && c->has_eku && !c->eku_client_auth && !c->eku_any) {
+        hypothesis_because(h, "the extended key usage of the client's "
+                              "certificate lacks clientAuth");
+    } else if (c) {
+        hypothesis_because(h,
+                           "the client sent the certificate %s, issued by "
+                           "%s",
+                           say_name(&c->subject).s, say_name(&c->issuer).s);
+    } else {
+        hypothesis_because(h, "by the sizes of its records, the client sent a "
+                              "certificate, and the server ended the "
+                              "connection right after it");
+        hypothesis_add(hy, "client_certificate_unknown_issuer", CONF_POSSIBLE,
+                       45);
+        hypothesis_add(hy, "client_certificate_expired", CONF_POSSIBLE, 42);
+    }
+}
+
+static bool is_certificate_alert(uint16_t a)
+{
+    return a == ALERT_NONE || a == 0 || a == 40 || (a >= 42 && a <= 46) ||
+           a == 48 || a == 49 || a == 80;
+}
+
+static void sent(const struct facts *f, struct hypotheses *hy)
+{
+    const struct cert *c = f->client_leaf;
+    if (!is_certificate_alert(f->alert)) {
+        return;
+    }
+    bool generic = f->alert != 48 && f->alert != 43 && f->alert != 44;
+    bool date = c && c->not_after != INT64_MAX && f->when > c->not_after;
+    bool foreign = c && is_foreign(f);
+    if (f->alert == 45 || (date && generic)) {
+        expired(f, hy, date);
+    }
+    bool self = c && c->self_signed;
+    if (f->alert == 48 || ((foreign || self) && generic)) {
+        unknown_issuer(f, hy, foreign);
+    }
+    rejected(f, hy);
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    if (f->alert == 116) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "client_certificate_missing", CONF_CERTAIN, 90);
+        hypothesis_because(h, "the alert says that the server requires a "
+                              "client certificate");
+        return;
+    }
+    if (f->alert == 41 && f->alert_by_client) {
+        hypothesis_add(hy, "client_certificate_missing", CONF_LIKELY, 70);
+        return;
+    }
+    if (!f->client_auth_answered) {
+        return;
+    }
+    if (f->client_auth_empty) {
+        missing(f, hy);
+    } else {
+        sent(f, hy);
+    }
+}
+
+const struct rule client_certificate_rule = {
+    .name = "client_certificate",
+    .source = "RFC 8446 sections 4.3.2, 4.4.2.4; RFC 5246 section 7.4.6",
+    .run = run,
+};

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Client and server have no protocol version in common (RFC 8446 section
+ * 4.2.1; alert 70 in section 6.2).
+ *
+ * 70 is clear. Others mean the same: rustls says 40 to TLS 1.1, GnuTLS, Mbed
+ * TLS and wolfSSL say 40 where one side knows only TLS 1.3, OpenSSL says 40 to
+ * SSL 3.0.
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+static uint16_t offered_max(const struct facts *f)
+{
+    return version_rank(f->hs->offer.max_version);
+}
+
+/* The lowest version the client is known to take. Without supported_versions
+ * anything below the maximum may do. */
+static uint16_t offered_min(const struct facts *f)
+{
+    return f->hs->offer.versions.seen ? version_rank(f->hs->offer.min_version)
+                                      : 0x0300;
+}
+
+/* What the server chose elsewhere lies outside of this offer. */
+static bool is_disjoint(const struct facts *f)
+{
+    const struct server_profile *s = &f->server;
+    return s->known && s->versions_n > 0 &&
+           (s->min_version > offered_max(f) || s->max_version < offered_min(f));
+}
+
+static void add_profile(const struct facts *f, struct hypothesis *h)
+{
+    const struct server_profile *s = &f->server;
+    if (s->versions_n == 0) {
+        return;
+    }
+    if (s->min_version == s->max_version) {
+        hypothesis_because(h, "on other connections the server chose %s",
+                           say_version(s->min_version).s);
+    } else {
+        hypothesis_because(h, "on other connections the server chose %s to %s",
+                           say_version(s->min_version).s,
+                           say_version(s->max_version).s);
+    }
+}
+
+static struct hypothesis *claim(const struct facts *f, struct hypotheses *hy,
+                                enum confidence c, int weight)
+{
+    struct hypothesis *h = hypothesis_add(hy, "no_shared_version", c, weight);
+    hypothesis_because(h, "the client offered %s",
+                       say_offered_versions(&f->hs->offer).s);
+    add_profile(f, h);
+    if (f->offer.old) {
+        hypothesis_side(h, FIX_CLIENT);
+    }
+    return h;
+}
+
+static void said_so(const struct facts *f, struct hypotheses *hy)
+{
+    if (!f->hs->offer.seen) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "no_shared_version", CONF_LIKELY, 70);
+        hypothesis_because(h, "the alert is about the protocol version");
+        return;
+    }
+    struct hypothesis *h =
+        claim(f, hy, is_disjoint(f) ? CONF_CERTAIN : CONF_LIKELY, 90);
+    hypothesis_reason(h, "the server accepts none of the versions offered: %s",
+                      say_offered_versions(&f->hs->offer).s);
+}
+
+/* The server says no more than that it cannot. */
+static void unsaid(const struct facts *f, struct hypotheses *hy)
+{
+    uint16_t max = offered_max(f);
+    if (is_disjoint(f)) {
+        claim(f, hy, CONF_LIKELY, 80);
+    } else if (max <= 0x0300) {
+        claim(f, hy, CONF_LIKELY, 70);
+    } else if (f->offer.old) {
+        claim(f, hy, CONF_LIKELY, 52);
+    } else if (f->offer.only_tls13 && f->server.max_version < 0x0304) {
+        /* More servers lack TLS 1.3 than what every TLS 1.3 stack has. */
+        bool plain = f->offer.odd_suites < 50 && f->offer.odd_groups < 50 &&
+                     f->offer.odd_schemes < 50 && !f->hs->offer.has_psk;
+        claim(f, hy, plain ? CONF_LIKELY : CONF_POSSIBLE, 54);
+    } else if (max == 0x0303) {
+        claim(f, hy, CONF_POSSIBLE, 34);
+    }
+}
+
+/* Closed or reset instead of an alert. */
+static void silent(const struct facts *f, struct hypotheses *hy)
+{
+    if (f->hs->offer.seen &&
+        (is_disjoint(f) || f->offer.old || f->offer.only_tls13)) {
+        claim(f, hy, is_disjoint(f) ? CONF_LIKELY : CONF_POSSIBLE,
+              is_disjoint(f) ? 65 : 52);
+    }
+}
+
+static void client_refuses(const struct facts *f, struct hypotheses *hy)
+{
+    struct hypothesis *h =
+        hypothesis_add(hy, "no_shared_version", CONF_CERTAIN, 88);
+    hypothesis_side(h, FIX_SERVER);
+    hypothesis_reason(h,
+                      "the server chose %s, and the client does not accept "
+                      "it",
+                      say_version(f->hs->choice.version).s);
+    hypothesis_because(h, "the server chose %s; the client offered %s",
+                       say_version(f->hs->choice.version).s,
+                       say_offered_versions(&f->hs->offer).s);
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    bool at_hello = f->phase == PHASE_HELLO || f->phase == PHASE_RETRY;
+    if (f->hello_refused && f->alert == 70) {
+        said_so(f, hy);
+    } else if (f->refused_unsaid ||
+               (f->hello_refused && f->alert == 50 && f->hs->offer.seen &&
+                offered_max(f) <= 0x0300)) {
+        if (f->hs->offer.seen) {
+            unsaid(f, hy);
+        }
+    } else if (at_hello && f->end->by == BY_SERVER &&
+               (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET)) {
+        silent(f, hy);
+    } else if (f->alert_by_client && f->alert == 70 && f->hs->choice.seen) {
+        client_refuses(f, hy);
+    } else if (f->alert_by_server && f->alert == 70 && f->after_server_hello) {
+        hypothesis_add(hy, "no_shared_version", CONF_LIKELY, 60);
+    }
+}
+
+const struct rule protocol_version_rule = {
+    .name = "protocol_version",
+    .source = "RFC 8446 sections 4.2.1, 6.2",
+    .run = run,
+};

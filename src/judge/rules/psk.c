@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server does not know the pre-shared key, or its binder is wrong (RFC
+ * 8446 section 4.2.11; RFC 4279 section 2). 115 is optional: servers hide
+ * behind 40, 47, 51 and 20.
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+static bool is_psk_suite(uint16_t code)
+{
+    const struct known_suite *k = known_suite(code);
+    return k && (k->kx == KX_PSK || k->auth == AUTH_PSK);
+}
+
+static void refused_hello(const struct facts *f, struct hypotheses *hy)
+{
+    const struct client_offer *o = &f->hs->offer;
+    bool binder = f->alert == 47 || f->alert == 51;
+    /* Nothing to go on with but the key: no certificate could be used. */
+    bool alone = !o->signature_algorithms.seen || !o->groups.seen;
+    if (!o->has_psk || (!binder && f->alert != 40)) {
+        return;
+    }
+    bool likely = binder || alone;
+    struct hypothesis *h =
+        hypothesis_add(hy, "unknown_psk", likely ? CONF_LIKELY : CONF_POSSIBLE,
+                       binder  ? 74
+                       : alone ? 66
+                               : 58);
+    hypothesis_because(h, "the ClientHello offers %u pre-shared key%s",
+                       o->psk_identities, o->psk_identities == 1 ? "" : "s");
+    if (binder) {
+        hypothesis_because(h, "servers answer with this alert when a binder "
+                              "does not verify");
+    }
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    if (f->alert == 115) {
+        hypothesis_add(hy, "unknown_psk", CONF_CERTAIN, 90);
+        return;
+    }
+    if (f->hello_refused) {
+        refused_hello(f, hy);
+        return;
+    }
+    bool old = f->hs->choice.seen && !f->server_tls13 &&
+               is_psk_suite(f->hs->choice.cipher);
+    bool fits =
+        f->alert == 20 || f->alert == 40 || f->alert == 51 || f->alert == 80;
+    if (old && f->end->has_alert && fits) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "unknown_psk", CONF_LIKELY, 76);
+        hypothesis_because(h,
+                           "%s uses a pre-shared key, and the alert came "
+                           "where a wrong one shows",
+                           say_suite(f->hs->choice.cipher).s);
+    }
+}
+
+const struct rule psk_rule = {
+    .name = "psk",
+    .source = "RFC 8446 section 4.2.11; RFC 4279 section 2",
+    .run = run,
+};

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection was reset: by the server's own stack, or by somebody in
+ * between, told by TTL, IP-ID, sequence number and what follows (RFC 9293
+ * section 3.10.7; Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets,
+ * NDSS 2009).
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+static const struct hs_event *reset_of(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    for (uint16_t i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_RST && e->frame == f->end->frame_decisive) {
+            return e;
+        }
+    }
+    return hs_find(hs, HS_RST, SIDE_NONE);
+}
+
+static const struct {
+    unsigned bit;
+    const char *text;
+} oddities[] = {
+    {HS_RST_TTL_ODD, "its TTL differs from the sender's other packets"},
+    {HS_RST_IPID_ODD, "its IP identification does not fit the sender's others"},
+    {HS_RST_SEQ_ODD, "its sequence number is not the sender's next byte"},
+    {HS_RST_DATA_AFTER, "its supposed sender went on sending data after it"},
+    {HS_RST_EARLY, "it came sooner than the real peer could have answered"},
+    {HS_RST_DF_ODD,
+     "its \"don't fragment\" flag is unlike the sender's others"},
+};
+
+static unsigned count_odd(unsigned bits)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < sizeof oddities / sizeof oddities[0]; i++) {
+        n += (bits & oddities[i].bit) != 0;
+    }
+    return n;
+}
+
+static void tampered(struct hypotheses *hy, unsigned bits, enum confidence c,
+                     int weight)
+{
+    struct hypothesis *h = hypothesis_add(hy, "connection_tampered", c, weight);
+    for (size_t i = 0; i < sizeof oddities / sizeof oddities[0]; i++) {
+        if (bits & oddities[i].bit) {
+            hypothesis_because(h, "the reset is not its sender's: %s",
+                               oddities[i].text);
+        }
+    }
+}
+
+static void by_server(const struct facts *f, struct hypotheses *hy,
+                      unsigned odd)
+{
+    struct hypothesis *h =
+        hypothesis_add(hy, "client_hello_reset", CONF_LIKELY, 66);
+    if (odd == 0) {
+        hypothesis_because(h, "the reset fits the server's other packets");
+    }
+    if (f->server.successes > 0) {
+        hypothesis_because(h,
+                           "the same server succeeded on %u other "
+                           "connection%s",
+                           f->server.successes,
+                           f->server.successes == 1 ? "" : "s");
+    }
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    if (f->end->how != HOW_RESET) {
+        return;
+    }
+    const struct hs_event *e = reset_of(f);
+    unsigned bits = e ? e->aux : 0;
+    unsigned odd = count_odd(bits);
+    bool after = (bits & HS_RST_DATA_AFTER) != 0;
+    if (f->end->by == BY_MIDDLEBOX || odd >= 2 || after) {
+        tampered(hy, bits, after ? CONF_CERTAIN : CONF_LIKELY, 86);
+        return;
+    }
+    if (f->end->by == BY_SERVER && f->phase == PHASE_HELLO) {
+        by_server(f, hy, odd);
+        if (odd == 1) {
+            tampered(hy, bits, CONF_POSSIBLE, 58);
+        }
+    }
+}
+
+const struct rule reset_rule = {
+    .name = "reset",
+    .source = "RFC 9293 section 3.10.7; NDSS 2009 (Weaver et al.)",
+    .run = run,
+};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * No signature scheme in common, or the server has no certificate for those
+ * offered (RFC 8446 section 4.2.3; RFC 5246 section 7.4.1.4.1). Servers say 40
+ * to the ClientHello; rustls, Java and Mbed TLS only after their ServerHello,
+ * encrypted.
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+static struct hypothesis *claim(const struct facts *f, struct hypotheses *hy,
+                                enum confidence c, int weight)
+{
+    struct hypothesis *h =
+        hypothesis_add(hy, "no_shared_signature_algorithm", c, weight);
+    if (f->offer.why_schemes) {
+        hypothesis_because(h, "%s", f->offer.why_schemes);
+    }
+    hypothesis_because(h, "schemes offered: %s",
+                       say_schemes(&f->hs->offer.signature_algorithms).s);
+    return h;
+}
+
+/* Encrypted, as one of the first records after the ServerHello. */
+static bool is_early_refusal(const struct facts *f)
+{
+    return f->alert_by_server && f->alert == ALERT_NONE && f->server_tls13 &&
+           f->phase == PHASE_SERVER_HELLO;
+}
+
+/* The server signed with a scheme that the client did not offer. */
+static bool is_foreign_signature(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    return f->alert_by_client && (f->alert == 40 || f->alert == 47) &&
+           hs->ske.seen && hs->ske.signature != UNSEEN_U16 &&
+           !version_is_13(hs->choice.version) &&
+           version_rank(hs->choice.version) == 0x0303 &&
+           !list_has(&hs->offer.signature_algorithms, hs->ske.signature);
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    int odd = f->offer.odd_schemes;
+    bool silent = f->phase == PHASE_HELLO && f->end->by == BY_SERVER &&
+                  (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
+    if (!f->hs->offer.signature_algorithms.seen) {
+        return;
+    }
+    if (f->refused_unsaid) {
+        claim(f, hy, odd >= 50 ? CONF_LIKELY : CONF_POSSIBLE,
+              odd >= 50 ? odd : 30 + odd / 2);
+    } else if (is_early_refusal(f)) {
+        claim(f, hy, odd >= 50 ? CONF_LIKELY : CONF_POSSIBLE,
+              odd >= 50 ? odd : 44);
+    } else if (is_foreign_signature(f)) {
+        struct hypothesis *h = claim(f, hy, CONF_CERTAIN, 85);
+        hypothesis_because(h, "the server signed with %s",
+                           say_scheme(f->hs->ske.signature).s);
+    } else if (f->alert_by_client && f->alert == 40 && f->server_tls13 &&
+               odd >= 50) {
+        struct hypothesis *h = claim(f, hy, CONF_POSSIBLE, 55);
+        hypothesis_because(h, "the client stopped at the server's signature or "
+                              "certificate");
+    } else if (silent && odd >= 50) {
+        claim(f, hy, CONF_POSSIBLE, 52);
+    }
+}
+
+const struct rule signature_algorithm_rule = {
+    .name = "signature_algorithm",
+    .source = "RFC 8446 section 4.2.3; RFC 5246 section 7.4.1.4.1",
+    .run = run,
+};

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nobody said anything any more, or the client ran out of patience: who owed
+ * the next step, and whether what was sent arrived (TCP acknowledgements, RFC
+ * 9293 section 3.10; path MTU, RFC 1191, RFC 8201, RFC 4821).
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+/* Clients that give up on a silent server wait at least so long; those that
+ * cancel do it at once. */
+#define PATIENCE (3 * TICK_SEC)
+
+static bool is_too_big(const struct hs_event *e)
+{
+    return e->kind == HS_ICMP && (e->aux == (3 << 8 | 4) || e->aux == 2 << 8);
+}
+
+static const struct hs_event *find_too_big(const struct handshake *hs)
+{
+    for (uint16_t i = 0; i < hs->events_n; i++) {
+        if (is_too_big(&hs->events[i])) {
+            return &hs->events[i];
+        }
+    }
+    return NULL;
+}
+
+static void add_mtu(const struct facts *f, struct hypothesis *h)
+{
+    const struct hs_event *e = find_too_big(f->hs);
+    if (e) {
+        hypothesis_because(h,
+                           "a router reported a packet too big for the path "
+                           "(ICMP, frame %llu): the path MTU is smaller than "
+                           "the sender believes",
+                           (unsigned long long)e->frame);
+    }
+}
+
+static void lost(const struct facts *f, struct hypotheses *hy)
+{
+    const struct hs_dir *d = &f->hs->dir[SIDE_CLIENT];
+    bool sure = d->retransmits > 0 || find_too_big(f->hs);
+    struct hypothesis *h = hypothesis_add(
+        hy, "client_hello_lost", sure ? CONF_CERTAIN : CONF_LIKELY, 82);
+    hypothesis_because(h,
+                       "the server never acknowledged the ClientHello of "
+                       "%u bytes",
+                       f->hs->offer.bytes);
+    if (d->retransmits) {
+        hypothesis_because(h,
+                           "the client sent it again (%u retransmitted "
+                           "segment%s)",
+                           d->retransmits, d->retransmits == 1 ? "" : "s");
+    }
+    add_mtu(f, h);
+}
+
+static void unanswered(const struct facts *f, struct hypotheses *hy)
+{
+    struct hypothesis *h = hypothesis_add(
+        hy, "client_hello_unanswered",
+        f->end->how == HOW_TIMEOUT ? CONF_CERTAIN : CONF_LIKELY, 78);
+    hypothesis_because(h, "the server acknowledged the ClientHello and sent "
+                          "nothing");
+    if (f->end->by == BY_CLIENT) {
+        hypothesis_because(h, "the client gave up after %s",
+                           say_duration(f->waited_ns).s);
+    }
+}
+
+static void at_hello(const struct facts *f, struct hypotheses *hy)
+{
+    const struct hs_dir *client = &f->hs->dir[SIDE_CLIENT];
+    if (f->hs->transport == TRANSPORT_UDP) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "client_hello_unanswered", CONF_LIKELY, 70);
+        hypothesis_because(h, "no datagram came back from the server");
+        if (find_too_big(f->hs)) {
+            add_mtu(f,
+                    hypothesis_add(hy, "client_hello_lost", CONF_LIKELY, 75));
+        }
+    } else if (client->hello_acked) {
+        unanswered(f, hy);
+    } else {
+        lost(f, hy);
+    }
+}
+
+/* Who owed the next message, by the last stage reached. */
+static bool is_clients_turn(const struct facts *f)
+{
+    switch (f->end->stage) {
+    case STAGE_SERVER_DONE:
+    case STAGE_CLIENT_CERTIFICATE:
+    case STAGE_CLIENT_KEY_EXCHANGE:
+        return true;
+    case STAGE_HELLO_RETRY_REQUEST:
+        return hs_count(f->hs, HS_CLIENT_HELLO, SIDE_CLIENT) < 2;
+    case STAGE_SERVER_FINISHED: /* resumption in TLS 1.2 */
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void stalled(const struct facts *f, struct hypotheses *hy)
+{
+    bool client = is_clients_turn(f);
+    struct hypothesis *h = hypothesis_add(
+        hy, client ? "client_stalled" : "server_stalled",
+        f->end->how == HOW_TIMEOUT ? CONF_LIKELY : CONF_POSSIBLE, 60);
+    hypothesis_because(h,
+                       "the last step was %s, and the next one was the "
+                       "%s's",
+                       stage_name(f->end->stage), client ? "client" : "server");
+}
+
+/* The server's full segments do not get through. */
+static bool flight_lost(const struct facts *f, struct hypotheses *hy)
+{
+    const struct hs_dir *d = &f->hs->dir[SIDE_SERVER];
+    if (d->retransmits_big == 0 || d->unacked_bytes == 0) {
+        return false;
+    }
+    struct hypothesis *h = hypothesis_add(
+        hy, "server_flight_lost",
+        d->retransmits_big > 1 || find_too_big(f->hs) ? CONF_CERTAIN
+                                                      : CONF_LIKELY,
+        84);
+    hypothesis_because(h,
+                       "the server sent its large segments again (%u times), "
+                       "and %llu bytes were never acknowledged",
+                       d->retransmits_big,
+                       (unsigned long long)d->unacked_bytes);
+    if (d->max_segment) {
+        hypothesis_because(h, "its largest segment carries %u bytes",
+                           d->max_segment);
+    }
+    add_mtu(f, h);
+    return true;
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    const struct conclusion *end = f->end;
+    bool gave_up = end->by == BY_CLIENT && !end->has_alert &&
+                   f->waited_ns >= PATIENCE &&
+                   (end->how == HOW_CLOSE || end->how == HOW_RESET);
+    if (end->how != HOW_TIMEOUT && !gave_up) {
+        return;
+    }
+    bool silent = f->hs->dir[SIDE_SERVER].bytes == 0;
+    if (f->phase == PHASE_HELLO && silent) {
+        at_hello(f, hy);
+        return;
+    }
+    if (flight_lost(f, hy) || f->phase == PHASE_BEFORE) {
+        return;
+    }
+    stalled(f, hy);
+}
+
+const struct rule silence_rule = {
+    .name = "silence",
+    .source = "RFC 9293 section 3.10; RFC 4821",
+    .run = run,
+};

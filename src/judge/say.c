@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values of a handshake as words. Everything is cut at SAY_BYTES. */
+#include "judge/say.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#define LISTED_MAX 6u
+
+__attribute__((format(printf, 1, 2))) static struct say said(const char *fmt,
+                                                             ...)
+{
+    struct say out;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(out.s, sizeof out.s, fmt, ap);
+    va_end(ap);
+    return out;
+}
+
+static void append(struct say *t, const char *s)
+{
+    size_t n = strlen(t->s);
+    size_t room = sizeof t->s - 1 - n;
+    size_t k = strlen(s);
+    if (k > room) {
+        k = room;
+    }
+    memcpy(t->s + n, s, k);
+    t->s[n + k] = '\0';
+}
+
+struct say say_span(struct span s)
+{
+    struct say out = {{0}};
+    size_t n = s.n < SAY_BYTES - 8 ? s.n : SAY_BYTES - 8;
+    for (size_t i = 0; i < n; i++) {
+        /* A NUL would end the text and hide what follows. */
+        out.s[i] = s.p[i] ? (char)s.p[i] : '?';
+    }
+    if (n < s.n) {
+        append(&out, "...");
+    }
+    return out;
+}
+
+struct say say_date(tick_t t)
+{
+    time_t sec = (time_t)(t / TICK_SEC);
+    struct tm tm;
+    if (t == INT64_MIN || t == INT64_MAX || !gmtime_r(&sec, &tm)) {
+        return said("an unreadable date");
+    }
+    return said("%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+}
+
+struct say say_days(int64_t days)
+{
+    if (days < 1) {
+        return said("less than a day");
+    }
+    return said("%lld day%s", (long long)days, days == 1 ? "" : "s");
+}
+
+struct say say_duration(tick_t ns)
+{
+    if (ns < 0) {
+        ns = 0;
+    }
+    if (ns < TICK_MSEC) {
+        return said("%lld us", (long long)(ns / TICK_USEC));
+    }
+    if (ns < TICK_SEC) {
+        return said("%lld ms", (long long)(ns / TICK_MSEC));
+    }
+    return said("%lld.%lld s", (long long)(ns / TICK_SEC),
+                (long long)(ns % TICK_SEC / (100 * TICK_MSEC)));
+}
+
+struct say say_alert(uint16_t code)
+{
+    const char *name = known_alert_name(code);
+    return name ? said("%s (%u)", name, code) : said("number %u", code);
+}
+
+struct say say_version(uint16_t v)
+{
+    const char *name = known_version_title(v);
+    return name ? said("%s", name) : said("version 0x%04x", v);
+}
+
+struct say say_suite(uint16_t code)
+{
+    const struct known_suite *k = known_suite(code);
+    return k ? said("%s", k->name) : said("0x%04x", code);
+}
+
+struct say say_group(uint16_t code)
+{
+    const char *name = known_group_name(code);
+    return name ? said("%s", name) : said("0x%04x", code);
+}
+
+struct say say_scheme(uint16_t code)
+{
+    const char *name = known_signature_name(code);
+    return name ? said("%s", name) : said("0x%04x", code);
+}
+
+static bool is_signal(uint16_t v)
+{
+    return known_is_grease(v) || v == 0x00ff || v == 0x5600;
+}
+
+static struct say say_list(const struct u16_list *l,
+                           struct say (*one)(uint16_t))
+{
+    struct say out = {{0}};
+    unsigned shown = 0, more = 0;
+    for (uint16_t i = 0; i < l->n; i++) {
+        if (is_signal(l->v[i])) {
+            continue;
+        }
+        if (shown == LISTED_MAX || strlen(out.s) > SAY_BYTES - 70) {
+            more++;
+            continue;
+        }
+        append(&out, shown ? ", " : "");
+        append(&out, one(l->v[i]).s);
+        shown++;
+    }
+    if (more) {
+        append(&out, said(" and %u more", more).s);
+    }
+    if (!shown) {
+        append(&out, "none");
+    }
+    return out;
+}
+
+struct say say_suites(const struct u16_list *l)
+{
+    return say_list(l, say_suite);
+}
+
+struct say say_groups(const struct u16_list *l)
+{
+    return say_list(l, say_group);
+}
+
+struct say say_schemes(const struct u16_list *l)
+{
+    return say_list(l, say_scheme);
+}
+
+struct say say_offered_versions(const struct client_offer *o)
+{
+    if (o->versions.seen) {
+        return say_list(&o->versions, say_version);
+    }
+    return said("%s at most", say_version(o->max_version).s);
+}
+
+struct say say_alpn(const struct span_list *l)
+{
+    struct say out = {{0}};
+    for (uint16_t i = 0; i < l->n && i < LISTED_MAX; i++) {
+        append(&out, i ? ", " : "");
+        append(&out, say_span(l->v[i]).s);
+    }
+    return out;
+}
+
+struct say say_names(const struct cert *c)
+{
+    struct say out = {{0}};
+    unsigned shown = 0;
+    for (uint16_t i = 0; i < c->dns.n && shown < LISTED_MAX; i++, shown++) {
+        append(&out, shown ? ", " : "");
+        append(&out, say_span(c->dns.v[i]).s);
+    }
+    if (c->dns.n > shown && shown) {
+        append(&out, said(" and %u more", c->dns.n - shown).s);
+    }
+    if (!shown && c->subject.common_name.n) {
+        return say_span(c->subject.common_name);
+    }
+    if (!shown) {
+        append(&out, "no name");
+    }
+    return out;
+}
+
+struct say say_name(const struct cert_name *n)
+{
+    if (n->common_name.n) {
+        return say_span(n->common_name);
+    }
+    if (n->organization.n) {
+        return say_span(n->organization);
+    }
+    if (n->distinguished_name.n) {
+        return say_span(n->distinguished_name);
+    }
+    return said("(no name)");
+}
+
+struct say say_ip(const struct handshake *hs, enum side side)
+{
+    struct say out = {{0}};
+    int family = hs->ip_version == 6 ? AF_INET6 : AF_INET;
+    if (!inet_ntop(family, hs->addr[side].ip, out.s, sizeof out.s)) {
+        out.s[0] = '\0';
+    }
+    return out;
+}
+
+struct say say_server(const struct handshake *hs)
+{
+    if (hs->offer.has_sni && hs->offer.sni.n) {
+        return say_span(hs->offer.sni);
+    }
+    return say_ip(hs, SIDE_SERVER);
+}
+
+/* ---- the ending ---- */
+
+static const char *who(const struct conclusion *end)
+{
+    switch (end->by) {
+    case BY_CLIENT:
+        return "the client";
+    case BY_SERVER:
+        return "the server";
+    case BY_MIDDLEBOX:
+        return "somebody in between";
+    default:
+        return "nobody";
+    }
+}
+
+static struct say in_frame(const struct conclusion *end)
+{
+    if (!end->frame_decisive) {
+        return (struct say){{0}};
+    }
+    return said(" in frame %llu", (unsigned long long)end->frame_decisive);
+}
+
+static struct say after_hello(const struct facts *f)
+{
+    if (!f->hs->when_hello || f->waited_ns < 0) {
+        return (struct say){{0}};
+    }
+    return said(", %s after the ClientHello", say_duration(f->waited_ns).s);
+}
+
+static struct say say_alert_ending(const struct conclusion *end)
+{
+    const char *by = side_name(end->alert_side);
+    if (end->alert_code == ALERT_NONE) {
+        return said("the %s sent an encrypted alert%s", by, in_frame(end).s);
+    }
+    return said("the %s sent the %s alert %s%s", by,
+                end->alert_level == 1 ? "warning" : "fatal",
+                say_alert(end->alert_code).s, in_frame(end).s);
+}
+
+struct say say_ending(const struct facts *f)
+{
+    const struct conclusion *end = f->end;
+    switch (end->how) {
+    case HOW_ALERT:
+        return say_alert_ending(end);
+    case HOW_RESET:
+        return said("%s reset the connection%s%s", who(end), in_frame(end).s,
+                    after_hello(f).s);
+    case HOW_CLOSE:
+        return said("%s closed the connection without an alert%s%s", who(end),
+                    in_frame(end).s, after_hello(f).s);
+    case HOW_TIMEOUT:
+        return said("nothing more came after %s", stage_name(end->stage));
+    case HOW_QUIC_CLOSE:
+        if (end->has_alert && end->alert_code != ALERT_NONE) {
+            return said("the %s closed the QUIC connection with the alert "
+                        "%s%s",
+                        side_name(end->alert_side),
+                        say_alert(end->alert_code).s, in_frame(end).s);
+        }
+        return said("%s closed the QUIC connection%s", who(end),
+                    in_frame(end).s);
+    default:
+        return (struct say){{0}};
+    }
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TLS stack behind a hello, told from its shape, where that is reliable.
+ */
+#ifndef JUDGE_STACK_H
+#define JUDGE_STACK_H
+
+#include "judge/facts.h"
+
+enum stack stack_of_client(const struct client_offer *o);
+
+#endif

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options, captures, exit status. Opens what is to be read, hands the frames of
+ * all captures to the pipeline in the order of their times, and the records to
+ * the reporter.
+ */
+#include "config.h"
+
+#include "application.h"
+#include "capture/capture.h"
+#include "options.h"
+#include "output.h"
+#include "pipeline.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#define MEMORY_DEFAULT_MAX ((size_t)1 << 30)
+#define OPEN_FILES_MAX     64u /* merged by time; more are read in turn */
+#define DROP_NOTICE        (60 * TICK_SEC)
+
+enum { EXIT_OK = 0, EXIT_FAILURES = 1, EXIT_ERROR = 2 };
+
+/* One capture that is being read. */
+struct source {
+    struct capture *capture;
+    struct frame frame; /* the next one, when `ready` */
+    bool ready, over;
+    uint32_t index;     /* for struct handshake.source */
+};
+
+struct run {
+    struct options options;
+    struct output *output;
+    struct summary *summary; /* for totals on standard error */
+    struct pipeline *pipeline;
+    const char **names;      /* of sources, by index; borrowed */
+    size_t names_n;
+    bool error;              /* exit status 2 at the end */
+    uint64_t failures;
+    struct totals totals;
+};
+
+/* The one thing a signal handler may touch. */
+static volatile sig_atomic_t stop_requested;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_requested = 1;
+}
+
+static void complain(struct run *r, const char *name, const char *what)
+{
+    fprintf(stderr, "tlswhy: %s: %s\n", name, what);
+    r->error = true;
+}
+
+/* ---- records ---- */
+
+static void on_record(void *ctx, const struct record *from, uint32_t source)
+{
+    struct run *r = ctx;
+    struct record record = *from;
+    const char *name = source < r->names_n ? r->names[source] : NULL;
+    if (r->options.interfaces_n) {
+        record.interface = name;
+    } else if (r->names_n > 1) {
+        record.file = name;
+    }
+    const struct conclusion *c = &record.hs->end_state;
+    r->failures += c->outcome == OUTCOME_FAILURE && !c->benign;
+    if (r->summary) {
+        summary_add(r->summary, &record);
+    }
+    output_record(r->output, &record);
+    if (r->options.interfaces_n) {
+        output_flush(r->output);
+    }
+}
+
+/* ---- reading ---- */
+
+static bool should_stop(const struct run *r)
+{
+    return stop_requested || output_closed(r->output);
+}
+
+/* Fetches the source's next frame. False when it is over. */
+static bool fetch(struct run *r, struct source *s)
+{
+    switch (capture_next(s->capture, &s->frame)) {
+    case CAPTURE_FRAME:
+        s->ready = true;
+        return true;
+    case CAPTURE_IDLE:
+        s->ready = false;
+        return true;
+    case CAPTURE_ERROR:
+        complain(r, capture_name(s->capture), capture_error(s->capture));
+        break;
+    case CAPTURE_END:
+        break;
+    }
+    s->ready = false;
+    s->over = true;
+    return false;
+}
+
+static void close_source(struct run *r, struct source *s)
+{
+    struct capture_stats stats;
+    capture_stats(s->capture, &stats);
+    r->totals.packets_dropped += stats.dropped_kernel;
+    r->totals.packets_dropped_interface += stats.dropped_interface;
+    capture_close(s->capture);
+    s->capture = NULL;
+}
+
+static struct source *earliest(struct source *v, size_t n)
+{
+    struct source *best = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].ready && (!best || v[i].frame.when < best->frame.when)) {
+            best = &v[i];
+        }
+    }
+    return best;
+}
+
+/* One capture: no merging, the fast path. */
+static void read_one(struct run *r, struct source *s)
+{
+    while (!should_stop(r) && fetch(r, s)) {
+        if (s->ready) {
+            pipeline_frame(r->pipeline, &s->frame, s->index);
+        } else {
+            output_flush(r->output);
+        }
+    }
+}
+
+static void read_merged(struct run *r, struct source *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        fetch(r, &v[i]);
+    }
+    while (!should_stop(r)) {
+        bool waiting = false;
+        for (size_t i = 0; i < n; i++) {
+            if (!v[i].ready && !v[i].over) {
+                fetch(r, &v[i]);
+                waiting = waiting || (!v[i].ready && !v[i].over);
+            }
+        }
+        struct source *s = earliest(v, n);
+        if (waiting) {
+            continue; /* a pipe has nothing yet: it may be the earlier one */
+        }
+        if (!s) {
+            return;
+        }
+        pipeline_frame(r->pipeline, &s->frame, s->index);
+        fetch(r, s);
+    }
+}
+
+static void notice_drops(struct run *r, const struct source *v, size_t n,
+                         uint64_t *known)
+{
+    uint64_t dropped = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct capture_stats stats;
+        capture_stats(v[i].capture, &stats);
+        dropped += stats.dropped_kernel + stats.dropped_interface;
+    }
+    if (dropped > *known && !r->options.quiet) {
+        fprintf(stderr,
+                "tlswhy: %llu packets dropped in the last minute; a larger -B "
+                "may help\n",
+                (unsigned long long)(dropped - *known));
+    }
+    *known = dropped;
+}
+
+static void read_live(struct run *r, struct source *v, size_t n)
+{
+    uint64_t dropped = 0;
+    tick_t noticed = capture_now();
+    size_t open = n;
+    while (open > 0 && !should_stop(r)) {
+        bool any = false;
+        for (size_t i = 0; i < n; i++) {
+            if (v[i].over) {
+                continue;
+            }
+            if (!fetch(r, &v[i])) {
+                open--;
+            } else if (v[i].ready) {
+                any = true;
+                pipeline_frame(r->pipeline, &v[i].frame, v[i].index);
+            }
+        }
+        if (!any) {
+            tick_t now = capture_now();
+            pipeline_tick(r->pipeline, now);
+            output_flush(r->output);
+            if (now - noticed >= DROP_NOTICE) {
+                noticed = now;
+                notice_drops(r, v, n, &dropped);
+            }
+        }
+    }
+}
+
+/* ---- opening ---- */
+
+static struct capture *open_interface(const struct options *o, const char *name,
+                                      char error[CAPTURE_ERROR_BYTES])
+{
+    struct capture_live_options live = {.interface = name,
+                                        .filter = o->filter,
+                                        .snaplen_bytes = o->snaplen_bytes,
+                                        .buffer_bytes = o->buffer_bytes};
+    return capture_open_live(&live, error);
+}
+
+/* Opens captures from..from+n-1; returns how many could be opened. */
+static size_t open_sources(struct run *r, const char *const *names, size_t n,
+                           size_t from, struct source *v)
+{
+    size_t opened = 0;
+    for (size_t i = 0; i < n; i++) {
+        char error[CAPTURE_ERROR_BYTES];
+        const char *name = names[i];
+        struct capture *c =
+            r->options.interfaces_n
+                ? open_interface(&r->options, name, error)
+                : capture_open_file(name, r->options.filter, error);
+        if (!c) {
+            complain(r, name, error);
+            continue;
+        }
+        v[opened++] =
+            (struct source){.capture = c, .index = (uint32_t)(from + i)};
+    }
+    return opened;
+}
+
+static void read_files(struct run *r)
+{
+    struct source v[OPEN_FILES_MAX];
+    const struct options *o = &r->options;
+    for (size_t at = 0; at < o->files_n && !should_stop(r);) {
+        size_t n = o->files_n - at;
+        if (o->files_n > OPEN_FILES_MAX) {
+            n = 1;
+        }
+        size_t opened = open_sources(r, o->files + at, n, at, v);
+        if (opened == 1) {
+            read_one(r, &v[0]);
+        } else if (opened > 1) {
+            read_merged(r, v, opened);
+        }
+        for (size_t i = 0; i < opened; i++) {
+            close_source(r, &v[i]);
+        }
+        at += n;
+    }
+}
+
+static void read_interfaces(struct run *r)
+{
+    struct source v[OPEN_FILES_MAX];
+    const struct options *o = &r->options;
+    size_t n = o->interfaces_n < OPEN_FILES_MAX ? o->interfaces_n
+                                                : OPEN_FILES_MAX;
+    size_t opened = open_sources(r, o->interfaces, n, 0, v);
+    if (opened == n) {
+        if (!o->quiet) {
+            fprintf(stderr, "tlswhy: listening on %s; ^C ends\n",
+                    n == 1 ? o->interfaces[0] : "all given interfaces");
+        }
+        read_live(r, v, opened);
+    }
+    for (size_t i = 0; i < opened; i++) {
+        close_source(r, &v[i]);
+    }
+}
+
+/* ---- set-up ---- */
+
+static size_t default_memory(void)
+{
+    struct sysinfo info;
+    size_t quarter = MEMORY_DEFAULT_MAX;
+    if (sysinfo(&info) == 0) {
+        quarter = (size_t)info.totalram * info.mem_unit / 4;
+    }
+    return quarter < MEMORY_DEFAULT_MAX ? quarter : MEMORY_DEFAULT_MAX;
+}
+
+static struct report_options report_options(const struct options *o, int fd)
+{
+    struct report_options ro = {.all = o->all,
+                                .explain = o->explain,
+                                .verbose = o->verbose,
+                                .width = 80};
+    const char *term = getenv("TERM");
+    const char *no_color = getenv("NO_COLOR");
+    bool tty = isatty(fd) == 1;
+    ro.colour = tty && !o->no_color && !(no_color && *no_color) && term &&
+                strcmp(term, "dumb") != 0;
+    ro.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    struct winsize size;
+    if (tty && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) {
+        ro.width = size.ws_col;
+    }
+    return ro;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction stop = {.sa_handler = on_signal};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void print_version(void)
+{
+    printf("tlswhy %s\n%snDPI %s\n%s\n", VERSION, capture_versions(),
+           application_version(), OpenSSL_version(OPENSSL_VERSION));
+}
+
+static int list_interfaces(void)
+{
+    char error[CAPTURE_ERROR_BYTES];
+    if (capture_list_interfaces(error) != 0) {
+        fprintf(stderr, "tlswhy: %s\n", error);
+        return EXIT_ERROR;
+    }
+    return EXIT_OK;
+}
+
+static bool set_up(struct run *r, const struct trust *trust)
+{
+    const struct options *o = &r->options;
+    char error[256];
+    const struct reporter *reporter = reporter_find(o->format);
+    if (!reporter) {
+        complain(r, o->format, "no such output format");
+        return false;
+    }
+    struct report_options ro = report_options(o, o->output ? -1 : STDOUT_FILENO);
+    bool text = strcmp(o->format, "text") == 0;
+    ro.summary = text && o->summary != TRI_NO;
+    r->output = output_new(reporter, &ro, o->output, error);
+    if (!r->output) {
+        complain(r, o->output ? o->output : "standard output", error);
+        return false;
+    }
+    if (!text && o->summary == TRI_YES) {
+        r->summary = summary_new();
+    }
+    struct pipeline_options po = {
+        .handshake_timeout = o->handshake_timeout,
+        .max_flows = o->max_flows,
+        .max_memory_bytes =
+            o->max_memory_bytes ? o->max_memory_bytes : default_memory(),
+        .all = o->all,
+        .live = o->interfaces_n > 0,
+        .application = true,
+        .trust = (struct trust *)(uintptr_t)trust,
+        .emit = on_record,
+        .emit_ctx = r,
+    };
+    r->names = o->interfaces_n ? o->interfaces : o->files;
+    r->names_n = o->interfaces_n ? o->interfaces_n : o->files_n;
+    r->pipeline = pipeline_new(&po);
+    if (!r->pipeline) {
+        complain(r, "start", "out of memory");
+        return false;
+    }
+    return true;
+}
+
+static void print_summary(const struct run *r)
+{
+    struct report_options ro = report_options(&r->options, STDERR_FILENO);
+    ro.summary = true;
+    struct text t;
+    text_init(&t, (size_t)1 << 20);
+    summary_print(r->summary, &ro, &r->totals, &t);
+    fputs(text_str(&t), stderr);
+    text_free(&t);
+}
+
+static int run(struct run *r)
+{
+    const struct options *o = &r->options;
+    char error[256];
+    struct trust *trust = trust_new(o->ca, error);
+    if (!trust) {
+        complain(r, o->ca ? o->ca : "--ca", error);
+        return EXIT_ERROR;
+    }
+    if (set_up(r, trust)) {
+        catch_signals();
+        output_begin(r->output);
+        if (o->interfaces_n) {
+            read_interfaces(r);
+        } else {
+            read_files(r);
+        }
+        pipeline_finish(r->pipeline);
+        pipeline_totals(r->pipeline, &r->totals);
+        output_end(r->output, &r->totals);
+        if (r->summary) {
+            print_summary(r);
+        }
+    }
+    int status = r->failures && o->exit_code ? EXIT_FAILURES : EXIT_OK;
+    bool closed = r->output && output_closed(r->output);
+    if (r->error || (r->output && output_failed(r->output))) {
+        status = closed ? EXIT_OK : EXIT_ERROR;
+    }
+    pipeline_free(r->pipeline);
+    output_free(r->output);
+    summary_free(r->summary);
+    trust_free(trust);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct run r = {0};
+    char error[256];
+    setlocale(LC_ALL, "");
+    int status = EXIT_OK;
+    if (!options_parse(&r.options, argc, argv, error)) {
+        fprintf(stderr, "tlswhy: %s\nTry 'tlswhy --help'.\n", error);
+        options_fini(&r.options);
+        return EXIT_ERROR;
+    }
+    switch (r.options.action) {
+    case ACTION_HELP:
+        fputs(options_help(), stdout);
+        break;
+    case ACTION_VERSION:
+        print_version();
+        break;
+    case ACTION_LIST:
+        status = list_interfaces();
+        break;
+    case ACTION_RUN:
+        status = run(&r);
+        break;
+    }
+    options_fini(&r.options);
+    return status;
+}

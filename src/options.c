@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the command line with getopt_long. With neither -i nor -r the
+ * arguments are capture files, otherwise they are a pcap-filter(7) expression.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_FLOWS_DEFAULT 1000000u
+
+enum {
+    OPT_SUMMARY = 256,
+    OPT_NO_SUMMARY,
+    OPT_CA,
+    OPT_TIMEOUT,
+    OPT_MAX_FLOWS,
+    OPT_MAX_MEMORY,
+    OPT_EXPLAIN,
+    OPT_EXIT_CODE,
+    OPT_NO_COLOR,
+};
+
+static const struct option long_options[] = {
+    {"interface", required_argument, NULL, 'i'},
+    {"read", required_argument, NULL, 'r'},
+    {"list-interfaces", no_argument, NULL, 'D'},
+    {"all", no_argument, NULL, 'a'},
+    {"format", required_argument, NULL, 'f'},
+    {"output", required_argument, NULL, 'o'},
+    {"summary", no_argument, NULL, OPT_SUMMARY},
+    {"no-summary", no_argument, NULL, OPT_NO_SUMMARY},
+    {"ca", required_argument, NULL, OPT_CA},
+    {"handshake-timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
+    {"max-memory", required_argument, NULL, OPT_MAX_MEMORY},
+    {"buffer-size", required_argument, NULL, 'B'},
+    {"snapshot-length", required_argument, NULL, 's'},
+    {"no-promiscuous-mode", no_argument, NULL, 'p'},
+    {"explain", no_argument, NULL, OPT_EXPLAIN},
+    {"exit-code", no_argument, NULL, OPT_EXIT_CODE},
+    {"verbose", no_argument, NULL, 'v'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"no-color", no_argument, NULL, OPT_NO_COLOR},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+const char *options_help(void)
+{
+    return "tlswhy - why did that TLS handshake fail?\n"
+           "\n"
+           "  tlswhy [OPTION]... FILE...               analyse saved captures\n"
+           "  tlswhy -r FILE [OPTION]... [FILTER]      the same, with a BPF "
+           "filter\n"
+           "  tlswhy -i IFACE [OPTION]... [FILTER]     watch an interface "
+           "until ^C\n"
+           "\n"
+           "Files are pcap or pcapng, plain or gzip, zstd, xz, lz4; - is "
+           "standard input.\n"
+           "It never sends a packet.\n"
+           "\n"
+           "  -i, --interface IFACE      capture live; repeatable; 'any' "
+           "allowed\n"
+           "  -D, --list-interfaces      list the interfaces\n"
+           "  -r, --read FILE            read a capture; repeatable\n"
+           "  -a, --all                  report every TLS connection, not only "
+           "failures\n"
+           "  -f, --format FORMAT        text (default), json (JSON Lines), "
+           "csv, none\n"
+           "  -o, --output FILE          write there instead of standard "
+           "output\n"
+           "      --summary              totals at the end (default with "
+           "text)\n"
+           "      --no-summary           no totals\n"
+           "      --ca FILE|DIR|none     trust anchors to judge certificates "
+           "with\n"
+           "                             (default: the system's)\n"
+           "      --handshake-timeout S  silence that counts as failed "
+           "(default 10)\n"
+           "      --max-flows N          connections watched at once (default "
+           "1000000)\n"
+           "      --max-memory SIZE      bound for all of them, e.g. 512M "
+           "(default: a quarter\n"
+           "                             of the memory, at most 1G)\n"
+           "  -B, --buffer-size KIB      kernel capture buffer\n"
+           "  -s, --snapshot-length N    bytes kept of a packet (default: all)\n"
+           "  -p, --no-promiscuous-mode  as tcpdump has it; never promiscuous "
+           "anyway\n"
+           "      --explain              which rules fired, and why\n"
+           "      --exit-code            exit 1 when a failed handshake was "
+           "found\n"
+           "  -v, --verbose              more messages\n"
+           "  -q, --quiet                fewer\n"
+           "      --no-color             no colours\n"
+           "  -h, --help                 this text\n"
+           "  -V, --version              versions of the program and its "
+           "libraries\n"
+           "\n"
+           "Exit status: 0 analysed; 1 failures found and --exit-code given; "
+           "2 usage error,\n"
+           "unreadable input, bad filter, no permission.\n";
+}
+
+static bool add(const char ***list, size_t *n, const char *value)
+{
+    const char **v = realloc(*list, (*n + 1) * sizeof *v);
+    if (!v) {
+        return false;
+    }
+    v[(*n)++] = value;
+    *list = v;
+    return true;
+}
+
+static bool number(const char *text, uint64_t max, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (errno || end == text || *end || text[0] == '-' || v > max) {
+        return false;
+    }
+    *out = v;
+    return true;
+}
+
+/* 4096, 512K, 256M, 2G. */
+static bool size(const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    unsigned shift = 0;
+    if (*end) {
+        const char *units = "kKmMgG";
+        const char *u = strchr(units, *end);
+        if (!u) {
+            return false;
+        }
+        shift = 10u * (1u + (unsigned)(u - units) / 2u);
+        end++;
+        end += *end == 'B' || *end == 'b';
+    }
+    if (errno || end == text || *end || text[0] == '-' ||
+        v > UINT64_MAX >> shift) {
+        return false;
+    }
+    *out = v << shift;
+    return true;
+}
+
+/* Seconds, with a fraction, up to a day. */
+static bool seconds(const char *text, tick_t *out)
+{
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || *end || !(v > 0) || v > 86400) {
+        return false;
+    }
+    *out = (tick_t)(v * (double)TICK_SEC);
+    return true;
+}
+
+static bool bad(char error[256], const char *what, const char *value)
+{
+    snprintf(error, 256, "%s '%.100s'", what, value);
+    return false;
+}
+
+/* Options that carry a number. */
+static bool set_number(struct options *o, int c, const char *arg,
+                       char error[256])
+{
+    uint64_t v = 0;
+    switch (c) {
+    case OPT_MAX_FLOWS:
+        if (!number(arg, UINT32_MAX / 2, &v) || v == 0) {
+            return bad(error, "--max-flows: not a number of flows:", arg);
+        }
+        o->max_flows = (uint32_t)v;
+        return true;
+    case OPT_MAX_MEMORY:
+        if (!size(arg, &v) || v < 1024 * 1024) {
+            return bad(error, "--max-memory: not a size of at least 1M:", arg);
+        }
+        o->max_memory_bytes = (size_t)v;
+        return true;
+    case 'B':
+        if (!number(arg, 1024 * 1024, &v) || v == 0) {
+            return bad(error, "--buffer-size: not a number of KiB:", arg);
+        }
+        o->buffer_bytes = (uint32_t)v * 1024;
+        return true;
+    case 's':
+        if (!number(arg, 262144, &v)) {
+            return bad(error, "--snapshot-length: not 0 to 262144:", arg);
+        }
+        o->snaplen_bytes = (uint32_t)v;
+        return true;
+    default:
+        if (!seconds(arg, &o->handshake_timeout)) {
+            return bad(error, "--handshake-timeout: not a number of seconds:",
+                       arg);
+        }
+        return true;
+    }
+}
+
+static bool set_option(struct options *o, int c, const char *arg,
+                       char error[256])
+{
+    switch (c) {
+    case 'i':
+        return add(&o->interfaces, &o->interfaces_n, arg);
+    case 'r':
+        return add(&o->files, &o->files_n, arg);
+    case 'D':
+        o->action = ACTION_LIST;
+        return true;
+    case 'a':
+        o->all = true;
+        return true;
+    case 'f':
+        o->format = arg;
+        return true;
+    case 'o':
+        o->output = strcmp(arg, "-") == 0 ? NULL : arg;
+        return true;
+    case OPT_SUMMARY:
+        o->summary = TRI_YES;
+        return true;
+    case OPT_NO_SUMMARY:
+        o->summary = TRI_NO;
+        return true;
+    case OPT_CA:
+        o->ca = arg;
+        return true;
+    case OPT_EXPLAIN:
+        o->explain = true;
+        return true;
+    case OPT_EXIT_CODE:
+        o->exit_code = true;
+        return true;
+    case OPT_NO_COLOR:
+        o->no_color = true;
+        return true;
+    case 'p':
+        o->no_promiscuous = true;
+        return true;
+    case 'v':
+        o->verbose++;
+        return true;
+    case 'q':
+        o->quiet = true;
+        return true;
+    case 'h':
+        o->action = ACTION_HELP;
+        return true;
+    case 'V':
+        o->action = ACTION_VERSION;
+        return true;
+    default:
+        return set_number(o, c, arg, error);
+    }
+}
+
+static bool join_filter(struct options *o, int n, char **words)
+{
+    size_t total = 1;
+    for (int i = 0; i < n; i++) {
+        total += strlen(words[i]) + 1;
+    }
+    o->filter = calloc(1, total);
+    if (!o->filter) {
+        return false;
+    }
+    size_t at = 0;
+    for (int i = 0; i < n; i++) {
+        size_t len = strlen(words[i]);
+        memcpy(o->filter + at, words[i], len);
+        at += len;
+        if (i + 1 < n) {
+            o->filter[at++] = ' ';
+        }
+    }
+    return true;
+}
+
+static bool take_arguments(struct options *o, int n, char **words)
+{
+    if (o->interfaces_n || o->files_n) {
+        return n == 0 || join_filter(o, n, words);
+    }
+    for (int i = 0; i < n; i++) {
+        if (!add(&o->files, &o->files_n, words[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool options_parse(struct options *o, int argc, char **argv, char error[256])
+{
+    *o = (struct options){.format = "text",
+                          .handshake_timeout = 10 * TICK_SEC,
+                          .max_flows = MAX_FLOWS_DEFAULT};
+    error[0] = '\0';
+    opterr = 0;
+    int c;
+    while ((c = getopt_long(argc, argv, "+i:r:Daf:o:B:s:pvqhV", long_options,
+                            NULL)) != -1) {
+        if (c == '?' || c == ':') {
+            return bad(error, "unknown option, or its value is missing:",
+                       argv[optind - 1]);
+        }
+        if (!set_option(o, c, optarg, error)) {
+            return error[0] ? false : bad(error, "out of memory at", "options");
+        }
+    }
+    if (!take_arguments(o, argc - optind, argv + optind)) {
+        return bad(error, "out of memory at", "arguments");
+    }
+    if (o->action != ACTION_RUN) {
+        return true;
+    }
+    if (o->interfaces_n && o->files_n) {
+        return bad(error, "-i and -r do not go together:", o->files[0]);
+    }
+    if (!o->interfaces_n && !o->files_n) {
+        snprintf(error, 256, "no capture file and no interface given");
+        return false;
+    }
+    return true;
+}
+
+void options_fini(struct options *o)
+{
+    free((void *)o->files);
+    free((void *)o->interfaces);
+    free(o->filter);
+}

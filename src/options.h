@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line (contract: tcpdump's habits). */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "base/tick.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_LIST };
+enum tristate { TRI_DEFAULT, TRI_YES, TRI_NO };
+
+struct options {
+    enum action action;
+    const char **files;      /* -r and positional; owned array */
+    size_t files_n;
+    const char **interfaces; /* owned array */
+    size_t interfaces_n;
+    char *filter;            /* owned; NULL: none */
+    const char *format;
+    const char *output;      /* NULL: standard output */
+    const char *ca;          /* NULL: the system's; "none" */
+    tick_t handshake_timeout;
+    uint32_t max_flows;
+    size_t max_memory_bytes; /* 0: default */
+    uint32_t buffer_bytes;
+    uint32_t snaplen_bytes;
+    enum tristate summary;
+    bool all, explain, exit_code, quiet, no_color, no_promiscuous;
+    int verbose;
+};
+
+/* Parses argv into *o (fini it). On a usage error false, with one line in
+ * error[]. */
+bool options_parse(struct options *o, int argc, char **argv, char error[256]);
+void options_fini(struct options *o);
+
+/* What --help prints. */
+const char *options_help(void);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only joint of all layers: frames in, records out. Read this first.
+ *
+ *   frame -> decoder -> flow table -> session (streams, TLS reader)
+ *         -> handshake -> conclusion -> judge -> record
+ */
+#ifndef PIPELINE_H
+#define PIPELINE_H
+
+#include "base/frame.h"
+#include "judge/judge.h"
+#include "report/report.h"
+
+struct pipeline_options {
+    tick_t handshake_timeout;
+    uint32_t max_flows;
+    size_t max_memory_bytes;
+    bool all;         /* successes and unknowns are emitted too */
+    bool live;        /* emit at once instead of waiting for evidence */
+    bool application; /* ask nDPI */
+    struct trust *trust; /* borrowed; may be NULL */
+    /* Called for every record; `source` is the index of the capture. */
+    void (*emit)(void *ctx, const struct record *r, uint32_t source);
+    void *emit_ctx;
+};
+
+struct pipeline;
+
+/* NULL when memory is out. */
+struct pipeline *pipeline_new(const struct pipeline_options *o);
+void pipeline_free(struct pipeline *p);
+
+/* One frame of capture number `source`. */
+void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source);
+
+/* Live and idle: the clock stands at `now`. */
+void pipeline_tick(struct pipeline *p, tick_t now);
+
+/* The captures are over: judges and emits what is left. */
+void pipeline_finish(struct pipeline *p);
+
+/* Adds the pipeline's counters to *t. */
+void pipeline_totals(const struct pipeline *p, struct totals *t);
+
+#endif

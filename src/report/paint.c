@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wrapping, labels and colours (ECMA-48 SGR) for text output. */
+#include "report/paint.h"
+
+#define WIDTH_DEFAULT 80u
+#define WIDTH_MIN     40u
+#define LABEL_INDENT  2u
+#define LABEL_COLUMNS 10u
+
+/* One paragraph; longer ones are cut. */
+#define PARAGRAPH_BYTES (32u * 1024)
+
+void paint_init(struct paint *p, struct text *out,
+                const struct report_options *o)
+{
+    unsigned width = o->width ? o->width : WIDTH_DEFAULT;
+    *p = (struct paint){
+        .out = out, .o = o, .width = width < WIDTH_MIN ? WIDTH_MIN : width};
+}
+
+unsigned text_columns(struct span s)
+{
+    unsigned n = 0;
+    struct cursor c = cursor_open(s);
+    while (cursor_left(&c)) {
+        n += (cursor_u8(&c, "byte") & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+const char *paint_sign(const struct report_options *o, const char *unicode,
+                       const char *ascii)
+{
+    return o->unicode ? unicode : ascii;
+}
+
+static void paint_spaces(struct paint *p, unsigned column)
+{
+    while (p->col < column) {
+        text_char(p->out, ' ');
+        p->col++;
+    }
+}
+
+void paint_newline(struct paint *p)
+{
+    if (p->col) {
+        text_char(p->out, '\n');
+        p->col = 0;
+    }
+}
+
+void paint_line(struct paint *p, unsigned indent)
+{
+    paint_newline(p);
+    paint_spaces(p, indent);
+    p->indent = indent;
+}
+
+/* Colours go around words, so they are never open across a line's end. */
+static void paint_on(struct paint *p, enum paint_colour colour)
+{
+    static const char *const codes[] = {
+        [PAINT_PLAIN] = "",        [PAINT_BAD] = "\033[1;31m",
+        [PAINT_GOOD] = "\033[32m", [PAINT_WARN] = "\033[33m",
+        [PAINT_DIM] = "\033[2m",
+    };
+    if (p->o->colour) {
+        text_add(p->out, codes[colour]);
+    }
+}
+
+static void paint_off(struct paint *p, enum paint_colour colour)
+{
+    if (p->o->colour && colour != PAINT_PLAIN) {
+        text_add(p->out, "\033[0m");
+    }
+}
+
+void paint_label(struct paint *p, const char *label)
+{
+    paint_line(p, LABEL_INDENT);
+    if (label) {
+        paint_on(p, PAINT_DIM);
+        text_add(p->out, label);
+        paint_off(p, PAINT_DIM);
+        p->col += text_columns(span_text(label));
+    }
+    paint_spaces(p, LABEL_INDENT + LABEL_COLUMNS);
+    p->indent = LABEL_INDENT + LABEL_COLUMNS;
+}
+
+static void paint_word(struct paint *p, enum paint_colour colour,
+                       struct span word)
+{
+    unsigned columns = text_columns(word);
+    bool first = p->col <= p->indent;
+    if (!first && p->col + 1 + columns > p->width) {
+        paint_line(p, p->indent);
+        first = true;
+    }
+    if (!first) {
+        text_char(p->out, ' ');
+        p->col++;
+    }
+    paint_on(p, colour);
+    text_add_n(p->out, (const char *)word.p, word.n);
+    paint_off(p, colour);
+    p->col += columns;
+}
+
+/* The next word of *s, without the spaces around it; empty at the end. */
+static struct span next_word(struct span *s)
+{
+    struct cursor c = cursor_open(*s);
+    while (cursor_left(&c) && cursor_peek(&c) == ' ') {
+        cursor_skip(&c, 1, "space");
+    }
+    struct span from = cursor_rest(&(struct cursor){c.base, c.p, c.end, c.why});
+    while (cursor_left(&c) && cursor_peek(&c) != ' ') {
+        cursor_skip(&c, 1, "letter");
+    }
+    struct span word = span_sub(from, 0, from.n - cursor_left(&c));
+    *s = cursor_rest(&c);
+    return word;
+}
+
+void paint_words(struct paint *p, enum paint_colour colour, struct span s)
+{
+    struct text safe;
+    text_init(&safe, PARAGRAPH_BYTES);
+    text_term(&safe, s);
+    struct span rest = span_of(text_str(&safe), safe.n);
+    for (struct span word = next_word(&rest); word.n; word = next_word(&rest)) {
+        paint_word(p, colour, word);
+    }
+    text_free(&safe);
+}
+
+void paint_str(struct paint *p, enum paint_colour colour, const char *s)
+{
+    paint_words(p, colour, span_text(s));
+}
+
+void paint_verbatim(struct paint *p, struct span s)
+{
+    size_t before = p->out->n;
+    text_term(p->out, s);
+    if (p->out->n > before) {
+        p->col += text_columns(
+            span_of(text_str(p->out) + before, p->out->n - before));
+    }
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How far a handshake got, from its timeline. Leaves out what tells a reader
+ * nothing: the TCP handshake once there is a hello, ChangeCipherSpec, and what
+ * came after the end.
+ */
+#include "report/progress.h"
+
+#include "report/fields.h"
+#include "report/paint.h"
+
+#define GROUPS_MAX  10u /* a line of more is not read */
+#define GROUP_BYTES 512u
+
+struct progress {
+    struct text *out;
+    const struct report_options *o;
+    const struct handshake *hs;
+    struct text group; /* what one side sent in a row */
+    enum side side;
+    unsigned groups;
+    unsigned repeats; /* of the last kind in the group */
+    uint8_t kind;
+    bool elided;
+};
+
+static bool is_shown(const struct handshake *hs, const struct hs_event *e)
+{
+    switch (e->kind) {
+    case HS_NONE:
+    case HS_CHANGE_CIPHER_SPEC:
+        return false;
+    case HS_SYN:
+    case HS_SYN_ACK:
+        return !hs_find(hs, HS_CLIENT_HELLO, SIDE_NONE);
+    default:
+        return true;
+    }
+}
+
+/* HOW_NONE: the handshake itself went through, and the judge found what came
+ * behind it to be a refusal. */
+static bool ends_by(const struct hs_event *e, enum ended_how how)
+{
+    switch (how) {
+    case HOW_ALERT:
+        return e->kind == HS_ALERT || e->kind == HS_ENCRYPTED_ALERT ||
+               e->kind == HS_PROTECTED;
+    case HOW_RESET:
+        return e->kind == HS_RST;
+    case HOW_CLOSE:
+        return e->kind == HS_FIN;
+    case HOW_PLAINTEXT:
+        return e->kind == HS_PLAINTEXT || e->kind == HS_CARRIER_REFUSED ||
+               e->kind == HS_BAD_RECORD;
+    case HOW_QUIC_CLOSE:
+        return e->kind == HS_QUIC_CLOSE;
+    case HOW_NONE:
+        return e->kind == HS_ALERT || e->kind == HS_ENCRYPTED_ALERT ||
+               e->kind == HS_PROTECTED || e->kind == HS_RST ||
+               e->kind == HS_FIN;
+    case HOW_TIMEOUT:
+        break;
+    }
+    return false;
+}
+
+static bool sent_by(const struct hs_event *e, enum ended_by by)
+{
+    return by == BY_MIDDLEBOX || by == BY_NONE ||
+           (by == BY_CLIENT && e->side == SIDE_CLIENT) ||
+           (by == BY_SERVER && e->side == SIDE_SERVER);
+}
+
+/* The event that ended it, or events_n. */
+static unsigned find_end(const struct record *r)
+{
+    const struct handshake *hs = r->hs;
+    const struct conclusion *end = &hs->end_state;
+    uint64_t frame = record_frame_decisive(r);
+    unsigned found = hs->events_n;
+    if (record_outcome(r) != OUTCOME_FAILURE) {
+        return found;
+    }
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (!ends_by(e, end->how) || !sent_by(e, end->by)) {
+            continue;
+        }
+        if (e->frame == frame) {
+            return i;
+        }
+        if (end->how != HOW_NONE) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+static void event_name(struct text *t, const struct hs_event *e)
+{
+    const char *name = NULL;
+    switch (e->kind) {
+    case HS_ALERT:
+        text_add(t, e->aux >> 8 == 1 ? "warning alert " : "alert ");
+        name = known_alert_name(e->aux & 0xff);
+        if (name) {
+            text_fmt(t, "%s ", name);
+        }
+        text_fmt(t, "(%u)", (unsigned)e->aux & 0xff);
+        return;
+    case HS_OTHER_HANDSHAKE:
+    case HS_BAD_MESSAGE:
+        text_add(t, e->kind == HS_BAD_MESSAGE ? "malformed " : "");
+        name = known_handshake_name((uint8_t)(e->aux & 0xff));
+        text_add(t, name ? name : "handshake message");
+        return;
+    case HS_FIN:
+        text_add(t, "close");
+        return;
+    case HS_RST:
+        text_add(t, "reset");
+        return;
+    default:
+        text_add(t, hs_kind_name((enum hs_kind)e->kind));
+    }
+}
+
+static void repeats_end(struct progress *p)
+{
+    if (p->repeats > 1) {
+        text_fmt(&p->group, " %s%u", paint_sign(p->o, "×", "x"), p->repeats);
+    }
+    p->repeats = 0;
+}
+
+static void group_end(struct progress *p, bool ended)
+{
+    repeats_end(p);
+    if (!p->group.n) {
+        return;
+    }
+    if (p->groups >= GROUPS_MAX && !ended) {
+        p->elided = true;
+        text_clear(&p->group);
+        return;
+    }
+    if (p->groups) {
+        text_add(p->out, paint_sign(p->o, " · ", " | "));
+    }
+    if (p->elided) {
+        text_add(p->out, paint_sign(p->o, "… · ", "... | "));
+    }
+    const char *cross = ended ? paint_sign(p->o, "✗", "x") : "";
+    if (p->side == SIDE_CLIENT) {
+        text_fmt(p->out, "%s %s%s", text_str(&p->group),
+                 paint_sign(p->o, "→", "->"), cross);
+    } else {
+        text_fmt(p->out, "%s%s %s", cross, paint_sign(p->o, "←", "<-"),
+                 text_str(&p->group));
+    }
+    p->groups++;
+    text_clear(&p->group);
+}
+
+static void group_add(struct progress *p, const struct hs_event *e)
+{
+    /* An ICMP error travels towards the side it is noted under. */
+    enum side side = e->kind == HS_ICMP ? side_other((enum side)e->side)
+                                        : (enum side)e->side;
+    if (side != p->side) {
+        group_end(p, false);
+        p->side = side;
+    }
+    bool counts = e->kind != HS_ALERT && e->kind != HS_OTHER_HANDSHAKE &&
+                  e->kind != HS_BAD_MESSAGE;
+    if (p->group.n && p->kind == e->kind && counts) {
+        p->repeats++;
+        return;
+    }
+    repeats_end(p);
+    if (p->group.n) {
+        text_add(&p->group, ", ");
+    }
+    event_name(&p->group, e);
+    p->kind = e->kind;
+    p->repeats = 1;
+}
+
+static void silence(struct progress *p)
+{
+    text_add(p->out, p->groups ? paint_sign(p->o, " · ", " | ") : "");
+    text_add(p->out, "silence");
+    if (p->hs->timeout_ms >= 1000) {
+        text_fmt(p->out, " (over %u s)", (unsigned)(p->hs->timeout_ms / 1000));
+    }
+    text_add(p->out, paint_sign(p->o, " ✗", " x"));
+}
+
+void progress_text(struct text *t, const struct record *r,
+                   const struct report_options *o)
+{
+    struct progress p = {.out = t, .o = o, .hs = r->hs, .side = SIDE_NONE};
+    unsigned end = find_end(r);
+    text_init(&p.group, GROUP_BYTES);
+    for (unsigned i = 0; i < r->hs->events_n && i <= end; i++) {
+        const struct hs_event *e = &r->hs->events[i];
+        if (i == end || is_shown(r->hs, e)) {
+            group_add(&p, e);
+        }
+    }
+    group_end(&p, end < r->hs->events_n);
+    if (record_outcome(r) == OUTCOME_FAILURE &&
+        r->hs->end_state.how == HOW_TIMEOUT) {
+        silence(&p);
+    }
+    text_free(&p.group);
+}

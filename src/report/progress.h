@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The course of a handshake on one line. */
+#ifndef REPORT_PROGRESS_H
+#define REPORT_PROGRESS_H
+
+#include "report/report.h"
+
+/*
+ * ClientHello -> | <- ServerHello, Certificate | Alert unknown_ca (48) ->x
+ *
+ * What each side sent, grouped by direction, up to what ended the handshake,
+ * which is marked. Unicode arrows when the options allow them. Needs no
+ * escaping: all of it is ours.
+ */
+void progress_text(struct text *t, const struct record *r,
+                   const struct report_options *o);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reporters render finished verdicts; they decide nothing. One file each, one
+ * line in list.am.
+ */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include "base/text.h"
+#include "handshake/cert.h"
+#include "handshake/handshake.h"
+#include "judge/judge.h"
+
+/* One connection to report. Borrowed for the call. */
+struct record {
+    const struct handshake *hs;
+    const struct verdict *verdict;
+    const char *file;      /* capture's name, or NULL when only one is read */
+    const char *interface; /* live interface, or NULL */
+};
+
+struct report_options {
+    bool all;      /* successes are reported too */
+    bool colour;
+    bool explain;
+    bool summary;  /* totals at the end (text) */
+    bool unicode;  /* the locale can show arrows */
+    unsigned width; /* columns; 80 when not a terminal */
+    int verbose;
+};
+
+/* Counters that only the pipeline knows, for the totals. */
+struct totals {
+    uint64_t packets_captured, packets_dropped, packets_dropped_interface;
+    uint64_t bytes_captured;
+    uint64_t frames_cut, frames_malformed, frames_unknown;
+    uint64_t flows, flows_evicted;
+    uint64_t tls, succeeded, failed, unknown, benign;
+    uint64_t limited;      /* connections on which a limit was hit */
+    tick_t first, last;    /* of the capture */
+    bool live;
+};
+
+struct reporter {
+    const char *name; /* --format NAME */
+    /* The next two append to `out`, which the caller writes and clears. */
+    void (*begin)(void *state, const struct report_options *o,
+                  struct text *out);
+    void (*record)(void *state, const struct report_options *o,
+                   const struct record *r, struct text *out);
+    void (*end)(void *state, const struct report_options *o,
+                const struct totals *t, struct text *out);
+    /* Per-run state: size in bytes, zeroed by the caller; fini frees what it
+     * holds. 0 and NULL when there is none. */
+    size_t state_bytes;
+    void (*fini)(void *state);
+};
+
+/* NULL-terminated, in the order of list.am. */
+extern const struct reporter *const reporters[];
+const struct reporter *reporter_find(const char *name);
+
+/* ---- the totals as text, shared by reporters and --summary ---- */
+
+struct summary; /* bounded counts by cause, server, alert */
+
+struct summary *summary_new(void);
+void summary_free(struct summary *s);
+void summary_add(struct summary *s, const struct record *r);
+void summary_print(const struct summary *s, const struct report_options *o,
+                   const struct totals *t, struct text *out);
+
+/* ---- values that more than one reporter needs ---- */
+
+/* "192.0.2.1" / "2001:db8::1" (RFC 5952) */
+void format_ip(struct text *t, const uint8_t ip[16], uint8_t ip_version);
+/* "192.0.2.1:443" / "[2001:db8::1]:443" */
+void format_endpoint(struct text *t, const uint8_t ip[16], uint16_t port,
+                     uint8_t ip_version);
+/* Community ID v1, seed 0: "1:..." */
+void format_community_id(struct text *t, const struct handshake *hs);
+
+#endif

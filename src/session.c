@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A watched connection. Until TLS shows, it is a prelude: the first bytes of
+ * both sides are kept, and the start of each turn and segment is tried for a
+ * ClientHello, so that TLS is found on any port and behind STARTTLS, CONNECT
+ * and the like. From the ClientHello on everything goes to the TLS reader.
+ */
+#include "session.h"
+
+#include "base/limits.h"
+#include "dissectors/prelude.h"
+#include "known/known.h"
+
+#include <stdlib.h>
+
+#define TURN_BYTES 16u
+
+/* Per direction, what a forged packet would not match. */
+struct sender {
+    uint16_t ip_id;
+    bool ip_id_seen, ip_id_counts; /* ids of this side rise by little */
+    uint8_t df_seen;          /* bit 0: packets without DF, bit 1: with */
+    uint8_t turn[TURN_BYTES]; /* first bytes of the current turn */
+    uint8_t turn_n;
+    bool turn_no;             /* they are no TLS */
+    struct stamp turn_at;
+    uint32_t hello_end;       /* sequence number behind the hello */
+    bool hello_end_seen;
+    bool fin_noted, rst_noted;
+    uint16_t fin_aux;         /* HS_RST_* bits of its FIN */
+    tick_t rst_at;
+    uint32_t rst_event;       /* index of the RST event */
+};
+
+enum mode { MODE_PRELUDE, MODE_TLS };
+
+struct session {
+    struct tls_state tls;
+    struct prelude prelude;
+    struct tcp_stream stream[2]; /* by direction of the flow */
+    struct sender sender[2];     /* by direction of the flow */
+    struct flow *flow;           /* during a packet */
+    unsigned client_dir;         /* the direction of the TLS client */
+    int last_dir;                /* who sent data last; -1 nobody */
+    enum mode mode;
+    bool prelude_done;           /* no TLS to be expected any more */
+    uint32_t prelude_bytes, prelude_segments;
+    tick_t rtt;                  /* SYN to SYN-ACK; 0 unknown */
+    struct handshake hs;
+};
+
+static enum side side_of(const struct session *s, unsigned dir)
+{
+    return dir == s->client_dir ? SIDE_CLIENT : SIDE_SERVER;
+}
+
+static struct hs_dir *dir_stats(struct session *s, unsigned dir)
+{
+    return &s->hs.dir[side_of(s, dir)];
+}
+
+/* ---- beginning ---- */
+
+static void note_syn(struct session *s, const struct flow *f, unsigned dir)
+{
+    const struct flow_half *h = &f->half[dir];
+    struct hs_dir *d = dir_stats(s, dir);
+    d->ttl_syn = h->ttl_syn;
+    d->mss = h->mss;
+    if (h->flags & HALF_SYN) {
+        s->hs.syn_seen[side_of(s, dir)] = true;
+        hs_note(&s->hs, dir == 0 ? HS_SYN : HS_SYN_ACK, side_of(s, dir), 0, 0,
+                f->when_syn[dir], f->frame_first + f->frame_syn_delta[dir]);
+        tcp_stream_start(&s->stream[dir], h->isn + 1);
+    }
+}
+
+struct session *session_new(const struct flow *f)
+{
+    struct session *s = calloc(1, sizeof *s);
+    if (!s) {
+        return NULL;
+    }
+    struct handshake *hs = &s->hs;
+    hs_init(hs, LIMIT_SESSION_ARENA_BYTES);
+    hs->ip_version = f->ip_version;
+    hs->vlan = f->vlan;
+    hs->first = f->first;
+    hs->frame_first = f->frame_first;
+    hs->midstream = !(f->half[0].flags & HALF_SYN) &&
+                    !(f->half[1].flags & HALF_SYN);
+    s->last_dir = -1;
+    note_syn(s, f, 0);
+    note_syn(s, f, 1);
+    if (f->when_syn[0] && f->when_syn[1] > f->when_syn[0]) {
+        s->rtt = f->when_syn[1] - f->when_syn[0];
+    }
+    /* Packets without data before now (the handshake's) count as well. */
+    for (unsigned dir = 0; dir < 2; dir++) {
+        dir_stats(s, dir)->packets = f->half[dir].packets;
+        dir_stats(s, dir)->first = f->when_syn[dir];
+        dir_stats(s, dir)->last = f->when_syn[dir];
+    }
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    if (!s) {
+        return;
+    }
+    tcp_stream_fini(&s->stream[0]);
+    tcp_stream_fini(&s->stream[1]);
+    tls_fini(&s->tls);
+    arena_free(&s->hs.arena);
+    free(s);
+}
+
+/* ---- finding TLS ---- */
+
+static void swap_sides(struct session *s)
+{
+    struct hs_dir d = s->hs.dir[0];
+    s->hs.dir[0] = s->hs.dir[1];
+    s->hs.dir[1] = d;
+    bool syn = s->hs.syn_seen[0];
+    s->hs.syn_seen[0] = s->hs.syn_seen[1];
+    s->hs.syn_seen[1] = syn;
+    struct span first = s->hs.raw[HS_RAW_CLIENT_FIRST];
+    s->hs.raw[HS_RAW_CLIENT_FIRST] = s->hs.raw[HS_RAW_SERVER_FIRST];
+    s->hs.raw[HS_RAW_SERVER_FIRST] = first;
+    for (unsigned i = 0; i < s->hs.events_n; i++) {
+        struct hs_event *e = &s->hs.events[i];
+        e->side = e->side < SIDE_NONE ? (uint8_t)(1 - e->side) : e->side;
+    }
+    s->client_dir = 1 - s->client_dir;
+    s->hs.client_swapped = !s->hs.client_swapped;
+}
+
+static void begin_tls(struct session *s, unsigned client_dir, struct stamp at,
+                      bool hello)
+{
+    if (client_dir != s->client_dir) {
+        swap_sides(s);
+    }
+    s->mode = MODE_TLS;
+    if (hello) {
+        s->hs.when_hello = at.when;
+    }
+    prelude_tls_begins(&s->prelude, &s->hs, at.when, at.frame);
+}
+
+static void feed_tls(struct session *s, unsigned dir, struct span bytes,
+                     struct stamp at, bool start)
+{
+    enum side side = side_of(s, dir);
+    if (side == SIDE_SERVER && s->hs.record_version[side] == UNSEEN_U16 &&
+        tls_probe(bytes) == TLS_PROBE_NO) {
+        hs_keep(&s->hs, HS_RAW_SERVER_FIRST, bytes, HS_FIRST_BYTES);
+    }
+    tls_feed(&s->tls, &s->hs, side, bytes, at.when, at.frame, start);
+}
+
+/* Ports that IANA gives to TLS: there a plaintext client is a mistake. */
+static bool is_tls_port(uint16_t port)
+{
+    static const uint16_t ports[] = {443,  465,  563,  636,  853,  989,
+                                     990,  992,  993,  994,  995,  2376,
+                                     3269, 4433, 5061, 5349, 5671, 5986,
+                                     6514, 6697, 8443, 8883, 9443};
+    for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+        if (ports[i] == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The client spoke a plaintext protocol on a TLS port, and the server closed
+ * without a word, as OpenSSL's does. */
+static bool is_plaintext_refused(const struct session *s, const struct flow *f)
+{
+    return s->prelude.spoke[0] && s->prelude.client && !s->prelude.asked &&
+           !s->prelude.spoke[1] && is_tls_port(f->end[1].port) &&
+           (s->sender[1].fin_noted || s->sender[1].rst_noted) &&
+           !s->sender[0].rst_noted;
+}
+
+/* What the client said before the server's alert: plaintext, or records that
+ * are no hello. */
+static void feed_client_first(struct session *s, unsigned client)
+{
+    struct span first = s->hs.raw[client == 0 ? HS_RAW_CLIENT_FIRST
+                                              : HS_RAW_SERVER_FIRST];
+    if (s->hs.client_swapped) {
+        first = s->hs.raw[HS_RAW_CLIENT_FIRST];
+    }
+    tls_feed(&s->tls, &s->hs, SIDE_CLIENT, first, s->prelude.spoke_at[client],
+             s->prelude.spoke_frame[client], true);
+}
+
+/* A TLS record where the other side has not spoken TLS: tells what we missed,
+ * or that a plaintext client met a TLS server. An alert to a client that
+ * connected and left without a word is reaction to a probe. */
+static void server_speaks(struct session *s, unsigned dir, struct span bytes,
+                          struct stamp at, bool start)
+{
+    unsigned client = 1 - dir;
+    bool spoke = s->stream[client].started && s->prelude.spoke[client];
+    if (!spoke && s->sender[client].fin_noted) {
+        s->prelude_done = true;
+        return;
+    }
+    begin_tls(s, client, at, false);
+    if (spoke) {
+        feed_client_first(s, client);
+    }
+    feed_tls(s, dir, bytes, at, start);
+}
+
+static bool try_start(struct session *s, unsigned dir, struct span bytes,
+                      struct stamp at, struct stamp first_at, bool start)
+{
+    switch (tls_probe(bytes)) {
+    case TLS_PROBE_CLIENT_HELLO:
+    case TLS_PROBE_V2_HELLO:
+        begin_tls(s, dir, first_at, true);
+        feed_tls(s, dir, bytes, at, start);
+        return true;
+    case TLS_PROBE_SERVER:
+        server_speaks(s, dir, bytes, at, start);
+        return true;
+    case TLS_PROBE_NO:
+    case TLS_PROBE_MORE:
+    case TLS_PROBE_RECORD:
+        break;
+    }
+    return false;
+}
+
+/* Collects the first bytes of a turn, so that a hello in tiny segments is
+ * found too. */
+static bool try_turn(struct session *s, unsigned dir, struct span bytes,
+                     struct stamp at)
+{
+    struct sender *w = &s->sender[dir];
+    if (s->last_dir != (int)dir) {
+        w->turn_n = 0;
+        w->turn_no = false;
+        w->turn_at = at;
+    }
+    if (w->turn_no) {
+        return false;
+    }
+    uint8_t joined[TURN_BYTES];
+    memcpy(joined, w->turn, w->turn_n);
+    struct span part = span_sub(bytes, 0, TURN_BYTES - w->turn_n);
+    if (part.n) {
+        memcpy(joined + w->turn_n, part.p, part.n);
+    }
+    size_t n = w->turn_n + part.n;
+    enum tls_probe probe = tls_probe(span_of(joined, n));
+    if (w->turn_n == 0 || probe == TLS_PROBE_NO || probe == TLS_PROBE_RECORD) {
+        w->turn_no = probe == TLS_PROBE_NO || probe == TLS_PROBE_RECORD;
+        memcpy(w->turn, joined, n);
+        w->turn_n = (uint8_t)n;
+        return try_start(s, dir, bytes, at, w->turn_at, true);
+    }
+    if (probe == TLS_PROBE_MORE) {
+        memcpy(w->turn, joined, n);
+        w->turn_n = (uint8_t)n;
+        return false;
+    }
+    /* Decided by what was kept: that goes first, then the rest. */
+    struct span kept = span_of(joined, n);
+    struct span rest = span_sub(bytes, part.n, bytes.n);
+    if (!try_start(s, dir, kept, at, w->turn_at, true)) {
+        return false;
+    }
+    if (rest.n) {
+        feed_tls(s, dir, rest, at, false);
+    }
+    return true;
+}
+
+static void prelude_data(struct session *s, unsigned dir, struct span bytes,
+                         struct stamp at, bool start)
+{
+    s->prelude_bytes += (uint32_t)bytes.n;
+    s->prelude_segments++;
+    bool begun = try_turn(s, dir, bytes, at) ||
+                 (start && try_start(s, dir, bytes, at, at, true));
+    s->last_dir = (int)dir;
+    if (begun) {
+        return;
+    }
+    /* PROXY protocol and its like may share a segment with the hello. */
+    size_t skip = prelude_feed(&s->prelude, &s->hs, dir, bytes, at.when,
+                               at.frame);
+    if (skip && skip < bytes.n &&
+        try_start(s, dir, span_sub(bytes, skip, bytes.n), at, at, true)) {
+        return;
+    }
+    enum hs_raw raw = dir == 0 ? HS_RAW_CLIENT_FIRST : HS_RAW_SERVER_FIRST;
+    hs_keep(&s->hs, raw, bytes, HS_FIRST_BYTES);
+    switch (prelude_verdict(&s->prelude, &s->hs)) {
+    case PRELUDE_GO_ON:
+        break;
+    case PRELUDE_TLS_PORT: /* the server says that it wanted TLS */
+        s->mode = MODE_TLS;
+        hs_note(&s->hs, HS_PLAINTEXT, SIDE_CLIENT, 0, 0,
+                s->prelude.spoke_at[0], s->prelude.spoke_frame[0]);
+        hs_note(&s->hs, HS_PLAINTEXT, SIDE_SERVER, 0, 0, at.when, at.frame);
+        break;
+    case PRELUDE_REFUSED:
+        s->mode = MODE_TLS;
+        break;
+    case PRELUDE_NOT_TLS:
+        s->prelude_done = true;
+        break;
+    }
+    if (s->prelude_bytes > LIMIT_PRELUDE_BYTES ||
+        s->prelude_segments > LIMIT_PRELUDE_SEGMENTS) {
+        s->prelude_done = true;
+    }
+}
+
+/* ---- stream callbacks ---- */
+
+struct sink_context {
+    struct session *s;
+    unsigned dir;
+};
+
+static void on_data(void *ctx, struct span bytes, struct stamp at, bool start)
+{
+    const struct sink_context *c = ctx;
+    struct session *s = c->s;
+    if (s->mode == MODE_PRELUDE) {
+        prelude_data(s, c->dir, bytes, at, start);
+    } else {
+        feed_tls(s, c->dir, bytes, at, start);
+    }
+}
+
+static void on_gap(void *ctx, uint32_t n, struct stamp at, bool cut)
+{
+    const struct sink_context *c = ctx;
+    struct session *s = c->s;
+    struct hs_dir *d = dir_stats(s, c->dir);
+    d->gap_bytes += n;
+    d->cut = d->cut || cut;
+    if (s->mode == MODE_TLS) {
+        tls_gap(&s->tls, &s->hs, side_of(s, c->dir), n, at.when, at.frame);
+    }
+}
+
+/* ---- the transport view ---- */
+
+static void count_push(struct hs_dir *d, unsigned flags, uint32_t wire)
+{
+    if (flags & PUSH_RETRANSMIT) {
+        d->retransmits++;
+        d->retransmits_big += wire >= 1200;
+    }
+    d->out_of_order += (flags & PUSH_EARLY) != 0;
+    d->overlaps += (flags & PUSH_OVERLAP) != 0;
+    d->conflicts += (flags & PUSH_CONFLICT) != 0;
+    d->keepalives += (flags & PUSH_KEEPALIVE) != 0;
+}
+
+static void count_packet(struct session *s, const struct packet *p,
+                         unsigned dir)
+{
+    struct hs_dir *d = dir_stats(s, dir);
+    struct sender *w = &s->sender[dir];
+    d->packets++;
+    d->bytes += p->payload_wire_bytes;
+    if (!d->first) {
+        d->first = p->when;
+    }
+    d->last = p->when;
+    d->zero_window = p->window == 0 && !(p->flags & (TCP_RST | TCP_SYN));
+    if (p->payload_wire_bytes > d->max_segment) {
+        d->max_segment = p->payload_wire_bytes > UINT16_MAX
+                             ? UINT16_MAX
+                             : (uint16_t)p->payload_wire_bytes;
+    }
+    if (p->flags & (TCP_RST | TCP_FIN)) {
+        return; /* these may be forged: they are compared with the others */
+    }
+    w->df_seen |= p->ip_df ? 2 : 1;
+    if (!d->ttl_min || p->ttl < d->ttl_min) {
+        d->ttl_min = p->ttl;
+    }
+    if (p->ttl > d->ttl_max) {
+        d->ttl_max = p->ttl;
+    }
+    uint16_t step = (uint16_t)(p->ip_id - w->ip_id);
+    w->ip_id_counts = w->ip_id_seen && step > 0 && step < 256;
+    w->ip_id = p->ip_id;
+    w->ip_id_seen = true;
+}
+
+/* What a genuine reset or FIN would not show: two of these mean that somebody
+ * else sent it. */
+static uint16_t oddities(const struct session *s, const struct flow *f,
+                               const struct packet *p, unsigned dir)
+{
+    const struct hs_dir *d = &s->hs.dir[side_of(s, dir)];
+    const struct sender *w = &s->sender[dir];
+    const struct tcp_stream *t = &s->stream[dir];
+    uint16_t aux = p->flags & TCP_ACK ? HS_RST_ACK : 0;
+    bool syn_df = f->half[dir].flags & HALF_SYN;
+    if (p->ip_version == 4 && !p->ip_df && (w->df_seen == 2 || (!w->df_seen && syn_df && f->half[dir].syn_df))) {
+        aux |= HS_RST_DF_ODD;
+    }
+    uint8_t low = d->ttl_min;
+    uint8_t high = d->ttl_max;
+    if (d->ttl_syn && (!low || d->ttl_syn < low)) {
+        low = d->ttl_syn;
+    }
+    high = d->ttl_syn > high ? d->ttl_syn : high;
+    if (low && (p->ttl + 2 < low || p->ttl > high + 2)) {
+        aux |= HS_RST_TTL_ODD;
+    }
+    uint16_t step = (uint16_t)(p->ip_id - w->ip_id);
+    if (p->ip_version == 4 && w->ip_id_counts && p->ip_id != 0 &&
+        step > 2048 && step < 65536 - 2048) {
+        aux |= HS_RST_IPID_ODD;
+    }
+    if (t->started && !t->early && p->seq != t->next &&
+        p->seq != f->half[dir].acked && p->seq + 1 != t->next) {
+        aux |= HS_RST_SEQ_ODD;
+    }
+    tick_t trigger = s->hs.when_hello;
+    if (side_of(s, dir) == SIDE_SERVER && s->rtt > 4 * TICK_MSEC && trigger &&
+        s->hs.dir[SIDE_SERVER].bytes == 0 && p->when - trigger < s->rtt / 2) {
+        aux |= HS_RST_EARLY;
+    }
+    return aux;
+}
+
+static void note_reset(struct session *s, struct flow *f,
+                       const struct packet *p, unsigned dir)
+{
+    struct sender *w = &s->sender[dir];
+    if (w->rst_noted) {
+        return;
+    }
+    uint16_t aux = oddities(s, f, p, dir);
+    enum side side = side_of(s, dir);
+    w->rst_noted = true;
+    s->hs.rst_seen[side] = true;
+    w->rst_event = s->hs.events_n;
+    w->rst_at = p->when;
+    hs_note(&s->hs, HS_RST, side, 0, aux, p->when, p->frame);
+}
+
+/* The "sender" of a reset goes on as if nothing was: it was not its reset. A
+ * millisecond allows for packets that overtook it. */
+static void note_life_after_reset(struct session *s, const struct packet *p,
+                                  unsigned dir)
+{
+    const struct sender *w = &s->sender[dir];
+    if (w->rst_noted && !(p->flags & TCP_RST) &&
+        p->when - w->rst_at > TICK_MSEC && w->rst_event < s->hs.events_n) {
+        s->hs.events[w->rst_event].aux |= HS_RST_DATA_AFTER;
+    }
+}
+
+static void note_fin(struct session *s, const struct flow *f, unsigned dir,
+                     struct stamp at)
+{
+    struct sender *w = &s->sender[dir];
+    if (w->fin_noted || !(f->half[dir].flags & HALF_FIN)) {
+        return;
+    }
+    const struct tcp_stream *t = &s->stream[dir];
+    if (t->started && (int32_t)(f->half[dir].fin_seq - t->next) > 0) {
+        return; /* data before it is still missing */
+    }
+    w->fin_noted = true;
+    s->hs.fin_seen[side_of(s, dir)] = true;
+    hs_note(&s->hs, HS_FIN, side_of(s, dir), 0, w->fin_aux, at.when, at.frame);
+}
+
+/* ---- a packet ---- */
+
+static void remember_hello_end(struct session *s, unsigned dir)
+{
+    struct sender *w = &s->sender[dir];
+    if (w->hello_end_seen || side_of(s, dir) != SIDE_CLIENT ||
+        !hs_find(&s->hs, HS_CLIENT_HELLO, SIDE_CLIENT)) {
+        return;
+    }
+    w->hello_end_seen = true;
+    w->hello_end = s->stream[dir].next;
+}
+
+static bool ends_now(const struct handshake *hs, unsigned from)
+{
+    for (unsigned i = from; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        bool fatal = e->kind == HS_ALERT &&
+                     known_alert_is_fatal(e->aux & 0xff, (uint8_t)(e->aux >> 8));
+        if (fatal || e->kind == HS_RST || e->kind == HS_PLAINTEXT ||
+            e->kind == HS_CARRIER_REFUSED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum session_want want_after(struct session *s, const struct flow *f,
+                                    unsigned from, bool progress)
+{
+    struct handshake *hs = &s->hs;
+    if (s->mode == MODE_PRELUDE && is_plaintext_refused(s, f)) {
+        s->mode = MODE_TLS;
+        hs_note(hs, HS_PLAINTEXT, SIDE_CLIENT, 0, 0, s->prelude.spoke_at[0],
+                s->prelude.spoke_frame[0]);
+        return WANT_CLOSING;
+    }
+    if (s->mode == MODE_PRELUDE) {
+        bool closed = hs->rst_seen[0] || hs->rst_seen[1] ||
+                      (hs->fin_seen[0] && hs->fin_seen[1]);
+        if (s->prelude_done || closed) {
+            return WANT_DROP;
+        }
+        return progress ? WANT_PROGRESS : WANT_KEEP;
+    }
+    if (tls_settled(&s->tls, hs)) {
+        return WANT_FINISH;
+    }
+    if (from < hs->events_n) {
+        if (ends_now(hs, from) || (hs->fin_seen[0] && hs->fin_seen[1])) {
+            return WANT_CLOSING;
+        }
+        if (hs->fin_seen[0] || hs->fin_seen[1]) {
+            return WANT_HALF_CLOSED;
+        }
+        bool both = s->tls.dir[0].finished && s->tls.dir[1].finished;
+        bool client13 = hs->encrypted[SIDE_SERVER] &&
+                        s->tls.app_records[SIDE_CLIENT] > 0;
+        if (both || client13) {
+            return WANT_SETTLING;
+        }
+    }
+    return progress ? WANT_PROGRESS : WANT_KEEP;
+}
+
+enum session_want session_packet(struct session *s, struct flow *f,
+                                 const struct packet *p, unsigned dir)
+{
+    struct stamp at = {p->when, p->frame};
+    struct sink_context ctx = {s, dir};
+    struct stream_sink sink = {on_data, on_gap, &ctx};
+    unsigned from = s->hs.events_n;
+    bool progress = false;
+    count_packet(s, p, dir);
+    s->hs.last = p->when;
+    s->hs.frame_last = p->frame;
+    if ((p->flags & TCP_ACK) && !(p->flags & TCP_RST) &&
+        !s->stream[1 - dir].started) {
+        tcp_stream_start(&s->stream[1 - dir], p->ack);
+    }
+    if (p->payload_wire_bytes > 0 && !(p->flags & TCP_RST)) {
+        uint32_t seq = p->flags & TCP_SYN ? p->seq + 1 : p->seq;
+        unsigned flags = tcp_stream_push(&s->stream[dir], seq, p->payload,
+                                         p->payload_wire_bytes, at, &sink);
+        count_push(dir_stats(s, dir), flags, p->payload_wire_bytes);
+        dir_stats(s, dir)->last_data = p->when;
+        progress = (flags & PUSH_NEW) != 0;
+        if (progress && side_of(s, dir) == SIDE_CLIENT &&
+            !s->hs.dir[SIDE_SERVER].bytes) {
+            dir_stats(s, dir)->first_flight_segments++;
+        }
+        remember_hello_end(s, dir);
+    }
+    if (p->flags & TCP_ACK) {
+        struct sink_context back = {s, 1 - dir};
+        struct stream_sink other = {on_data, on_gap, &back};
+        const struct flow_half *h = &f->half[1 - dir];
+        bool fin = (h->flags & HALF_FIN) && p->ack == h->fin_seq + 1;
+        tcp_stream_acked(&s->stream[1 - dir], fin ? h->fin_seq : p->ack, at,
+                         &other);
+        note_fin(s, f, 1 - dir, at);
+    }
+    if ((p->flags & TCP_FIN) && !s->sender[dir].fin_noted) {
+        s->sender[dir].fin_aux = oddities(s, f, p, dir);
+    }
+    note_fin(s, f, dir, at);
+    if (p->flags & TCP_RST) {
+        note_reset(s, f, p, dir);
+    } else {
+        note_life_after_reset(s, p, dir);
+    }
+    return want_after(s, f, from, progress);
+}
+
+void session_icmp(struct session *s, const struct packet *p, unsigned dir)
+{
+    hs_note(&s->hs, HS_ICMP, side_of(s, dir), p->icmp_mtu,
+            (uint16_t)(p->icmp_type << 8 | p->icmp_code), p->when, p->frame);
+}
+
+bool session_is_tls(const struct session *s)
+{
+    return s->mode == MODE_TLS;
+}
+
+/* ---- the end ---- */
+
+static void fill_transport(struct session *s, const struct flow *f,
+                           unsigned dir)
+{
+    struct hs_dir *d = dir_stats(s, dir);
+    const struct flow_half *h = &f->half[dir];
+    const struct tcp_stream *t = &s->stream[dir];
+    const struct sender *w = &s->sender[dir];
+    enum side side = side_of(s, dir);
+    memcpy(s->hs.addr[side].ip, f->end[dir].ip, sizeof f->end[dir].ip);
+    s->hs.addr[side].port = f->end[dir].port;
+    if (!(h->flags & HALF_ACKED)) {
+        d->unacked_bytes = d->bytes;
+        return;
+    }
+    if (t->started && (int32_t)(t->next - h->acked) > 0) {
+        d->unacked_bytes = t->next - h->acked;
+    }
+    d->acked_any_data = (h->flags & HALF_SYN) &&
+                        (int32_t)(h->acked - (h->isn + 1)) > 0;
+    d->hello_acked =
+        w->hello_end_seen && (int32_t)(h->acked - w->hello_end) >= 0;
+}
+
+void session_finish(struct session *s, const struct flow *f, enum hs_end end,
+                    tick_t now, struct handshake *out)
+{
+    struct stamp at = {s->hs.last, s->hs.frame_last};
+    for (unsigned dir = 0; dir < 2; dir++) {
+        struct sink_context ctx = {s, dir};
+        struct stream_sink sink = {on_data, on_gap, &ctx};
+        tcp_stream_flush(&s->stream[dir], &sink);
+        note_fin(s, f, dir, at);
+    }
+    hs_sort(&s->hs);
+    fill_transport(s, f, 0);
+    fill_transport(s, f, 1);
+    s->hs.end = end;
+    s->hs.capture_last = now;
+    *out = s->hs;
+    s->hs.arena = (struct arena){0};
+}
+
+size_t session_bytes(const struct session *s)
+{
+    return sizeof *s + s->hs.arena.used_bytes + s->stream[0].early_bytes +
+           s->stream[1].early_bytes + s->tls.dir[0].buf_size +
+           s->tls.dir[1].buf_size;
+}

@@ -1,0 +1,1986 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The judge and its rules: for each family of causes a handshake that shows it
+ * and one that comes close and must not. Handshakes are built by hand; what
+ * they should mean comes from the RFCs named beside each rule.
+ */
+#include <criterion/criterion.h>
+
+#include <stdlib.h>
+
+#include "judge/advice.h"
+#include "judge/facts.h"
+#include "judge/hypothesis.h"
+#include "judge/judge.h"
+#include "judge/profile.h"
+#include "judge/rule_table.h"
+#include "judge/stack.h"
+
+/* 2026-11-25 00:00:00 UTC, when every handshake here takes place. */
+#define NOW (INT64_C(1795564800) * TICK_SEC)
+#define DAY (INT64_C(86400) * TICK_SEC)
+
+#define COUNT(x) (sizeof(x) / sizeof((x)[0]))
+
+/* ---- building ---- */
+
+struct scene {
+    struct handshake hs;
+    uint64_t frame;
+    tick_t when;
+    struct cert leaf, client_leaf;
+    struct cert *chain[1], *client_chain[1];
+    struct span names[1];
+};
+
+static const uint16_t suites_common[] = {0x1301, 0x1302, 0x1303, 0xc02b,
+                                         0xc02f, 0xc030, 0xcca9, 0xcca8};
+static const uint16_t suites_old[] = {0xc02b, 0xc02f, 0xc030, 0xcca8};
+static const uint16_t groups_common[] = {0x001d, 0x0017, 0x0018};
+static const uint16_t schemes_common[] = {0x0403, 0x0804, 0x0401,
+                                          0x0503, 0x0805, 0x0501};
+static const uint16_t versions_13[] = {0x0304, 0x0303};
+static const uint16_t versions_only13[] = {0x0304};
+
+static struct u16_list list(const uint16_t *v, size_t n)
+{
+    return (struct u16_list){v, (uint16_t)n, true};
+}
+#define LIST(array) list(array, COUNT(array))
+
+static void note(struct scene *s, enum hs_kind kind, enum side side,
+                 uint16_t aux, uint32_t len)
+{
+    s->when += TICK_MSEC;
+    hs_note(&s->hs, kind, side, len, aux, s->when, ++s->frame);
+}
+
+/* Connected, and a modern ClientHello sent for www.example.test. */
+static void open_scene(struct scene *s)
+{
+    memset(s, 0, sizeof *s);
+    struct handshake *hs = &s->hs;
+    hs_init(hs, 64 * 1024);
+    s->when = NOW;
+    hs->ip_version = 4;
+    memcpy(hs->addr[SIDE_CLIENT].ip, "\xc0\x00\x02\x01", 4);
+    memcpy(hs->addr[SIDE_SERVER].ip, "\xc6\x33\x64\x05", 4);
+    hs->addr[SIDE_CLIENT].port = 40000;
+    hs->addr[SIDE_SERVER].port = 443;
+    hs->first = hs->when_hello = NOW;
+    hs->frame_first = 1;
+    hs->syn_seen[0] = hs->syn_seen[1] = true;
+    hs->end = HS_END_CLOSED;
+    hs->expanded = true;
+    for (int i = 0; i < 2; i++) {
+        hs->dir[i].packets = 5;
+    }
+    hs->dir[SIDE_CLIENT].bytes = 300;
+    hs->dir[SIDE_CLIENT].hello_acked = true;
+    hs->dir[SIDE_CLIENT].acked_any_data = true;
+    struct client_offer *o = &hs->offer;
+    o->seen = true;
+    o->legacy_version = 0x0303;
+    o->max_version = 0x0304;
+    o->min_version = 0x0303;
+    o->versions = LIST(versions_13);
+    o->ciphers = LIST(suites_common);
+    o->groups = LIST(groups_common);
+    o->signature_algorithms = LIST(schemes_common);
+    o->has_sni = true;
+    o->sni = span_text("www.example.test");
+    o->has_scsv = true;
+    o->bytes = 300;
+    note(s, HS_SYN, SIDE_CLIENT, 0, 0);
+    note(s, HS_SYN_ACK, SIDE_SERVER, 0, 0);
+    note(s, HS_CLIENT_HELLO, SIDE_CLIENT, 0, 300);
+}
+
+/* The same without TLS 1.3. */
+static void open_scene_12(struct scene *s)
+{
+    open_scene(s);
+    struct client_offer *o = &s->hs.offer;
+    o->max_version = o->min_version = 0x0303;
+    o->versions = (struct u16_list){0};
+    o->ciphers = LIST(suites_old);
+}
+
+static void server_hello(struct scene *s, uint16_t version, uint16_t cipher)
+{
+    struct server_choice *c = &s->hs.choice;
+    s->hs.version = version;
+    s->hs.cipher = cipher;
+    s->hs.dir[SIDE_SERVER].bytes = 1500;
+    c->seen = true;
+    c->version = version;
+    c->cipher = cipher;
+    c->group = UNSEEN_U16;
+    c->has_renegotiation_info = true;
+    note(s, HS_SERVER_HELLO, SIDE_SERVER, 0, 90);
+}
+
+/* TLS 1.2 up to ServerHelloDone, with a faultless certificate. */
+static void server_flight_12(struct scene *s)
+{
+    server_hello(s, 0x0303, 0xc02f);
+    s->names[0] = span_text("www.example.test");
+    s->leaf =
+        (struct cert){.version = 3,
+                      .not_before = NOW - 30 * DAY,
+                      .not_after = NOW + 60 * DAY,
+                      .dns = {s->names, 1, true},
+                      .has_san = true,
+                      .key = KEY_EC,
+                      .key_bits = 256,
+                      .signature_algorithm = span_text("ecdsa-with-SHA256")};
+    s->leaf.subject.common_name = span_text("www.example.test");
+    s->leaf.issuer.common_name = span_text("Example CA");
+    s->chain[0] = &s->leaf;
+    s->hs.server_chain =
+        (struct cert_chain){.seen = true, .n = 1, .v = s->chain};
+    note(s, HS_CERTIFICATE, SIDE_SERVER, 0, 900);
+    note(s, HS_SERVER_KEY_EXCHANGE, SIDE_SERVER, 0, 300);
+    note(s, HS_SERVER_HELLO_DONE, SIDE_SERVER, 0, 4);
+}
+
+/* TLS 1.3 up to the server's Finished, all of it protected. */
+static void server_flight_13(struct scene *s)
+{
+    server_hello(s, 0x0304, 0x1301);
+    s->hs.encrypted[SIDE_SERVER] = true;
+    note(s, HS_PROTECTED, SIDE_SERVER, 0, 23);
+    note(s, HS_PROTECTED, SIDE_SERVER, 0, 1706);
+    note(s, HS_PROTECTED, SIDE_SERVER, 0, 281);
+    note(s, HS_PROTECTED, SIDE_SERVER, 0, 53);
+}
+
+static void client_certificate(struct scene *s, bool empty)
+{
+    note(s, HS_CERTIFICATE, SIDE_CLIENT, 0, empty ? 7 : 900);
+    s->hs.client_chain.seen = true;
+    s->hs.client_chain.empty = empty;
+    if (!empty) {
+        s->client_leaf = (struct cert){.not_before = NOW - 10 * DAY,
+                                       .not_after = NOW + 10 * DAY};
+        s->client_leaf.issuer.common_name = span_text("Client CA");
+        s->client_leaf.issuer.der = span_text("Client CA");
+        s->client_chain[0] = &s->client_leaf;
+        s->hs.client_chain.n = 1;
+        s->hs.client_chain.v = s->client_chain;
+    }
+    note(s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 40);
+    note(s, HS_CHANGE_CIPHER_SPEC, SIDE_CLIENT, 0, 1);
+    note(s, HS_FINISHED, SIDE_CLIENT, 0, 40);
+}
+
+static void request_certificate(struct scene *s)
+{
+    s->hs.certificate_request.seen = true;
+    note(s, HS_CERTIFICATE_REQUEST, SIDE_SERVER, 0, 60);
+}
+
+static void alert(struct scene *s, enum side side, unsigned code)
+{
+    note(s, HS_ALERT, side, (uint16_t)(2u << 8 | code), 2);
+    note(s, HS_FIN, side, 0, 0);
+    s->hs.fin_seen[side] = true;
+    if (side == SIDE_SERVER) {
+        s->hs.dir[SIDE_SERVER].bytes += 7;
+    }
+}
+
+static void finish(struct scene *s)
+{
+    s->hs.last = s->when;
+    s->hs.frame_last = s->frame;
+    hs_conclude(&s->hs);
+}
+
+static struct verdict *judge_in(struct judge *j, struct scene *s)
+{
+    finish(s);
+    struct verdict *v = judge_run(j, &s->hs);
+    cr_assert_not_null(v);
+    return v;
+}
+
+static struct verdict *judged(struct scene *s)
+{
+    struct judge *j = judge_new(NULL);
+    struct verdict *v = judge_in(j, s);
+    judge_free(j);
+    return v;
+}
+
+static bool has_alternative(const struct verdict *v, const char *cause)
+{
+    for (size_t i = 0; i < v->alternatives_n; i++) {
+        if (strcmp(v->alternatives[i].cause, cause) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool text_has(const struct text_list *l, const char *part)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (strstr(l->v[i], part)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check(struct scene *s, const char *cause, enum confidence c)
+{
+    struct verdict *v = judged(s);
+    cr_assert_eq(v->outcome, OUTCOME_FAILURE);
+    cr_assert_not_null(v->cause);
+    cr_expect_str_eq(v->cause->slug, cause);
+    cr_expect_eq(v->confidence, c, "%s: %s", v->cause->slug,
+                 confidence_name(v->confidence));
+    verdict_free(v);
+    hs_free(&s->hs);
+}
+
+/* The cause neither leads nor is it an alternative. */
+static void check_not(struct scene *s, const char *cause)
+{
+    struct verdict *v = judged(s);
+    if (v->cause) {
+        cr_expect_str_neq(v->cause->slug, cause);
+    }
+    cr_expect(!has_alternative(v, cause), "%s", cause);
+    verdict_free(v);
+    hs_free(&s->hs);
+}
+
+/* The cause does not lead; it may be an alternative. */
+static void check_not_leading(struct scene *s, const char *cause)
+{
+    struct verdict *v = judged(s);
+    if (v->cause) {
+        cr_expect_str_neq(v->cause->slug, cause);
+    }
+    verdict_free(v);
+    hs_free(&s->hs);
+}
+
+/* ---- the engine ---- */
+
+Test(judge, success_has_no_cause)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    note(&s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 40);
+    note(&s, HS_CHANGE_CIPHER_SPEC, SIDE_CLIENT, 0, 1);
+    note(&s, HS_FINISHED, SIDE_CLIENT, 0, 40);
+    note(&s, HS_CHANGE_CIPHER_SPEC, SIDE_SERVER, 0, 1);
+    note(&s, HS_FINISHED, SIDE_SERVER, 0, 40);
+    note(&s, HS_APPLICATION_DATA, SIDE_CLIENT, 0, 100);
+    struct verdict *v = judged(&s);
+    cr_expect_eq(v->outcome, OUTCOME_SUCCESS);
+    cr_expect_null(v->cause);
+    cr_expect_eq(v->alternatives_n, 0);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(judge, nothing_known_is_unclassified)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 40);
+    check(&s, "unclassified", CONF_POSSIBLE);
+}
+
+Test(judge, ranks_by_confidence_weight_and_order)
+{
+    struct hypotheses hy;
+    hypotheses_init(&hy);
+    hypothesis_add(&hy, "a", CONF_POSSIBLE, 90);
+    hypothesis_add(&hy, "b", CONF_LIKELY, 10);
+    hypothesis_add(&hy, "c", CONF_LIKELY, 20);
+    hypothesis_add(&hy, "d", CONF_LIKELY, 20);
+    hypotheses_rank(&hy);
+    cr_expect_str_eq(hy.v[0].cause, "c");
+    cr_expect_str_eq(hy.v[1].cause, "d");
+    cr_expect_str_eq(hy.v[2].cause, "b");
+    cr_expect_str_eq(hy.v[3].cause, "a");
+    hypotheses_free(&hy);
+}
+
+Test(judge, hypotheses_are_bounded)
+{
+    struct hypotheses hy;
+    hypotheses_init(&hy);
+    for (unsigned i = 0; i < HYPOTHESES_MAX + 10; i++) {
+        struct hypothesis *h = hypothesis_add(&hy, "a", CONF_LIKELY, 1);
+        cr_assert_not_null(h);
+        hypothesis_reason(h, "reason %u", i);
+        for (int k = 0; k < 20; k++) {
+            hypothesis_because(h, "because %d", k);
+        }
+    }
+    cr_expect_eq(hy.n, HYPOTHESES_MAX);
+    cr_expect_eq(hy.v[0].because.n, BECAUSE_MAX);
+    hypotheses_free(&hy);
+}
+
+Test(judge, certain_leader_drops_the_merely_possible)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 112);
+    struct verdict *v = judged(&s);
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    for (size_t i = 0; i < v->alternatives_n; i++) {
+        cr_expect_neq(v->alternatives[i].confidence, CONF_POSSIBLE);
+    }
+    cr_expect_eq(v->frame_decisive, 4);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(judge, alternatives_are_distinct_and_at_most_five)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judged(&s);
+    cr_expect_leq(v->alternatives_n, 5);
+    for (size_t i = 0; i < v->alternatives_n; i++) {
+        cr_expect_str_neq(v->alternatives[i].cause, v->cause->slug);
+        for (size_t k = 0; k < i; k++) {
+            cr_expect_str_neq(v->alternatives[i].cause,
+                              v->alternatives[k].cause);
+        }
+    }
+    cr_expect_gt(v->fired_n, 2);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(judge, every_rule_has_a_name_and_a_source)
+{
+    size_t n = 0;
+    for (; rules[n]; n++) {
+        cr_expect(rules[n]->name && *rules[n]->name);
+        cr_expect(rules[n]->source && *rules[n]->source);
+        cr_expect_not_null(rules[n]->run);
+    }
+    cr_expect_geq(n, 29);
+}
+
+static const char *const contract[] = {
+    "no_shared_version",
+    "no_shared_cipher",
+    "no_shared_group",
+    "no_shared_signature_algorithm",
+    "no_shared_application_protocol",
+    "inappropriate_fallback",
+    "unsafe_renegotiation",
+    "weak_dh",
+    "insufficient_security",
+    "missing_extension",
+    "server_certificate_expired",
+    "server_certificate_not_yet_valid",
+    "server_certificate_self_signed",
+    "server_certificate_unknown_issuer",
+    "server_certificate_incomplete_chain",
+    "server_certificate_name_mismatch",
+    "server_certificate_revoked",
+    "server_certificate_weak",
+    "server_certificate_wrong_usage",
+    "server_certificate_malformed",
+    "server_certificate_rejected",
+    "interception_untrusted",
+    "client_certificate_missing",
+    "client_certificate_expired",
+    "client_certificate_unknown_issuer",
+    "client_certificate_rejected",
+    "unrecognized_name",
+    "sni_missing",
+    "server_not_tls",
+    "client_not_tls",
+    "starttls_refused",
+    "proxy_refused",
+    "client_hello_unanswered",
+    "client_hello_lost",
+    "client_hello_reset",
+    "connection_tampered",
+    "large_client_hello",
+    "server_flight_lost",
+    "server_closed",
+    "client_closed",
+    "server_stalled",
+    "client_stalled",
+    "unknown_psk",
+    "ech_required",
+    "decode_error",
+    "illegal_parameter",
+    "unexpected_message",
+    "record_overflow",
+    "bad_record_mac",
+    "decrypt_error",
+    "internal_error",
+    "access_denied",
+    "user_canceled",
+    "client_cancelled",
+    "unclassified",
+};
+
+Test(judge, every_cause_has_its_text)
+{
+    cr_expect_eq(known_cause_count(), COUNT(contract));
+    for (size_t i = 0; i < COUNT(contract); i++) {
+        const struct known_cause *c = known_cause(contract[i]);
+        cr_assert_not_null(c, "%s", contract[i]);
+        cr_expect_str_eq(c->slug, contract[i]);
+        cr_expect(*c->sentence);
+        cr_expect_not_null(known_seen_as(contract[i], 0), "%s", contract[i]);
+        if (c->side != FIX_NONE) {
+            cr_expect_not_null(known_fix(contract[i], 0), "%s", contract[i]);
+        }
+    }
+}
+
+/* ---- versions ---- */
+
+static const uint16_t suites_tls10[] = {0x002f, 0x0035, 0xc013, 0xc014};
+
+static void open_old(struct scene *s, uint16_t version)
+{
+    open_scene_12(s);
+    s->hs.offer.max_version = s->hs.offer.min_version = version;
+    s->hs.offer.ciphers = LIST(suites_tls10);
+    s->hs.offer.signature_algorithms = (struct u16_list){0};
+}
+
+Test(version, alert_70)
+{
+    struct scene s;
+    open_old(&s, 0x0302);
+    alert(&s, SIDE_SERVER, 70);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_version");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect_eq(v->side, FIX_CLIENT);
+    cr_expect(text_has(&v->evidence, "TLS 1.1"));
+    cr_expect(text_has(&v->evidence, "protocol_version (70)"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(version, certain_when_the_server_chose_higher_elsewhere)
+{
+    struct judge *j = judge_new(NULL);
+    struct scene other, s;
+    open_scene(&other);
+    server_flight_13(&other);
+    finish(&other);
+    judge_learn(j, &other.hs);
+    hs_free(&other.hs);
+
+    open_old(&s, 0x0302);
+    alert(&s, SIDE_SERVER, 70);
+    struct verdict *v = judge_in(j, &s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_version");
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    cr_expect(text_has(&v->evidence, "chose TLS 1.3"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    judge_free(j);
+}
+
+Test(version, client_refuses_the_choice)
+{
+    struct scene s;
+    open_scene(&s);
+    server_hello(&s, 0x0301, 0xc013);
+    alert(&s, SIDE_CLIENT, 70);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_version");
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    cr_expect_eq(v->side, FIX_SERVER);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(version, only_tls13_refused_with_40)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.versions = LIST(versions_only13);
+    s.hs.offer.min_version = 0x0304;
+    alert(&s, SIDE_SERVER, 40);
+    check(&s, "no_shared_version", CONF_LIKELY);
+}
+
+Test(version, modern_offer_refused_with_40_is_no_version_problem)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    check_not(&s, "no_shared_version");
+}
+
+/* ---- suites, groups, schemes ---- */
+
+Test(cipher, only_disabled_suites)
+{
+    static const uint16_t weak[] = {0x0005, 0x0004, 0x000a};
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.offer.ciphers = LIST(weak);
+    alert(&s, SIDE_SERVER, 40);
+    check(&s, "no_shared_cipher", CONF_LIKELY);
+}
+
+Test(cipher, ordinary_offer_is_only_possible)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    check(&s, "no_shared_cipher", CONF_POSSIBLE);
+}
+
+Test(cipher, not_when_the_server_chose_one_of_them_elsewhere)
+{
+    struct judge *j = judge_new(NULL);
+    struct scene other, s;
+    open_scene_12(&other);
+    server_hello(&other, 0x0303, 0xc02f);
+    finish(&other);
+    judge_learn(j, &other.hs);
+    hs_free(&other.hs);
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judge_in(j, &s);
+    cr_expect_str_neq(v->cause->slug, "no_shared_cipher");
+    cr_expect(!has_alternative(v, "no_shared_cipher"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    judge_free(j);
+}
+
+Test(group, only_exotic_groups)
+{
+    static const uint16_t exotic[] = {0x001e, 0x001a};
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.groups = LIST(exotic);
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_group");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect(text_has(&v->evidence, "x448"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(group, java_says_10)
+{
+    static const uint16_t exotic[] = {0x001e};
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.groups = LIST(exotic);
+    alert(&s, SIDE_SERVER, 10);
+    check(&s, "no_shared_group", CONF_LIKELY);
+}
+
+Test(group, ordinary_groups_with_10_are_not)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 10);
+    check(&s, "unexpected_message", CONF_LIKELY);
+}
+
+Test(scheme, only_ecdsa)
+{
+    static const uint16_t ecdsa[] = {0x0403};
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.signature_algorithms = LIST(ecdsa);
+    alert(&s, SIDE_SERVER, 40);
+    check(&s, "no_shared_signature_algorithm", CONF_LIKELY);
+}
+
+Test(scheme, encrypted_refusal_after_server_hello)
+{
+    static const uint16_t ecdsa[] = {0x0403};
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.signature_algorithms = LIST(ecdsa);
+    server_hello(&s, 0x0304, 0x1301);
+    note(&s, HS_PROTECTED, SIDE_SERVER, 0, 19);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    s.hs.fin_seen[SIDE_SERVER] = true;
+    check(&s, "no_shared_signature_algorithm", CONF_LIKELY);
+}
+
+Test(scheme, both_kinds_offered_are_not_to_blame)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    check_not_leading(&s, "no_shared_signature_algorithm");
+}
+
+/* ---- ALPN, SNI ---- */
+
+Test(alpn, alert_120)
+{
+    struct span grpc[] = {span_text("grpc-exp")};
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.alpn = (struct span_list){grpc, 1, true};
+    alert(&s, SIDE_SERVER, 120);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_application_protocol");
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    cr_expect(text_has(&v->evidence, "grpc-exp"));
+    cr_expect(text_has(&v->reproduce, "-alpn grpc-exp"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(alpn, not_offered_and_40)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    check_not(&s, "no_shared_application_protocol");
+}
+
+Test(sni, alert_112_with_a_name)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 112);
+    check(&s, "unrecognized_name", CONF_CERTAIN);
+}
+
+Test(sni, alert_112_without_a_name)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.has_sni = false;
+    s.hs.offer.sni = (struct span){0};
+    alert(&s, SIDE_SERVER, 112);
+    check(&s, "sni_missing", CONF_CERTAIN);
+}
+
+Test(sni, rustls_says_49_without_a_name)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.has_sni = false;
+    alert(&s, SIDE_SERVER, 49);
+    check(&s, "sni_missing", CONF_LIKELY);
+}
+
+Test(sni, a_name_was_sent)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 80);
+    check_not(&s, "sni_missing");
+}
+
+/* ---- fallback, renegotiation, DH, security level ---- */
+
+Test(fallback, alert_86_with_the_mark)
+{
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.offer.has_fallback_scsv = true;
+    alert(&s, SIDE_SERVER, 86);
+    check(&s, "inappropriate_fallback", CONF_CERTAIN);
+}
+
+Test(fallback, alert_86_without_the_mark)
+{
+    struct scene s;
+    open_scene_12(&s);
+    alert(&s, SIDE_SERVER, 86);
+    check(&s, "inappropriate_fallback", CONF_LIKELY);
+}
+
+Test(fallback, sentinel_means_tampering_when_13_was_offered)
+{
+    struct scene s;
+    open_scene(&s);
+    server_hello(&s, 0x0303, 0xc02f);
+    s.hs.choice.downgrade = 0x0303;
+    alert(&s, SIDE_CLIENT, 47);
+    check(&s, "connection_tampered", CONF_LIKELY);
+}
+
+Test(fallback, no_sentinel_no_claim)
+{
+    struct scene s;
+    open_scene(&s);
+    server_hello(&s, 0x0303, 0xc02f);
+    alert(&s, SIDE_CLIENT, 47);
+    check(&s, "illegal_parameter", CONF_LIKELY);
+}
+
+Test(renegotiation, server_hello_lacks_it)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.hs.choice.has_renegotiation_info = false;
+    alert(&s, SIDE_CLIENT, 40);
+    check(&s, "unsafe_renegotiation", CONF_CERTAIN);
+}
+
+Test(renegotiation, not_in_tls13)
+{
+    struct scene s;
+    open_scene(&s);
+    server_hello(&s, 0x0304, 0x1301);
+    s.hs.choice.has_renegotiation_info = false;
+    alert(&s, SIDE_CLIENT, 40);
+    check_not(&s, "unsafe_renegotiation");
+}
+
+static void dh_scene(struct scene *s, uint16_t bits)
+{
+    open_scene_12(s);
+    server_flight_12(s);
+    s->hs.choice.cipher = 0x009e;
+    s->hs.ske = (struct key_exchange){.seen = true,
+                                      .is_dh = true,
+                                      .group = UNSEEN_U16,
+                                      .dh_bits = bits,
+                                      .signature = 0x0401};
+}
+
+Test(weak_dh, prime_of_768_bits)
+{
+    struct scene s;
+    dh_scene(&s, 768);
+    alert(&s, SIDE_CLIENT, 40);
+    check(&s, "weak_dh", CONF_CERTAIN);
+}
+
+Test(weak_dh, prime_of_1024_bits)
+{
+    struct scene s;
+    dh_scene(&s, 1024);
+    alert(&s, SIDE_CLIENT, 40);
+    check(&s, "weak_dh", CONF_LIKELY);
+}
+
+Test(weak_dh, prime_of_2048_bits_is_fine)
+{
+    struct scene s;
+    dh_scene(&s, 2048);
+    alert(&s, SIDE_CLIENT, 40);
+    check_not(&s, "weak_dh");
+}
+
+Test(security, openssl_3_refuses_sha1)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.hs.choice.version = s.hs.version = 0x0301;
+    alert(&s, SIDE_CLIENT, 80);
+    check(&s, "insufficient_security", CONF_LIKELY);
+}
+
+Test(security, same_alert_in_tls12_is_internal)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 80);
+    check(&s, "internal_error", CONF_LIKELY);
+}
+
+Test(security, alert_71_of_the_server)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 71);
+    check(&s, "insufficient_security", CONF_CERTAIN);
+}
+
+Test(extension, alert_109)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.groups = (struct u16_list){0};
+    alert(&s, SIDE_SERVER, 109);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "missing_extension");
+    cr_expect(text_has(&v->evidence, "supported_groups"));
+    cr_expect(!text_has(&v->evidence, "no signature_algorithms"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(psk, alert_115)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 115);
+    check(&s, "unknown_psk", CONF_CERTAIN);
+}
+
+Test(psk, bad_binder)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.has_psk = true;
+    s.hs.offer.psk_identities = 1;
+    alert(&s, SIDE_SERVER, 47);
+    check(&s, "unknown_psk", CONF_LIKELY);
+}
+
+Test(psk, nothing_offered)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 47);
+    check(&s, "illegal_parameter", CONF_LIKELY);
+}
+
+Test(ech, alert_121)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.has_ech = true;
+    server_flight_13(&s);
+    alert(&s, SIDE_CLIENT, 121);
+    check(&s, "ech_required", CONF_CERTAIN);
+}
+
+Test(ech, other_alert_with_ech_offered)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.has_ech = true;
+    alert(&s, SIDE_SERVER, 40);
+    check_not(&s, "ech_required");
+}
+
+/* ---- the server's certificate ---- */
+
+Test(certificate, expired_and_said_so)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.not_after = NOW - 12 * DAY;
+    alert(&s, SIDE_CLIENT, 45);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_expired");
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    cr_expect_eq(v->side, FIX_SERVER);
+    cr_expect_str_eq(v->reason, "the server's certificate expired 12 days ago "
+                                "(on 2026-11-13)");
+    cr_expect(text_has(&v->fix, "nginx: "));
+    cr_expect(text_has(&v->reproduce, "-servername www.example.test"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, expired_and_generic_alert)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.not_after = NOW - DAY;
+    alert(&s, SIDE_CLIENT, 46);
+    check(&s, "server_certificate_expired", CONF_CERTAIN);
+}
+
+Test(certificate, expired_and_silent)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.not_after = NOW - DAY;
+    note(&s, HS_RST, SIDE_CLIENT, 0, 0);
+    s.hs.rst_seen[SIDE_CLIENT] = true;
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_expired");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect(has_alternative(v, "client_closed"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, alert_45_and_in_date_is_the_clients_clock)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 45);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_expired");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect_eq(v->side, FIX_CLIENT);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, expired_but_the_server_objected)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.not_after = NOW - DAY;
+    note(&s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 40);
+    alert(&s, SIDE_SERVER, 80);
+    check_not(&s, "server_certificate_expired");
+}
+
+Test(certificate, not_yet_valid)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.not_before = NOW + 3 * DAY + DAY / 2;
+    alert(&s, SIDE_CLIENT, 42);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_not_yet_valid");
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    cr_expect(strstr(v->reason, "in 3 days"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, hidden_with_readable_45)
+{
+    struct scene s;
+    open_scene(&s);
+    server_flight_13(&s);
+    alert(&s, SIDE_CLIENT, 45);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_expired");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect(has_alternative(v, "server_certificate_not_yet_valid"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, self_signed)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.self_issued = s.leaf.self_signed = true;
+    alert(&s, SIDE_CLIENT, 48);
+    check(&s, "server_certificate_self_signed", CONF_CERTAIN);
+}
+
+Test(certificate, not_self_signed_with_48)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 48);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_unknown_issuer");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect(!has_alternative(v, "server_certificate_self_signed"));
+    cr_expect(has_alternative(v, "server_certificate_incomplete_chain"));
+    cr_expect(text_has(&v->evidence, "Example CA"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* Runs one rule on facts with a given trust result. */
+static struct hypothesis best_of(const struct rule *rule, struct scene *s,
+                                 const struct trust_result *trust,
+                                 unsigned faults)
+{
+    finish(s);
+    struct facts f;
+    facts_derive(&f, &s->hs, NULL);
+    f.trust = *trust;
+    f.faults |= faults;
+    struct hypotheses hy;
+    hypotheses_init(&hy);
+    hy.rule = rule;
+    rule->run(&f, &hy);
+    hypotheses_rank(&hy);
+    struct hypothesis best = {.cause = "none"};
+    if (hy.n) {
+        best = hy.v[0];
+        best.reason = NULL;
+        best.because = (struct text_list){0};
+    }
+    hypotheses_free(&hy);
+    hs_free(&s->hs);
+    return best;
+}
+
+extern const struct rule certificate_trust_rule;
+
+Test(certificate, incomplete_chain_that_could_be_completed)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 48);
+    struct trust_result t = {.state = TRUST_INCOMPLETE, .completable = true};
+    struct hypothesis h =
+        best_of(&certificate_trust_rule, &s, &t, FAULT_INCOMPLETE);
+    cr_expect_str_eq(h.cause, "server_certificate_incomplete_chain");
+    cr_expect_eq(h.confidence, CONF_CERTAIN);
+}
+
+Test(certificate, missing_issuer_that_nobody_knows)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 48);
+    struct trust_result t = {.state = TRUST_INCOMPLETE};
+    struct hypothesis h =
+        best_of(&certificate_trust_rule, &s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.confidence, CONF_LIKELY);
+}
+
+Test(certificate, chain_trusted_here_but_not_by_the_client)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 48);
+    struct trust_result t = {.state = TRUST_OK};
+    struct hypothesis h = best_of(&certificate_trust_rule, &s, &t, 0);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.confidence, CONF_LIKELY);
+    cr_expect(h.has_side && h.side == FIX_CLIENT);
+}
+
+Test(certificate, signature_that_does_not_verify)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 48);
+    struct trust_result t = {.state = TRUST_BAD_SIGNATURE};
+    struct hypothesis h = best_of(&certificate_trust_rule, &s, &t, 0);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.side, FIX_SERVER);
+}
+
+Test(certificate, unknown_issuer_and_silence_is_only_possible)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    struct trust_result t = {.state = TRUST_UNKNOWN_ISSUER};
+    struct hypothesis h =
+        best_of(&certificate_trust_rule, &s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.confidence, CONF_POSSIBLE);
+}
+
+Test(certificate, for_another_name)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.names[0] = span_text("other.example.test");
+    alert(&s, SIDE_CLIENT, 42);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_name_mismatch");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect_str_eq(v->reason, "the server's certificate is for "
+                                "other.example.test, not for www.example.test");
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, wildcard_fits)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.names[0] = span_text("*.example.test");
+    alert(&s, SIDE_CLIENT, 42);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_rejected");
+    cr_expect(!has_alternative(v, "server_certificate_name_mismatch"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+static void late_close(struct scene *s)
+{
+    note(s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 40);
+    note(s, HS_CHANGE_CIPHER_SPEC, SIDE_CLIENT, 0, 1);
+    note(s, HS_FINISHED, SIDE_CLIENT, 0, 40);
+    note(s, HS_CHANGE_CIPHER_SPEC, SIDE_SERVER, 0, 1);
+    note(s, HS_FINISHED, SIDE_SERVER, 0, 40);
+    note(s, HS_ENCRYPTED_ALERT, SIDE_CLIENT, 0, 26);
+    note(s, HS_FIN, SIDE_CLIENT, 0, 0);
+    note(s, HS_ENCRYPTED_ALERT, SIDE_SERVER, 0, 26);
+    note(s, HS_FIN, SIDE_SERVER, 0, 0);
+}
+
+/* Firefox judges the certificate after both Finished and then sends an
+ * encrypted alert that the server does not answer. */
+static void late_alert(struct scene *s)
+{
+    static const uint16_t firefox[] = {0, 23, 65281, 10, 11, 35, 16,
+                                       5, 34, 51,    43, 13, 45, 28};
+    s->hs.offer.extensions = LIST(firefox);
+    late_close(s);
+    s->hs.events_n -= 2; /* without the server's close_notify and FIN */
+    finish(s);
+}
+
+static bool is_late_refusal(struct scene *s)
+{
+    struct judge *j = judge_new(NULL);
+    bool is = judge_is_late_refusal(j, &s->hs);
+    judge_free(j);
+    hs_free(&s->hs);
+    return is;
+}
+
+Test(certificate, fault_found_after_the_handshake)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.names[0] = span_text("other.example.test");
+    late_alert(&s);
+    cr_expect(is_late_refusal(&s));
+}
+
+Test(certificate, late_alert_and_no_fault)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    late_alert(&s);
+    cr_expect(!is_late_refusal(&s));
+}
+
+Test(certificate, late_alert_that_the_server_answers)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.names[0] = span_text("other.example.test");
+    late_close(&s);
+    finish(&s);
+    cr_expect(!is_late_refusal(&s));
+}
+
+Test(certificate, late_close_with_a_good_certificate_is_success)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    late_close(&s);
+    struct verdict *v = judged(&s);
+    cr_expect_eq(v->outcome, OUTCOME_SUCCESS);
+    cr_expect_null(v->cause);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, weak_key)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.key = KEY_RSA;
+    s.leaf.key_bits = 1024;
+    alert(&s, SIDE_CLIENT, 42);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_weak");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect(text_has(&v->evidence, "1024 bits"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, strong_key)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.key = KEY_RSA;
+    s.leaf.key_bits = 2048;
+    alert(&s, SIDE_CLIENT, 42);
+    check_not(&s, "server_certificate_weak");
+}
+
+Test(certificate, wrong_usage)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.has_eku = s.leaf.eku_client_auth = true;
+    alert(&s, SIDE_CLIENT, 43);
+    check(&s, "server_certificate_wrong_usage", CONF_CERTAIN);
+}
+
+Test(certificate, right_usage)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.has_eku = s.leaf.eku_server_auth = true;
+    alert(&s, SIDE_CLIENT, 42);
+    check_not(&s, "server_certificate_wrong_usage");
+}
+
+Test(certificate, revoked)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 44);
+    check(&s, "server_certificate_revoked", CONF_CERTAIN);
+}
+
+Test(certificate, alert_44_of_the_server_is_about_the_client)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    request_certificate(&s);
+    client_certificate(&s, false);
+    alert(&s, SIDE_SERVER, 44);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_certificate_rejected");
+    cr_expect(!has_alternative(v, "server_certificate_revoked"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, malformed)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.malformed = true;
+    s.leaf.why = "validity";
+    alert(&s, SIDE_CLIENT, 50);
+    check(&s, "server_certificate_malformed", CONF_CERTAIN);
+}
+
+Test(certificate, what_our_cap_cut_is_not_malformed)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.hs.server_chain.malformed = true;
+    s.hs.raw_cut[HS_RAW_SERVER_CERTIFICATE] = true;
+    alert(&s, SIDE_CLIENT, 50);
+    check_not(&s, "server_certificate_malformed");
+}
+
+Test(certificate, hidden_rejection)
+{
+    struct scene s;
+    open_scene(&s);
+    server_flight_13(&s);
+    note(&s, HS_PROTECTED, SIDE_CLIENT, 0, 19);
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    check(&s, "server_certificate_rejected", CONF_LIKELY);
+}
+
+Test(certificate, none_in_a_resumed_handshake)
+{
+    struct scene s;
+    open_scene(&s);
+    server_hello(&s, 0x0304, 0x1301);
+    s.hs.psk_accepted = s.hs.choice.has_psk = true;
+    note(&s, HS_PROTECTED, SIDE_SERVER, 0, 23);
+    note(&s, HS_PROTECTED, SIDE_SERVER, 0, 53);
+    note(&s, HS_PROTECTED, SIDE_CLIENT, 0, 19);
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    check_not(&s, "server_certificate_rejected");
+}
+
+/* ---- the client's certificate ---- */
+
+Test(client_certificate, missing)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    request_certificate(&s);
+    client_certificate(&s, true);
+    alert(&s, SIDE_SERVER, 40);
+    check(&s, "client_certificate_missing", CONF_CERTAIN);
+}
+
+Test(client_certificate, missing_by_sizes_in_tls13)
+{
+    struct scene s;
+    open_scene(&s);
+    server_flight_13(&s);
+    note(&s, HS_PROTECTED, SIDE_CLIENT, 0, 25);
+    note(&s, HS_PROTECTED, SIDE_CLIENT, 0, 53);
+    note(&s, HS_PROTECTED, SIDE_SERVER, 0, 19);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    s.hs.fin_seen[SIDE_SERVER] = true;
+    check(&s, "client_certificate_missing", CONF_LIKELY);
+}
+
+Test(client_certificate, not_asked_for)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    note(&s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 40);
+    alert(&s, SIDE_SERVER, 40);
+    check_not(&s, "client_certificate_missing");
+}
+
+Test(client_certificate, expired)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    request_certificate(&s);
+    client_certificate(&s, false);
+    s.client_leaf.not_after = NOW - DAY;
+    alert(&s, SIDE_SERVER, 45);
+    check(&s, "client_certificate_expired", CONF_CERTAIN);
+}
+
+Test(client_certificate, unknown_issuer)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    request_certificate(&s);
+    client_certificate(&s, false);
+    alert(&s, SIDE_SERVER, 48);
+    check(&s, "client_certificate_unknown_issuer", CONF_CERTAIN);
+}
+
+Test(client_certificate, issuer_that_the_request_does_not_list)
+{
+    struct span wanted[] = {span_text("Other CA")};
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    request_certificate(&s);
+    s.hs.certificate_request.authorities = (struct span_list){wanted, 1, true};
+    client_certificate(&s, false);
+    alert(&s, SIDE_SERVER, 42);
+    check(&s, "client_certificate_unknown_issuer", CONF_LIKELY);
+}
+
+Test(client_certificate, issuer_that_the_request_lists)
+{
+    struct span wanted[] = {span_text("Client CA")};
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    request_certificate(&s);
+    s.hs.certificate_request.authorities = (struct span_list){wanted, 1, true};
+    client_certificate(&s, false);
+    alert(&s, SIDE_SERVER, 42);
+    check(&s, "client_certificate_rejected", CONF_LIKELY);
+}
+
+Test(client_certificate, server_closes_right_after_it)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    request_certificate(&s);
+    client_certificate(&s, false);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    s.hs.fin_seen[SIDE_SERVER] = true;
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_certificate_rejected");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect(has_alternative(v, "server_closed"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* ---- plaintext, carriers ---- */
+
+Test(plaintext, server_speaks_http)
+{
+    struct scene s;
+    open_scene(&s);
+    hs_keep(&s.hs, HS_RAW_SERVER_FIRST,
+            span_text("HTTP/1.1 400 Bad Request\r\n"), HS_FIRST_BYTES);
+    s.hs.peer_protocol = "http";
+    note(&s, HS_PLAINTEXT, SIDE_SERVER, 0, 26);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_not_tls");
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    cr_expect(text_has(&v->evidence, "HTTP/1.1 400 Bad Request"));
+    cr_expect(text_has(&v->fix, "listen 443 ssl"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(plaintext, server_alert_is_tls)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 10);
+    check_not(&s, "server_not_tls");
+}
+
+Test(plaintext, client_speaks_http)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.events_n = 2; /* no ClientHello */
+    s.hs.offer = (struct client_offer){0};
+    s.hs.peer_protocol = "http";
+    hs_keep(&s.hs, HS_RAW_CLIENT_FIRST, span_text("GET / HTTP/1.1\r\n"),
+            HS_FIRST_BYTES);
+    note(&s, HS_PLAINTEXT, SIDE_CLIENT, 0, 16);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "client_not_tls", CONF_CERTAIN);
+}
+
+Test(carrier, starttls_refused)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.events_n = 2;
+    s.hs.offer = (struct client_offer){0};
+    s.hs.carrier = "starttls-smtp";
+    s.hs.carrier_note = span_text("454 TLS not available");
+    note(&s, HS_CARRIER, SIDE_CLIENT, 0, 0);
+    note(&s, HS_CARRIER_REFUSED, SIDE_SERVER, 0, 0);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "starttls_refused");
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    cr_expect(strstr(v->reason, "454 TLS not available"));
+    cr_expect(text_has(&v->reproduce, "-starttls smtp "));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(carrier, proxy_refused)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.events_n = 2;
+    s.hs.carrier = "http-connect";
+    s.hs.carrier_note = span_text("HTTP/1.1 403 Forbidden");
+    note(&s, HS_CARRIER, SIDE_CLIENT, 0, 0);
+    note(&s, HS_CARRIER_REFUSED, SIDE_SERVER, 0, 0);
+    check(&s, "proxy_refused", CONF_CERTAIN);
+}
+
+Test(carrier, accepted)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.carrier = "http-connect";
+    alert(&s, SIDE_SERVER, 112);
+    check_not(&s, "proxy_refused");
+}
+
+/* ---- silence ---- */
+
+static void go_silent(struct scene *s)
+{
+    s->hs.end = HS_END_TIMEOUT;
+    s->hs.capture_last = s->when + 20 * TICK_SEC;
+}
+
+Test(silence, hello_arrived)
+{
+    struct scene s;
+    open_scene(&s);
+    go_silent(&s);
+    check(&s, "client_hello_unanswered", CONF_CERTAIN);
+}
+
+Test(silence, hello_lost)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.dir[SIDE_CLIENT].hello_acked = false;
+    s.hs.dir[SIDE_CLIENT].acked_any_data = false;
+    s.hs.dir[SIDE_CLIENT].retransmits = 4;
+    note(&s, HS_ICMP, SIDE_CLIENT, 3 << 8 | 4, 0);
+    go_silent(&s);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_hello_lost");
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    cr_expect(text_has(&v->evidence, "path MTU"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(silence, client_gave_up)
+{
+    struct scene s;
+    open_scene(&s);
+    s.when += 10 * TICK_SEC;
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    check(&s, "client_hello_unanswered", CONF_LIKELY);
+}
+
+Test(silence, client_left_at_once)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    check(&s, "client_cancelled", CONF_LIKELY);
+}
+
+Test(silence, server_flight_does_not_arrive)
+{
+    struct scene s;
+    open_scene(&s);
+    server_hello(&s, 0x0304, 0x1301);
+    s.hs.dir[SIDE_SERVER].retransmits_big = 5;
+    s.hs.dir[SIDE_SERVER].unacked_bytes = 1448;
+    go_silent(&s);
+    check(&s, "server_flight_lost", CONF_CERTAIN);
+}
+
+Test(silence, server_stops)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_hello(&s, 0x0303, 0xc02f);
+    go_silent(&s);
+    check(&s, "server_stalled", CONF_LIKELY);
+}
+
+Test(silence, client_stops)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    go_silent(&s);
+    check(&s, "client_stalled", CONF_LIKELY);
+}
+
+/* ---- resets and closes ---- */
+
+Test(reset, by_the_server)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_ACK, 0);
+    check(&s, "client_hello_reset", CONF_LIKELY);
+}
+
+Test(reset, with_two_oddities)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_TTL_ODD | HS_RST_SEQ_ODD, 0);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "connection_tampered");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect_eq(v->side, FIX_NETWORK);
+    cr_expect(text_has(&v->evidence, "TTL"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(reset, with_one_oddity)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_TTL_ODD, 0);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_hello_reset");
+    cr_expect(has_alternative(v, "connection_tampered"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(close, by_the_server)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    s.hs.fin_seen[SIDE_SERVER] = true;
+    check(&s, "server_closed", CONF_LIKELY);
+}
+
+Test(close, close_notify_in_the_middle_is_a_close)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    note(&s, HS_ALERT, SIDE_CLIENT, 1 << 8 | 0, 2);
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    check(&s, "client_closed", CONF_LIKELY);
+}
+
+Test(close, by_the_client_after_the_certificate)
+{
+    struct scene s;
+    open_scene(&s);
+    server_flight_13(&s);
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_closed");
+    cr_expect(has_alternative(v, "server_certificate_rejected"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+static void make_large(struct scene *s)
+{
+    static const uint16_t shares[] = {0x11ec, 0x001d};
+    s->hs.offer.bytes = 1720;
+    s->hs.offer.key_shares = LIST(shares);
+    s->hs.frames_client_hello_segments = 2;
+    s->hs.dir[SIDE_CLIENT].first_flight_segments = 2;
+}
+
+Test(large_hello, proved_by_a_smaller_one)
+{
+    struct judge *j = judge_new(NULL);
+    struct scene other, s;
+    open_scene_12(&other);
+    server_flight_12(&other);
+    late_close(&other);
+    finish(&other);
+    cr_assert_eq(other.hs.end_state.outcome, OUTCOME_SUCCESS);
+    judge_learn(j, &other.hs);
+    hs_free(&other.hs);
+    open_scene(&s);
+    make_large(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_ACK, 0);
+    struct verdict *v = judge_in(j, &s);
+    cr_expect_str_eq(v->cause->slug, "large_client_hello");
+    cr_expect_eq(v->confidence, CONF_CERTAIN);
+    cr_expect(text_has(&v->evidence, "1720 bytes"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    judge_free(j);
+}
+
+Test(large_hello, alone_it_proves_nothing)
+{
+    struct scene s;
+    open_scene(&s);
+    make_large(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_ACK, 0);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_hello_reset");
+    cr_expect(has_alternative(v, "large_client_hello"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(large_hello, small_ones_are_not)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_ACK, 0);
+    check_not(&s, "large_client_hello");
+}
+
+/* ---- alerts that speak for themselves ---- */
+
+Test(alert, says_it_all)
+{
+    static const struct {
+        unsigned code;
+        const char *cause;
+    } rows[] = {
+        {10, "unexpected_message"}, {20, "bad_record_mac"},
+        {22, "record_overflow"},    {47, "illegal_parameter"},
+        {50, "decode_error"},       {51, "decrypt_error"},
+        {80, "internal_error"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        note(&s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 40);
+        note(&s, HS_CHANGE_CIPHER_SPEC, SIDE_CLIENT, 0, 1);
+        note(&s, HS_FINISHED, SIDE_CLIENT, 0, 40);
+        alert(&s, SIDE_SERVER, rows[i].code);
+        check(&s, rows[i].cause, CONF_LIKELY);
+    }
+}
+
+Test(alert, malformed_hello)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.malformed = true;
+    s.hs.offer.why = "cipher suites";
+    alert(&s, SIDE_SERVER, 50);
+    check(&s, "decode_error", CONF_CERTAIN);
+}
+
+/* ---- stacks ---- */
+
+Test(stack, only_what_is_distinctive)
+{
+    static const uint16_t java[] = {5, 10, 13, 17, 23, 43, 51};
+    struct client_offer o = {.seen = true, .extensions = LIST(java)};
+    cr_expect_eq(stack_of_client(&o), STACK_JSSE);
+    struct client_offer openssl = {
+        .seen = true, .has_etm = true, .point_formats = span_of("\0\1\2", 3)};
+    cr_expect_eq(stack_of_client(&openssl), STACK_OPENSSL);
+    static const uint16_t nss[] = {0, 23, 0xff01, 10, 11, 51, 43, 13, 45, 28};
+    static const uint16_t boringssl[] = {0, 23, 0xff01, 10, 11, 35, 13, 51};
+    struct client_offer firefox = {.seen = true, .extensions = LIST(nss)};
+    cr_expect_eq(stack_of_client(&firefox), STACK_NSS);
+    struct client_offer other = {.seen = true, .extensions = LIST(boringssl)};
+    cr_expect_eq(stack_of_client(&other), STACK_UNKNOWN);
+    struct client_offer plain = {.seen = true};
+    cr_expect_eq(stack_of_client(&plain), STACK_UNKNOWN);
+    cr_expect_str_eq(stack_name(STACK_GO), "Go");
+}
+
+/* ---- profiles ---- */
+
+Test(profile, counts_by_server_and_client)
+{
+    struct profiles *p = profiles_new();
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    late_close(&s);
+    finish(&s);
+    struct server_profile server;
+    profiles_server(p, &s.hs, &server);
+    cr_expect(!server.known);
+    profiles_learn(p, &s.hs);
+    profiles_learn(p, &s.hs);
+    profiles_server(p, &s.hs, &server);
+    cr_expect(server.known);
+    cr_expect_eq(server.successes, 2);
+    cr_expect_eq(server.clients, 1);
+    cr_expect_eq(server.ciphers_n, 1);
+    cr_expect_eq(server.ciphers[0], 0xc02f);
+    cr_expect_eq(server.max_version, 0x0303);
+    struct client_profile client;
+    profiles_client(p, &s.hs, &client);
+    cr_expect_eq(client.successes_here, 2);
+    cr_expect_eq(client.largest_hello_here, 300);
+    s.hs.addr[SIDE_SERVER].port = 8443;
+    profiles_server(p, &s.hs, &server);
+    cr_expect(!server.known);
+    profiles_client(p, &s.hs, &client);
+    cr_expect_eq(client.successes_here, 0);
+    cr_expect_eq(client.successes, 2);
+    hs_free(&s.hs);
+    profiles_free(p);
+}
+
+Test(profile, stays_bounded)
+{
+    struct profiles *p = profiles_new();
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    finish(&s);
+    for (unsigned i = 0; i < 20000; i++) {
+        s.hs.addr[SIDE_SERVER].ip[1] = (uint8_t)(i >> 8);
+        s.hs.addr[SIDE_SERVER].ip[2] = (uint8_t)i;
+        s.hs.addr[SIDE_CLIENT].ip[1] = (uint8_t)(i >> 3);
+        profiles_learn(p, &s.hs);
+    }
+    struct server_profile server;
+    profiles_server(p, &s.hs, &server);
+    cr_expect(server.known);
+    cr_expect_eq(server.failures, 1);
+    hs_free(&s.hs);
+    profiles_free(p);
+}
+
+/* ---- texts ---- */
+
+static void expand_is(struct scene *s, const char *row, bool shell,
+                      const char *want)
+{
+    struct facts f;
+    facts_derive(&f, &s->hs, NULL);
+    char *out = NULL;
+    bool ok = advice_expand(&f, row, shell, &out);
+    if (want) {
+        cr_assert(ok, "%s", row);
+        cr_expect_str_eq(out, want);
+    } else {
+        cr_expect(!ok, "%s", row);
+    }
+    free(out);
+}
+
+Test(advice, fills_placeholders)
+{
+    struct scene s;
+    open_scene(&s);
+    expand_is(&s, "openssl s_client -connect {connect} {servername} {version}",
+              true,
+              "openssl s_client -connect 198.51.100.5:443 -servername "
+              "www.example.test -tls1_3");
+    expand_is(&s, "{host}:{port} {ip}", true,
+              "www.example.test:443 198.51.100.5");
+    expand_is(&s, "curl {resolve}{url}", true,
+              "curl --resolve www.example.test:443:198.51.100.5 "
+              "https://www.example.test:443/");
+    expand_is(&s, "tls.Config{MinVersion: 1} {unknown}", false,
+              "tls.Config{MinVersion: 1} {unknown}");
+    expand_is(&s, "-groups {groups}", true,
+              "-groups x25519:secp256r1:secp384r1");
+    hs_free(&s.hs);
+}
+
+Test(advice, dtls_commands_say_so)
+{
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.flavour = FLAVOUR_DTLS;
+    s.hs.transport = TRANSPORT_UDP;
+    s.hs.offer.max_version = s.hs.offer.min_version = 0xfefd;
+    alert(&s, SIDE_SERVER, 70);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_version");
+    cr_assert_gt(v->reproduce.n, 0);
+    cr_expect(text_has(&v->reproduce, "-dtls1_2"));
+    for (size_t i = 0; i < v->reproduce.n; i++) {
+        cr_expect(!strstr(v->reproduce.v[i], "-tls1_"), "%s",
+                  v->reproduce.v[i]);
+        cr_expect(!strstr(v->reproduce.v[i], "curl"));
+    }
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(advice, leaves_out_what_is_unknown)
+{
+    struct scene s;
+    open_scene(&s);
+    expand_is(&s, "-alpn {alpn}", true, NULL);
+    expand_is(&s, "issued by {issuer}", false, NULL);
+    s.hs.offer.has_sni = false;
+    s.hs.offer.sni = (struct span){0};
+    expand_is(&s, "{servername}", true, "-noservername");
+    expand_is(&s, "{host}", true, "198.51.100.5");
+    expand_is(&s, "{resolve}", true, "");
+    hs_free(&s.hs);
+}
+
+Test(advice, brackets_ipv6)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.ip_version = 6;
+    memset(s.hs.addr[SIDE_SERVER].ip, 0, 16);
+    memcpy(s.hs.addr[SIDE_SERVER].ip, "\x20\x01\x0d\xb8", 4);
+    s.hs.addr[SIDE_SERVER].ip[15] = 1;
+    expand_is(&s, "{connect}", true, "[2001:db8::1]:443");
+    hs_free(&s.hs);
+}
+
+Test(advice, network_strings_cannot_leave_their_word)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.sni = span_text("a'; rm -rf ~ #");
+    struct facts f;
+    facts_derive(&f, &s.hs, NULL);
+    char *out = NULL;
+    cr_assert(advice_expand(&f, "x {servername} {host} {url}", true, &out));
+    /* POSIX: inside single quotes only a quote ends the word, and it has to
+     * come back as '\'' */
+    cr_expect(strstr(out, "-servername 'a'\\''; rm -rf ~ #'"), "%s", out);
+    cr_expect(strstr(out, "'https://a'\\''; rm -rf ~ #:443/'"), "%s", out);
+    free(out);
+    hs_free(&s.hs);
+}
+
+Test(advice, conditions)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    finish(&s);
+    struct facts f;
+    facts_derive(&f, &s.hs, NULL);
+    cr_expect(advice_when(&f, ""));
+    cr_expect(advice_when(&f, "alert"));
+    cr_expect(advice_when(&f, "by_server,alert_40,sni,offer13,tcp"));
+    cr_expect(advice_when(&f, "!tls13,!no_sni"));
+    cr_expect(!advice_when(&f, "alert_4"));
+    cr_expect(!advice_when(&f, "by_client"));
+    cr_expect(!advice_when(&f, "alert,timeout"));
+    cr_expect(!advice_when(&f, "no_such_word"));
+    cr_expect(!advice_when(&f, "peer_http"));
+    hs_free(&s.hs);
+}
+
+Test(advice, every_condition_word_in_the_data_is_known)
+{
+    static const char *const words[] = {
+        "alert",     "no_alert",    "encrypted",   "by_client",   "by_server",
+        "by_nobody", "from_client", "from_server", "reset",       "close",
+        "timeout",   "tls13",       "tls12",       "offer13",     "old",
+        "sni",       "no_sni",      "hello",       "tcp",         "dtls",
+        "quic",      "starttls",    "proxy",       "client_auth", "pq"};
+    const struct known_row *(*const tables[])(const char *, size_t) = {
+        known_fix, known_seen_as, known_reproduce};
+    for (size_t i = 0; i < 3 * COUNT(contract); i++) {
+        const struct known_row *row;
+        const char *slug = contract[i / 3];
+        for (size_t k = 0; (row = tables[i % 3](slug, k)) != NULL; k++) {
+            for (const char *w = row->when; *w;) {
+                size_t n = strcspn(w, ",");
+                const char *word = w + (*w == '!');
+                size_t len = n - (size_t)(word - w);
+                bool known = strncmp(word, "alert_", 6) == 0 ||
+                             strncmp(word, "peer_", 5) == 0;
+                for (size_t x = 0; x < COUNT(words); x++) {
+                    known = known || (strlen(words[x]) == len &&
+                                      strncmp(words[x], word, len) == 0);
+                }
+                cr_expect(known, "%s: %s", slug, row->when);
+                w += n + (w[n] == ',');
+            }
+        }
+    }
+}
+
+Test(advice, seen_as_has_one_text_per_viewer)
+{
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judged(&s);
+    cr_assert_gt(v->seen_as_n, 3);
+    bool chrome = false;
+    for (size_t i = 0; i < v->seen_as_n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            cr_expect_str_neq(v->seen_as[i].viewer, v->seen_as[k].viewer);
+        }
+        chrome = chrome || (strcmp(v->seen_as[i].viewer, "chrome") == 0 &&
+                            strcmp(v->seen_as[i].text,
+                                   "ERR_SSL_VERSION_OR_CIPHER_MISMATCH") == 0);
+    }
+    cr_expect(chrome);
+    verdict_free(v);
+    hs_free(&s.hs);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * End to end: every capture of pcaps/ through the whole program, compared with
+ * what its endpoints said (pcaps/truth.tsv; never our own output).
+ *
+ * Outcome, who ended it, how, and the alert have to be right in every row. The
+ * cause has to be right in 95 of 100, and one that is called certain in all.
+ */
+#include "capture/capture.h"
+#include "pipeline.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COLUMNS 15
+
+enum column {
+    COL_NAME,
+    COL_FILE,
+    COL_PORT,
+    COL_OUTCOME,
+    COL_BY,
+    COL_HOW,
+    COL_ALERT,
+    COL_SENDER,
+    COL_CAUSES,
+    COL_VERSION,
+    COL_CLIENT,
+    COL_SERVER,
+    COL_MADE,
+    COL_VISIBLE,
+    COL_REMARK,
+};
+
+struct row {
+    char *line;
+    char *col[COLUMNS];
+};
+
+struct truth {
+    struct row *rows;
+    size_t n;
+};
+
+/* What the program said of the connection from the row's client port. */
+struct seen {
+    uint16_t port;
+    bool found;
+    enum outcome outcome;
+    enum ended_by by;
+    enum ended_how how;
+    bool has_alert, alert_encrypted;
+    uint16_t alert;
+    enum side alert_side;
+    char cause[64];
+    enum confidence confidence;
+};
+
+static const char *source_dir(void)
+{
+    const char *dir = getenv("TLSWHY_SRCDIR");
+    return dir ? dir : ".";
+}
+
+static bool split(struct row *r)
+{
+    char *p = r->line;
+    for (int i = 0; i < COLUMNS; i++) {
+        r->col[i] = p;
+        p = strchr(p, '\t');
+        if (!p) {
+            return i == COLUMNS - 1;
+        }
+        *p++ = '\0';
+    }
+    return true;
+}
+
+static struct truth load(void)
+{
+    struct truth t = {0};
+    char path[4096];
+    snprintf(path, sizeof path, "%s/pcaps/truth.tsv", source_dir());
+    FILE *f = fopen(path, "r");
+    cr_assert_not_null(f, "%s", path);
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+    while ((n = getline(&line, &size, f)) > 0) {
+        if (line[n - 1] == '\n') {
+            line[n - 1] = '\0';
+        }
+        if (line[0] == '#' || strncmp(line, "name\t", 5) == 0) {
+            continue;
+        }
+        t.rows = realloc(t.rows, (t.n + 1) * sizeof *t.rows);
+        t.rows[t.n].line = strdup(line);
+        cr_assert(split(&t.rows[t.n]), "row %zu has too few columns", t.n);
+        t.n++;
+    }
+    free(line);
+    fclose(f);
+    return t;
+}
+
+static void unload(struct truth *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        free(t->rows[i].line);
+    }
+    free(t->rows);
+}
+
+static void on_record(void *ctx, const struct record *r, uint32_t source)
+{
+    struct seen *s = ctx;
+    (void)source;
+    const struct conclusion *c = &r->hs->end_state;
+    if (r->hs->addr[SIDE_CLIENT].port != s->port || s->found) {
+        return;
+    }
+    s->found = true;
+    s->outcome = r->verdict->outcome;
+    s->by = c->by;
+    s->how = c->how;
+    s->has_alert = c->has_alert;
+    s->alert_encrypted = c->alert_encrypted;
+    s->alert = c->alert_code;
+    s->alert_side = c->alert_side;
+    snprintf(s->cause, sizeof s->cause, "%s",
+             r->verdict->cause ? r->verdict->cause->slug : "-");
+    s->confidence = r->verdict->confidence;
+}
+
+static void analyse(const struct row *row, struct trust *trust, struct seen *s)
+{
+    char path[4096];
+    char error[CAPTURE_ERROR_BYTES];
+    struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
+                                 .max_flows = 1000,
+                                 .max_memory_bytes = 64 << 20,
+                                 .all = true,
+                                 .trust = trust,
+                                 .emit = on_record,
+                                 .emit_ctx = s};
+    *s = (struct seen){.port = (uint16_t)atoi(row->col[COL_PORT])};
+    snprintf(path, sizeof path, "%s/pcaps/%s", source_dir(),
+             row->col[COL_FILE]);
+    struct capture *c = capture_open_file(path, NULL, error);
+    cr_assert_not_null(c, "%s: %s", path, error);
+    struct pipeline *p = pipeline_new(&o);
+    cr_assert_not_null(p);
+    struct frame f;
+    enum capture_status status;
+    while ((status = capture_next(c, &f)) == CAPTURE_FRAME) {
+        pipeline_frame(p, &f, 0);
+    }
+    cr_expect_eq(status, CAPTURE_END, "%s: %s", path, capture_error(c));
+    pipeline_finish(p);
+    pipeline_free(p);
+    capture_close(c);
+}
+
+static bool same(const char *want, const char *got)
+{
+    return strcmp(want, got ? got : "-") == 0;
+}
+
+/* Whether `cause` is one of the words in a list with commas. */
+static bool listed(const char *list, const char *cause)
+{
+    size_t n = strlen(cause);
+    for (const char *p = list; p; p = strchr(p, ',')) {
+        p += *p == ',';
+        if (strncmp(p, cause, n) == 0 && (p[n] == ',' || p[n] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_end(const struct row *r, const struct seen *s)
+{
+    const char *name = r->col[COL_NAME];
+    cr_expect(same(r->col[COL_OUTCOME], outcome_name(s->outcome)),
+              "%s: outcome %s, should be %s", name, outcome_name(s->outcome),
+              r->col[COL_OUTCOME]);
+    if (!same(r->col[COL_OUTCOME], "failure")) {
+        return;
+    }
+    cr_expect(same(r->col[COL_BY], ended_by_name(s->by)),
+              "%s: ended by %s, should be %s", name, ended_by_name(s->by),
+              r->col[COL_BY]);
+    cr_expect(same(r->col[COL_HOW], ended_how_name(s->how)),
+              "%s: ended by %s, should be %s", name, ended_how_name(s->how),
+              r->col[COL_HOW]);
+    if (same(r->col[COL_VISIBLE], "yes")) {
+        cr_expect(s->has_alert && !s->alert_encrypted &&
+                      s->alert == atoi(r->col[COL_ALERT]) &&
+                      same(r->col[COL_SENDER], side_name(s->alert_side)),
+                  "%s: alert %u, should be %s of the %s", name, s->alert,
+                  r->col[COL_ALERT], r->col[COL_SENDER]);
+    }
+}
+
+Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
+{
+    struct truth t = load();
+    char path[4096];
+    char error[256];
+    snprintf(path, sizeof path, "%s/pcaps/root.pem", source_dir());
+    struct trust *trust = trust_new(path, error);
+    cr_assert_not_null(trust, "%s", error);
+    size_t failures = 0;
+    size_t right = 0;
+    for (size_t i = 0; i < t.n; i++) {
+        const struct row *r = &t.rows[i];
+        struct seen s;
+        analyse(r, trust, &s);
+        if (same(r->col[COL_OUTCOME], "none")) {
+            cr_expect_not(s.found, "%s: is no TLS", r->col[COL_NAME]);
+            continue;
+        }
+        cr_expect(s.found, "%s: not reported", r->col[COL_NAME]);
+        if (!s.found) {
+            continue;
+        }
+        check_end(r, &s);
+        if (!same(r->col[COL_OUTCOME], "failure")) {
+            continue;
+        }
+        bool good = listed(r->col[COL_CAUSES], s.cause);
+        failures++;
+        right += good;
+        cr_expect(good || s.confidence != CONF_CERTAIN,
+                  "%s: certain of %s, should be %s", r->col[COL_NAME], s.cause,
+                  r->col[COL_CAUSES]);
+        if (!good) {
+            fprintf(stderr, "%s: %s, should be %s\n", r->col[COL_NAME], s.cause,
+                    r->col[COL_CAUSES]);
+        }
+    }
+    cr_expect_geq(right * 100, failures * 95, "cause right in %zu of %zu",
+                  right, failures);
+    trust_free(trust);
+    unload(&t);
+}
