@@ -10,14 +10,14 @@
 #include "handshake/handshake.h"
 
 struct prelude {
-    bool spoke[2];           /* by direction: 0 is the TCP client */
+    bool spoke[2]; /* by direction: 0 is the TCP client */
     tick_t spoke_at[2];
     uint64_t spoke_frame[2];
     const char *client, *server; /* what the first bytes are, or NULL */
-    const char *carrier;     /* contract's word once TLS was asked for */
+    const char *carrier;         /* contract's word once TLS was asked for */
     bool asked, granted, refused;
-    bool tls_port;           /* the server complained about missing TLS */
-    uint8_t step;            /* of SOCKS */
+    bool tls_port; /* the server complained about missing TLS */
+    uint8_t step;  /* of SOCKS */
 };
 
 enum prelude_verdict {

@@ -33,8 +33,8 @@ void tls_parse_certificate(struct arena *a, struct span body, bool tls13,
                            struct cert_chain *out);
 
 /* ServerKeyExchange of TLS <= 1.2, for the suite's key exchange. */
-void tls_parse_key_exchange(struct span body, uint16_t cipher,
-                            uint16_t version, struct key_exchange *out);
+void tls_parse_key_exchange(struct span body, uint16_t cipher, uint16_t version,
+                            struct key_exchange *out);
 
 void tls_parse_certificate_request(struct arena *a, struct span body,
                                    uint16_t version,

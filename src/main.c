@@ -34,7 +34,7 @@ struct source {
     struct capture *capture;
     struct frame frame; /* the next one, when `ready` */
     bool ready, over;
-    uint32_t index;     /* for struct handshake.source */
+    uint32_t index; /* for struct handshake.source */
 };
 
 struct run {
@@ -42,9 +42,9 @@ struct run {
     struct output *output;
     struct summary *summary; /* for totals on standard error */
     struct pipeline *pipeline;
-    const char **names;      /* of sources, by index; borrowed */
+    const char **names; /* of sources, by index; borrowed */
     size_t names_n;
-    bool error;              /* exit status 2 at the end */
+    bool error; /* exit status 2 at the end */
     uint64_t failures;
     struct totals totals;
 };
@@ -281,8 +281,8 @@ static void read_interfaces(struct run *r)
 {
     struct source v[OPEN_FILES_MAX];
     const struct options *o = &r->options;
-    size_t n = o->interfaces_n < OPEN_FILES_MAX ? o->interfaces_n
-                                                : OPEN_FILES_MAX;
+    size_t n =
+        o->interfaces_n < OPEN_FILES_MAX ? o->interfaces_n : OPEN_FILES_MAX;
     size_t opened = open_sources(r, o->interfaces, n, 0, v);
     if (opened == n) {
         if (!o->quiet) {
@@ -361,7 +361,8 @@ static bool set_up(struct run *r, const struct trust *trust)
         complain(r, o->format, "no such output format");
         return false;
     }
-    struct report_options ro = report_options(o, o->output ? -1 : STDOUT_FILENO);
+    struct report_options ro =
+        report_options(o, o->output ? -1 : STDOUT_FILENO);
     bool text = strcmp(o->format, "text") == 0;
     ro.summary = text && o->summary != TRI_NO;
     r->output = output_new(reporter, &ro, o->output, error);

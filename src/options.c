@@ -89,7 +89,8 @@ const char *options_help(void)
            "(default: a quarter\n"
            "                             of the memory, at most 1G)\n"
            "  -B, --buffer-size KIB      kernel capture buffer\n"
-           "  -s, --snapshot-length N    bytes kept of a packet (default: all)\n"
+           "  -s, --snapshot-length N    bytes kept of a packet (default: "
+           "all)\n"
            "  -p, --no-promiscuous-mode  as tcpdump has it; never promiscuous "
            "anyway\n"
            "      --explain              which rules fired, and why\n"
@@ -205,8 +206,8 @@ static bool set_number(struct options *o, int c, const char *arg,
         return true;
     default:
         if (!seconds(arg, &o->handshake_timeout)) {
-            return bad(error, "--handshake-timeout: not a number of seconds:",
-                       arg);
+            return bad(error,
+                       "--handshake-timeout: not a number of seconds:", arg);
         }
         return true;
     }

@@ -14,14 +14,14 @@ enum tristate { TRI_DEFAULT, TRI_YES, TRI_NO };
 
 struct options {
     enum action action;
-    const char **files;      /* -r and positional; owned array */
+    const char **files; /* -r and positional; owned array */
     size_t files_n;
     const char **interfaces; /* owned array */
     size_t interfaces_n;
-    char *filter;            /* owned; NULL: none */
+    char *filter; /* owned; NULL: none */
     const char *format;
-    const char *output;      /* NULL: standard output */
-    const char *ca;          /* NULL: the system's; "none" */
+    const char *output; /* NULL: standard output */
+    const char *ca;     /* NULL: the system's; "none" */
     tick_t handshake_timeout;
     uint32_t max_flows;
     size_t max_memory_bytes; /* 0: default */

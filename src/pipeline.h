@@ -16,9 +16,9 @@ struct pipeline_options {
     tick_t handshake_timeout;
     uint32_t max_flows;
     size_t max_memory_bytes;
-    bool all;         /* successes and unknowns are emitted too */
-    bool live;        /* emit at once instead of waiting for evidence */
-    bool application; /* ask nDPI */
+    bool all;            /* successes and unknowns are emitted too */
+    bool live;           /* emit at once instead of waiting for evidence */
+    bool application;    /* ask nDPI */
     struct trust *trust; /* borrowed; may be NULL */
     /* Called for every record; `source` is the index of the capture. */
     void (*emit)(void *ctx, const struct record *r, uint32_t source);

@@ -19,17 +19,17 @@
 struct sender {
     uint16_t ip_id;
     bool ip_id_seen, ip_id_counts; /* ids of this side rise by little */
-    uint8_t df_seen;          /* bit 0: packets without DF, bit 1: with */
-    uint8_t turn[TURN_BYTES]; /* first bytes of the current turn */
+    uint8_t df_seen;               /* bit 0: packets without DF, bit 1: with */
+    uint8_t turn[TURN_BYTES];      /* first bytes of the current turn */
     uint8_t turn_n;
-    bool turn_no;             /* they are no TLS */
+    bool turn_no; /* they are no TLS */
     struct stamp turn_at;
-    uint32_t hello_end;       /* sequence number behind the hello */
+    uint32_t hello_end; /* sequence number behind the hello */
     bool hello_end_seen;
     bool fin_noted, rst_noted;
-    uint16_t fin_aux;         /* HS_RST_* bits of its FIN */
+    uint16_t fin_aux; /* HS_RST_* bits of its FIN */
     tick_t rst_at;
-    uint32_t rst_event;       /* index of the RST event */
+    uint32_t rst_event; /* index of the RST event */
 };
 
 enum mode { MODE_PRELUDE, MODE_TLS };
@@ -43,9 +43,9 @@ struct session {
     unsigned client_dir;         /* the direction of the TLS client */
     int last_dir;                /* who sent data last; -1 nobody */
     enum mode mode;
-    bool prelude_done;           /* no TLS to be expected any more */
+    bool prelude_done; /* no TLS to be expected any more */
     uint32_t prelude_bytes, prelude_segments;
-    tick_t rtt;                  /* SYN to SYN-ACK; 0 unknown */
+    tick_t rtt; /* SYN to SYN-ACK; 0 unknown */
     struct handshake hs;
 };
 
@@ -87,8 +87,8 @@ struct session *session_new(const struct flow *f)
     hs->vlan = f->vlan;
     hs->first = f->first;
     hs->frame_first = f->frame_first;
-    hs->midstream = !(f->half[0].flags & HALF_SYN) &&
-                    !(f->half[1].flags & HALF_SYN);
+    hs->midstream =
+        !(f->half[0].flags & HALF_SYN) && !(f->half[1].flags & HALF_SYN);
     s->last_dir = -1;
     note_syn(s, f, 0);
     note_syn(s, f, 1);
@@ -137,6 +137,16 @@ static void swap_sides(struct session *s)
     s->hs.client_swapped = !s->hs.client_swapped;
 }
 
+/* The server spoke first, in plaintext, and nobody asked for TLS. */
+static void note_banner(struct session *s, unsigned server_dir)
+{
+    const struct prelude *p = &s->prelude;
+    if (p->spoke[server_dir] && !p->asked && !p->carrier) {
+        hs_note(&s->hs, HS_PLAINTEXT, SIDE_SERVER, 0, 0,
+                p->spoke_at[server_dir], p->spoke_frame[server_dir]);
+    }
+}
+
 static void begin_tls(struct session *s, unsigned client_dir, struct stamp at,
                       bool hello)
 {
@@ -146,6 +156,7 @@ static void begin_tls(struct session *s, unsigned client_dir, struct stamp at,
     s->mode = MODE_TLS;
     if (hello) {
         s->hs.when_hello = at.when;
+        note_banner(s, 1 - client_dir);
     }
     prelude_tls_begins(&s->prelude, &s->hs, at.when, at.frame);
 }
@@ -164,10 +175,9 @@ static void feed_tls(struct session *s, unsigned dir, struct span bytes,
 /* Ports that IANA gives to TLS: there a plaintext client is a mistake. */
 static bool is_tls_port(uint16_t port)
 {
-    static const uint16_t ports[] = {443,  465,  563,  636,  853,  989,
-                                     990,  992,  993,  994,  995,  2376,
-                                     3269, 4433, 5061, 5349, 5671, 5986,
-                                     6514, 6697, 8443, 8883, 9443};
+    static const uint16_t ports[] = {
+        443,  465,  563,  636,  853,  989,  990,  992,  993,  994,  995, 2376,
+        3269, 4433, 5061, 5349, 5671, 5986, 6514, 6697, 8443, 8883, 9443};
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
         if (ports[i] == port) {
             return true;
@@ -190,8 +200,8 @@ static bool is_plaintext_refused(const struct session *s, const struct flow *f)
  * are no hello. */
 static void feed_client_first(struct session *s, unsigned client)
 {
-    struct span first = s->hs.raw[client == 0 ? HS_RAW_CLIENT_FIRST
-                                              : HS_RAW_SERVER_FIRST];
+    struct span first =
+        s->hs.raw[client == 0 ? HS_RAW_CLIENT_FIRST : HS_RAW_SERVER_FIRST];
     if (s->hs.client_swapped) {
         first = s->hs.raw[HS_RAW_CLIENT_FIRST];
     }
@@ -295,8 +305,8 @@ static void prelude_data(struct session *s, unsigned dir, struct span bytes,
         return;
     }
     /* PROXY protocol and its like may share a segment with the hello. */
-    size_t skip = prelude_feed(&s->prelude, &s->hs, dir, bytes, at.when,
-                               at.frame);
+    size_t skip =
+        prelude_feed(&s->prelude, &s->hs, dir, bytes, at.when, at.frame);
     if (skip && skip < bytes.n &&
         try_start(s, dir, span_sub(bytes, skip, bytes.n), at, at, true)) {
         return;
@@ -308,8 +318,8 @@ static void prelude_data(struct session *s, unsigned dir, struct span bytes,
         break;
     case PRELUDE_TLS_PORT: /* the server says that it wanted TLS */
         s->mode = MODE_TLS;
-        hs_note(&s->hs, HS_PLAINTEXT, SIDE_CLIENT, 0, 0,
-                s->prelude.spoke_at[0], s->prelude.spoke_frame[0]);
+        hs_note(&s->hs, HS_PLAINTEXT, SIDE_CLIENT, 0, 0, s->prelude.spoke_at[0],
+                s->prelude.spoke_frame[0]);
         hs_note(&s->hs, HS_PLAINTEXT, SIDE_SERVER, 0, 0, at.when, at.frame);
         break;
     case PRELUDE_REFUSED:
@@ -405,14 +415,15 @@ static void count_packet(struct session *s, const struct packet *p,
 /* What a genuine reset or FIN would not show: two of these mean that somebody
  * else sent it. */
 static uint16_t oddities(const struct session *s, const struct flow *f,
-                               const struct packet *p, unsigned dir)
+                         const struct packet *p, unsigned dir)
 {
     const struct hs_dir *d = &s->hs.dir[side_of(s, dir)];
     const struct sender *w = &s->sender[dir];
     const struct tcp_stream *t = &s->stream[dir];
     uint16_t aux = p->flags & TCP_ACK ? HS_RST_ACK : 0;
     bool syn_df = f->half[dir].flags & HALF_SYN;
-    if (p->ip_version == 4 && !p->ip_df && (w->df_seen == 2 || (!w->df_seen && syn_df && f->half[dir].syn_df))) {
+    if (p->ip_version == 4 && !p->ip_df &&
+        (w->df_seen == 2 || (!w->df_seen && syn_df && f->half[dir].syn_df))) {
         aux |= HS_RST_DF_ODD;
     }
     uint8_t low = d->ttl_min;
@@ -425,8 +436,8 @@ static uint16_t oddities(const struct session *s, const struct flow *f,
         aux |= HS_RST_TTL_ODD;
     }
     uint16_t step = (uint16_t)(p->ip_id - w->ip_id);
-    if (p->ip_version == 4 && w->ip_id_counts && p->ip_id != 0 &&
-        step > 2048 && step < 65536 - 2048) {
+    if (p->ip_version == 4 && w->ip_id_counts && p->ip_id != 0 && step > 2048 &&
+        step < 65536 - 2048) {
         aux |= HS_RST_IPID_ODD;
     }
     if (t->started && !t->early && p->seq != t->next &&
@@ -502,8 +513,9 @@ static bool ends_now(const struct handshake *hs, unsigned from)
 {
     for (unsigned i = from; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        bool fatal = e->kind == HS_ALERT &&
-                     known_alert_is_fatal(e->aux & 0xff, (uint8_t)(e->aux >> 8));
+        bool fatal =
+            e->kind == HS_ALERT &&
+            known_alert_is_fatal(e->aux & 0xff, (uint8_t)(e->aux >> 8));
         if (fatal || e->kind == HS_RST || e->kind == HS_PLAINTEXT ||
             e->kind == HS_CARRIER_REFUSED) {
             return true;
@@ -541,8 +553,8 @@ static enum session_want want_after(struct session *s, const struct flow *f,
             return WANT_HALF_CLOSED;
         }
         bool both = s->tls.dir[0].finished && s->tls.dir[1].finished;
-        bool client13 = hs->encrypted[SIDE_SERVER] &&
-                        s->tls.app_records[SIDE_CLIENT] > 0;
+        bool client13 =
+            hs->encrypted[SIDE_SERVER] && s->tls.app_records[SIDE_CLIENT] > 0;
         if (both || client13) {
             return WANT_SETTLING;
         }
@@ -629,10 +641,20 @@ static void fill_transport(struct session *s, const struct flow *f,
     if (t->started && (int32_t)(t->next - h->acked) > 0) {
         d->unacked_bytes = t->next - h->acked;
     }
-    d->acked_any_data = (h->flags & HALF_SYN) &&
-                        (int32_t)(h->acked - (h->isn + 1)) > 0;
+    d->acked_any_data =
+        (h->flags & HALF_SYN) && (int32_t)(h->acked - (h->isn + 1)) > 0;
     d->hello_acked =
         w->hello_end_seen && (int32_t)(h->acked - w->hello_end) >= 0;
+}
+
+/* A hole that the receiver never acknowledged is not ours: the bytes got lost
+ * before they came here. */
+static bool is_lost_on_path(const struct session *s, const struct flow *f,
+                            unsigned dir)
+{
+    const struct flow_half *h = &f->half[dir];
+    return tcp_stream_hole(&s->stream[dir]) > 0 && (h->flags & HALF_ACKED) &&
+           (int32_t)(h->acked - s->stream[dir].next) <= 0;
 }
 
 void session_finish(struct session *s, const struct flow *f, enum hs_end end,
@@ -642,8 +664,12 @@ void session_finish(struct session *s, const struct flow *f, enum hs_end end,
     for (unsigned dir = 0; dir < 2; dir++) {
         struct sink_context ctx = {s, dir};
         struct stream_sink sink = {on_data, on_gap, &ctx};
-        tcp_stream_flush(&s->stream[dir], &sink);
-        note_fin(s, f, dir, at);
+        if (is_lost_on_path(s, f, dir)) {
+            dir_stats(s, dir)->lost_bytes = tcp_stream_hole(&s->stream[dir]);
+        } else {
+            tcp_stream_flush(&s->stream[dir], &sink);
+            note_fin(s, f, dir, at);
+        }
     }
     hs_sort(&s->hs);
     fill_transport(s, f, 0);

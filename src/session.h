@@ -15,13 +15,13 @@ struct session;
 
 /* What the connection wants after a packet. */
 enum session_want {
-    WANT_KEEP,      /* nothing changed */
-    WANT_PROGRESS,  /* new data: restart the clock of its class */
-    WANT_SETTLING,  /* established, watch a little longer */
+    WANT_KEEP,     /* nothing changed */
+    WANT_PROGRESS, /* new data: restart the clock of its class */
+    WANT_SETTLING, /* established, watch a little longer */
     WANT_HALF_CLOSED,
-    WANT_CLOSING,   /* ended; finish soon */
-    WANT_FINISH,    /* finish now: the handshake is settled */
-    WANT_DROP,      /* no TLS: forget it */
+    WANT_CLOSING, /* ended; finish soon */
+    WANT_FINISH,  /* finish now: the handshake is settled */
+    WANT_DROP,    /* no TLS: forget it */
 };
 
 /* The first data of a flow; NULL when memory is out. */

@@ -36,7 +36,8 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t need)
 {
     size_t size = CHUNK_MIN_BYTES;
     if (a->head && a->used_bytes >= 2 * CHUNK_MIN_BYTES) {
-        size = a->used_bytes < CHUNK_MAX_BYTES ? a->used_bytes : CHUNK_MAX_BYTES;
+        size =
+            a->used_bytes < CHUNK_MAX_BYTES ? a->used_bytes : CHUNK_MAX_BYTES;
     }
     if (size < need) {
         size = need;

@@ -35,7 +35,8 @@ void text_fmt(struct text *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* s as the inside of a JSON string (RFC 8259): quotes, control characters and
- * invalid UTF-8 escaped (the latter as U+FFFD), so the output is valid UTF-8. */
+ * invalid UTF-8 escaped (the latter as U+FFFD), so the output is valid UTF-8.
+ */
 void text_json(struct text *t, struct span s);
 
 /* s for a terminal: printable UTF-8 as it is; control characters (C0, C1,

@@ -33,23 +33,23 @@ struct endpoint {
 
 struct packet {
     tick_t when;
-    uint64_t frame; /* number of the frame that completed it */
+    uint64_t frame;     /* number of the frame that completed it */
     uint8_t ip_version; /* 4 or 6 */
     uint8_t proto;      /* PROTO_* */
     uint8_t ttl;        /* TTL or hop limit */
     uint8_t flags;      /* TCP_* */
     uint16_t ip_id;     /* IPv4 only, else 0 */
     bool ip_df;
-    uint16_t vlan;      /* outermost VID, or VLAN_NONE */
+    uint16_t vlan; /* outermost VID, or VLAN_NONE */
     struct endpoint src, dst;
     uint32_t seq, ack;
     uint16_t window;
-    uint16_t mss;          /* from a SYN's options; 0 when absent */
-    bool has_timestamp;    /* TCP timestamps option present */
-    uint32_t tunnel;       /* 0, or a number of the encapsulation it was in
-                              (VNI, TEID, MPLS label ...), for evidence */
-    struct span payload;   /* TCP or UDP payload as far as captured; for ICMP
-                              errors the quoted packet from its IP header on */
+    uint16_t mss;        /* from a SYN's options; 0 when absent */
+    bool has_timestamp;  /* TCP timestamps option present */
+    uint32_t tunnel;     /* 0, or a number of the encapsulation it was in
+                            (VNI, TEID, MPLS label ...), for evidence */
+    struct span payload; /* TCP or UDP payload as far as captured; for ICMP
+                            errors the quoted packet from its IP header on */
     uint32_t payload_wire_bytes; /* payload length on the wire by the IP header;
                                     > payload.n when the capture cut it */
     uint8_t icmp_type, icmp_code;

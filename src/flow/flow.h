@@ -35,9 +35,9 @@ enum push_flags {
     PUSH_RETRANSMIT = 2, /* nothing new in it */
     PUSH_EARLY = 4,      /* out of order */
     PUSH_OVERLAP = 8,
-    PUSH_CONFLICT = 16,  /* other bytes for the same place */
+    PUSH_CONFLICT = 16, /* other bytes for the same place */
     PUSH_KEEPALIVE = 32,
-    PUSH_LIMIT = 64,     /* a bound was hit; a gap was declared */
+    PUSH_LIMIT = 64, /* a bound was hit; a gap was declared */
 };
 
 struct stream_sink {
@@ -65,6 +65,9 @@ unsigned tcp_stream_push(struct tcp_stream *s, uint32_t seq, struct span bytes,
 void tcp_stream_acked(struct tcp_stream *s, uint32_t ack, struct stamp at,
                       const struct stream_sink *sink);
 
+/* Bytes missing before the first kept segment; 0 when nothing waits. */
+uint32_t tcp_stream_hole(const struct tcp_stream *s);
+
 /* The stream ends: what is still waiting is delivered, with gaps. */
 void tcp_stream_flush(struct tcp_stream *s, const struct stream_sink *sink);
 
@@ -74,47 +77,47 @@ void tcp_stream_fini(struct tcp_stream *s);
 
 /* Lists of flows by what they wait for; within one, oldest touch first. */
 enum flow_class {
-    FLOW_OPENING, /* SYN seen, no data */
-    FLOW_PRELUDE, /* data, not TLS yet */
-    FLOW_ACTIVE,  /* a handshake in progress */
-    FLOW_STALLED, /* silent past the timeout; in files it may still go on */
-    FLOW_SETTLING, /* established, watched a little longer */
+    FLOW_OPENING,     /* SYN seen, no data */
+    FLOW_PRELUDE,     /* data, not TLS yet */
+    FLOW_ACTIVE,      /* a handshake in progress */
+    FLOW_STALLED,     /* silent past the timeout; in files it may still go on */
+    FLOW_SETTLING,    /* established, watched a little longer */
     FLOW_HALF_CLOSED, /* one FIN; the other side may still have a word */
-    FLOW_CLOSING,  /* ended; waiting a moment for what belongs to it */
-    FLOW_DEAD,    /* reported; absorbs stragglers */
+    FLOW_CLOSING,     /* ended; waiting a moment for what belongs to it */
+    FLOW_DEAD,        /* reported; absorbs stragglers */
     FLOW_CLASS_COUNT
 };
 
 enum { HALF_SYN = 1, HALF_FIN = 2, HALF_RST = 4, HALF_ACKED = 8 };
 
 struct flow_half {
-    uint32_t isn;      /* sequence number of the SYN */
-    uint32_t acked;    /* highest acknowledgement the peer sent */
-    uint32_t fin_seq;  /* sequence number of the FIN */
+    uint32_t isn;     /* sequence number of the SYN */
+    uint32_t acked;   /* highest acknowledgement the peer sent */
+    uint32_t fin_seq; /* sequence number of the FIN */
     uint32_t packets;
     uint16_t mss;
     uint8_t ttl_syn;
-    uint8_t flags;     /* HALF_* */
-    bool syn_df;       /* the SYN had "don't fragment" set */
+    uint8_t flags; /* HALF_* */
+    bool syn_df;   /* the SYN had "don't fragment" set */
 };
 
 struct flow {
-    struct endpoint end[2];  /* 0: who opened the TCP connection, or who was
-                                seen first */
+    struct endpoint end[2]; /* 0: who opened the TCP connection, or who was
+                               seen first */
     struct flow_half half[2];
-    tick_t touched;          /* last progress; orders the class lists */
-    tick_t first;            /* first packet */
+    tick_t touched; /* last progress; orders the class lists */
+    tick_t first;   /* first packet */
     uint64_t frame_first;
     tick_t when_syn[2];
     uint32_t frame_syn_delta[2]; /* frame of SYN / SYN-ACK minus frame_first */
-    void *session;           /* the pipeline's */
-    uint32_t prev, next;     /* list links */
+    void *session;               /* the pipeline's */
+    uint32_t prev, next;         /* list links */
     uint32_t hash;
     uint16_t vlan;
     uint8_t ip_version;
-    uint32_t source;         /* index of the capture that began it */
-    uint8_t class;           /* enum flow_class */
-    uint8_t class_wanted;    /* what progress moves it to */
+    uint32_t source;      /* index of the capture that began it */
+    uint8_t class;        /* enum flow_class */
+    uint8_t class_wanted; /* what progress moves it to */
     uint8_t proto;
     bool in_use;
 };

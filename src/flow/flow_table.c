@@ -64,8 +64,8 @@ static inline uint64_t end_hash(const struct flow_table *t,
         h = mix(h, UINT64_C(0xa0761d6478bd642f) ^ t->seed[1]) ^
             load64(e->ip + 8);
     }
-    return mix(h ^ (uint64_t)e->port << 48, UINT64_C(0xe7037ed1a0b428db) ^
-                                                t->seed[1]);
+    return mix(h ^ (uint64_t)e->port << 48,
+               UINT64_C(0xe7037ed1a0b428db) ^ t->seed[1]);
 }
 
 static uint32_t packet_hash(const struct flow_table *t, const struct packet *p)
@@ -236,8 +236,7 @@ static void list_unlink(struct flow_table *t, const struct flow *f)
 /* The index of a flow: its predecessor or its list names it. */
 static uint32_t flow_index(const struct flow_table *t, const struct flow *f)
 {
-    return f->prev == NIL ? t->lists[f->class].head
-                          : flow_at(t, f->prev)->next;
+    return f->prev == NIL ? t->lists[f->class].head : flow_at(t, f->prev)->next;
 }
 
 struct flow *flow_table_add(struct flow_table *t, const struct packet *p)

@@ -33,8 +33,7 @@ void tcp_stream_start(struct tcp_stream *s, uint32_t seq)
 }
 
 static void deliver(struct tcp_stream *s, struct span bytes, uint32_t wire,
-                    struct stamp at, bool start,
-                    const struct stream_sink *sink)
+                    struct stamp at, bool start, const struct stream_sink *sink)
 {
     s->next += wire;
     if (bytes.n) {
@@ -209,6 +208,11 @@ void tcp_stream_acked(struct tcp_stream *s, uint32_t ack, struct stamp at,
         sink->gap(sink->ctx, hole, at, false);
         drain(s, sink);
     }
+}
+
+uint32_t tcp_stream_hole(const struct tcp_stream *s)
+{
+    return s->early ? (uint32_t)seq_diff(s->early->seq, s->next) : 0;
 }
 
 void tcp_stream_flush(struct tcp_stream *s, const struct stream_sink *sink)

@@ -111,6 +111,31 @@ static bool alert_follows(const struct handshake *hs, unsigned i)
     return false;
 }
 
+/* A banner in front of a real TLS answer is some protocol's prelude. */
+static bool speaks_tls_after(const struct handshake *hs, unsigned i)
+{
+    enum side side = (enum side)hs->events[i].side;
+    for (i++; i < hs->events_n; i++) {
+        if (hs->events[i].side == side && is_progress(&hs->events[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The server's plaintext that crossed the close of a client which had not seen
+ * any TLS from it is what that close was about. */
+static const struct hs_event *crossing_plaintext(const struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    if (!s->end || !is_close(s->end) || s->end->side != SIDE_CLIENT ||
+        s->out->stage > STAGE_CLIENT_HELLO) {
+        return NULL;
+    }
+    const struct hs_event *e = hs_find(hs, HS_PLAINTEXT, SIDE_SERVER);
+    return e && e > s->end ? e : NULL;
+}
+
 static bool event_ends(const struct scan *s, unsigned i)
 {
     const struct handshake *hs = s->hs;
@@ -125,6 +150,7 @@ static bool event_ends(const struct scan *s, unsigned i)
     case HS_BAD_RECORD:
         return !alert_follows(hs, i);
     case HS_PLAINTEXT:
+        return !speaks_tls_after(hs, i);
     case HS_ENCRYPTED_ALERT:
     case HS_CARRIER_REFUSED:
     case HS_QUIC_CLOSE:
@@ -341,9 +367,9 @@ static bool is_resumed12(const struct handshake *hs)
 /* The protected records after the ServerHello, as indices into the events. */
 struct flight13 {
     struct record_sizes sizes;
-    unsigned hello;       /* index of the ServerHello */
-    int client_first;     /* first client record of the handshake, or -1 */
-    int client_finished;  /* the record with its Finished, or -1 */
+    unsigned hello;      /* index of the ServerHello */
+    int client_first;    /* first client record of the handshake, or -1 */
+    int client_finished; /* the record with its Finished, or -1 */
     bool empty_cert, sent_cert;
 };
 
@@ -486,9 +512,9 @@ static void judge_answer(struct scan *s, const struct flight13 *f)
         return;
     }
     if (answer < 0) {
-        bool server_first =
-            close >= 0 && hs->events[close].side == SIDE_SERVER &&
-            !client_closing(f, hs, f->client_finished, close);
+        bool server_first = close >= 0 &&
+                            hs->events[close].side == SIDE_SERVER &&
+                            !client_closing(f, hs, f->client_finished, close);
         if (server_first && cert) {
             fail_by(s->out, &hs->events[close]);
             s->out->rejected_after_finished = true;
@@ -521,7 +547,8 @@ static void note_late_close(struct scan *s, const struct flight13 *f)
 {
     const struct handshake *hs = s->hs;
     int next = next_record(hs, f->client_finished, SIDE_CLIENT);
-    bool alert = next >= 0 && record_may_be_alert(f->sizes, length_at(hs, next));
+    bool alert =
+        next >= 0 && record_may_be_alert(f->sizes, length_at(hs, next));
     if ((next < 0 || alert) &&
         closed_after(hs, f->client_finished, SIDE_CLIENT)) {
         s->out->late_rejection_possible = true;
@@ -579,6 +606,9 @@ static bool conclude13(struct scan *s)
                          .client_first = -1,
                          .client_finished = -1};
     struct conclusion *out = s->out;
+    if (s->end && s->end < hello) {
+        return false;
+    }
     if (server_flight_complete(&f, hs)) {
         raise_stage(out, STAGE_SERVER_DONE);
     }
@@ -666,8 +696,7 @@ static uint32_t blind_spots(const struct scan *s)
     if (s->gap) {
         blind |= BLIND_GAP;
     }
-    if (hs->end == HS_END_EVICTED || hs->arena.limited ||
-        hs->events_lost) {
+    if (hs->end == HS_END_EVICTED || hs->arena.limited || hs->events_lost) {
         blind |= BLIND_LIMIT;
     }
     if (hs->end == HS_END_CAPTURE && !s->end) {
@@ -683,8 +712,7 @@ static void note_cancelled(struct scan *s)
     struct conclusion *out = s->out;
     bool by_client = out->by == BY_CLIENT &&
                      (out->how == HOW_CLOSE || out->how == HOW_RESET);
-    if (!by_client || out->stage != STAGE_CLIENT_HELLO ||
-        hs->dir[SIDE_SERVER].bytes > 0 || !hs->when_hello) {
+    if (!by_client || out->stage != STAGE_CLIENT_HELLO || !hs->when_hello) {
         return;
     }
     if (out->when_decisive - hs->when_hello < TICK_SEC) {
@@ -711,7 +739,7 @@ static bool is_late_close(const struct scan *s)
     if (!s->end || !is_close(s->end) || !hs->timeout_ms) {
         return false;
     }
-    tick_t last = 0;
+    tick_t last = hs->when_hello;
     for (const struct hs_event *e = hs->events; e < s->end; e++) {
         if (is_progress(e) && e->when > last) {
             last = e->when;
@@ -747,11 +775,14 @@ void hs_conclude(struct handshake *hs)
     *out = (struct conclusion){.stage = STAGE_TCP, .alert_code = ALERT_NONE};
     struct scan s = {.hs = hs, .out = out, .tls13 = is_tls13(hs->version)};
     walk(&s);
+    const struct hs_event *crossing = crossing_plaintext(&s);
+    s.end = crossing ? crossing : s.end;
     out->blind = blind_spots(&s);
     bool decided = false;
     if (s.tls13) {
         out->resumed = hs->psk_accepted;
-        decided = !(out->blind & BLIND_ONE_DIRECTION) && conclude_up_to_gap(&s, hs);
+        decided =
+            !(out->blind & BLIND_ONE_DIRECTION) && conclude_up_to_gap(&s, hs);
     } else if (s.finished[SIDE_CLIENT] && s.finished[SIDE_SERVER]) {
         succeed(out);
         out->resumed = is_resumed12(hs);

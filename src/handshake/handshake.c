@@ -126,8 +126,7 @@ const struct hs_event *hs_find(const struct handshake *hs, enum hs_kind kind,
     return NULL;
 }
 
-unsigned hs_count(const struct handshake *hs, enum hs_kind kind,
-                  enum side side)
+unsigned hs_count(const struct handshake *hs, enum hs_kind kind, enum side side)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < hs->events_n; i++) {

@@ -64,7 +64,7 @@ enum hs_kind {
     HS_CERTIFICATE_VERIFY,
     HS_NEW_SESSION_TICKET,
     HS_HELLO_REQUEST,
-    HS_OTHER_HANDSHAKE, /* aux: handshake type */
+    HS_OTHER_HANDSHAKE,      /* aux: handshake type */
     HS_ENCRYPTED_EXTENSIONS, /* only when decrypted or replayed in clear */
     HS_FINISHED,             /* TLS <= 1.2: the first encrypted handshake record
                                 after a ChangeCipherSpec (told by place), or
@@ -88,13 +88,13 @@ enum hs_kind {
 
 /* HS_RST and HS_FIN aux bits: what is odd about them, from their headers. */
 enum {
-    HS_RST_ACK = 1,          /* ACK flag set */
-    HS_RST_TTL_ODD = 2,      /* TTL differs from this sender's other packets */
-    HS_RST_IPID_ODD = 4,     /* IP-ID does not fit this sender's others */
-    HS_RST_SEQ_ODD = 8,      /* sequence is not the sender's next byte */
-    HS_RST_DATA_AFTER = 16,  /* the "sender" went on as if nothing was */
-    HS_RST_EARLY = 32,       /* came sooner than the peer's round trip allows */
-    HS_RST_DF_ODD = 64,      /* "don't fragment" unlike this sender's others */
+    HS_RST_ACK = 1,         /* ACK flag set */
+    HS_RST_TTL_ODD = 2,     /* TTL differs from this sender's other packets */
+    HS_RST_IPID_ODD = 4,    /* IP-ID does not fit this sender's others */
+    HS_RST_SEQ_ODD = 8,     /* sequence is not the sender's next byte */
+    HS_RST_DATA_AFTER = 16, /* the "sender" went on as if nothing was */
+    HS_RST_EARLY = 32,      /* came sooner than the peer's round trip allows */
+    HS_RST_DF_ODD = 64,     /* "don't fragment" unlike this sender's others */
 };
 
 struct hs_event {
@@ -147,15 +147,15 @@ struct span_list {
 
 /* ClientHello as offered (RFC 8446 section 4.1.2). */
 struct client_offer {
-    bool seen;               /* a ClientHello was parsed */
-    bool malformed;          /* `why` names the field */
+    bool seen;      /* a ClientHello was parsed */
+    bool malformed; /* `why` names the field */
     const char *why;
     bool v2_format;          /* SSLv2-compatible hello */
     uint16_t record_version; /* of the record that carried it */
     uint16_t legacy_version;
-    uint16_t max_version;    /* highest offered, GREASE ignored */
-    uint16_t min_version;    /* lowest in supported_versions; without that
-                                extension the same as max (unknown below) */
+    uint16_t max_version; /* highest offered, GREASE ignored */
+    uint16_t min_version; /* lowest in supported_versions; without that
+                             extension the same as max (unknown below) */
     struct span random;
     struct span session_id;
     struct u16_list ciphers;
@@ -167,17 +167,17 @@ struct client_offer {
     struct u16_list signature_algorithms_cert;
     struct u16_list compress_certificate; /* RFC 8879 algorithms */
     struct span point_formats;
-    struct span psk_modes;      /* psk_key_exchange_modes */
+    struct span psk_modes; /* psk_key_exchange_modes */
     struct span_list alpn;
     bool has_sni;
-    struct span sni;            /* host_name as sent; empty when malformed */
+    struct span sni; /* host_name as sent; empty when malformed */
     bool has_psk, has_early_data, has_ticket, ticket_nonempty;
     bool has_renegotiation_info, has_scsv; /* 0xff01; 0x00ff */
-    bool has_fallback_scsv;     /* 0x5600 (RFC 7507) */
+    bool has_fallback_scsv;                /* 0x5600 (RFC 7507) */
     bool has_ems, has_etm, has_status_request, has_sct;
     bool has_ech, has_grease, has_post_handshake_auth, has_cookie;
-    bool has_quic_transport;    /* quic_transport_parameters */
-    uint32_t bytes;             /* handshake message with its header */
+    bool has_quic_transport; /* quic_transport_parameters */
+    uint32_t bytes;          /* handshake message with its header */
     uint16_t psk_identities;
 };
 
@@ -190,8 +190,8 @@ struct server_choice {
     uint16_t legacy_version;
     uint16_t version; /* negotiated: supported_versions or legacy */
     uint16_t cipher;
-    uint16_t group;   /* key_share, or the HRR's selected_group; for TLS <= 1.2
-                         from ServerKeyExchange; UNSEEN_U16 otherwise */
+    uint16_t group; /* key_share, or the HRR's selected_group; for TLS <= 1.2
+                       from ServerKeyExchange; UNSEEN_U16 otherwise */
     struct span random;
     struct span session_id;
     struct u16_list extensions;
@@ -205,48 +205,50 @@ struct server_choice {
 struct key_exchange {
     bool seen;
     bool is_dh, is_ecdh;
-    uint16_t group;      /* named curve, or UNSEEN_U16 */
-    uint16_t dh_bits;    /* size of the DH prime */
-    uint16_t signature;  /* SignatureScheme, TLS 1.2 only; UNSEEN_U16 */
+    uint16_t group;     /* named curve, or UNSEEN_U16 */
+    uint16_t dh_bits;   /* size of the DH prime */
+    uint16_t signature; /* SignatureScheme, TLS 1.2 only; UNSEEN_U16 */
 };
 
 struct certificate_request {
     bool seen;
-    struct span types;              /* ClientCertificateType, TLS <= 1.2 */
+    struct span types; /* ClientCertificateType, TLS <= 1.2 */
     struct u16_list signature_algorithms;
-    struct span_list authorities;   /* DER names */
+    struct span_list authorities; /* DER names */
 };
 
 struct cert; /* x509/cert.h: facts of one certificate */
 
 struct cert_chain {
-    bool seen;            /* a Certificate message was there */
-    bool empty;           /* with no certificate in it */
-    bool malformed;       /* framing or leaf does not parse */
+    bool seen;      /* a Certificate message was there */
+    bool empty;     /* with no certificate in it */
+    bool malformed; /* framing or leaf does not parse */
     const char *why;
-    bool cut;             /* more than CERTS_MAX, or over the byte cap */
-    uint16_t n;           /* certificates parsed */
+    bool cut;              /* more than CERTS_MAX, or over the byte cap */
+    uint16_t n;            /* certificates parsed */
     struct cert *const *v; /* leaf first; in the arena */
 };
 
 /* ---- transport view ---------------------------------------------------- */
 
 struct hs_dir {
-    uint64_t bytes, packets;   /* TCP payload bytes (wire), packets */
-    uint32_t retransmits;      /* segments seen again */
-    uint32_t retransmits_big;  /* of them, of at least 1200 bytes */
+    uint64_t bytes, packets;  /* TCP payload bytes (wire), packets */
+    uint32_t retransmits;     /* segments seen again */
+    uint32_t retransmits_big; /* of them, of at least 1200 bytes */
     uint32_t out_of_order, overlaps, conflicts; /* conflicts: other bytes */
-    uint64_t gap_bytes;        /* never captured */
-    uint64_t unacked_bytes;    /* data the peer never acknowledged */
-    bool acked_any_data;       /* the peer acknowledged some data of it */
-    bool hello_acked;          /* all bytes of the first hello acknowledged */
-    bool cut;                  /* snapshot length cut its data */
-    bool zero_window;          /* it advertised a closed window */
+    uint64_t gap_bytes;                         /* never captured */
+    uint64_t lost_bytes;    /* sent, but neither captured nor acknowledged:
+                               lost on the way to here */
+    uint64_t unacked_bytes; /* data the peer never acknowledged */
+    bool acked_any_data;    /* the peer acknowledged some data of it */
+    bool hello_acked;       /* all bytes of the first hello acknowledged */
+    bool cut;               /* snapshot length cut its data */
+    bool zero_window;       /* it advertised a closed window */
     uint8_t ttl_syn, ttl_min, ttl_max; /* 0: not seen; RSTs not counted */
-    uint16_t mss;              /* from its SYN */
-    uint16_t max_segment;      /* largest payload seen */
-    uint32_t first_flight_segments; /* segments its first hello took */
-    tick_t first, last;        /* first/last packet; 0 when none */
+    uint16_t mss;                      /* from its SYN */
+    uint16_t max_segment;              /* largest payload seen */
+    uint32_t first_flight_segments;    /* segments its first hello took */
+    tick_t first, last;                /* first/last packet; 0 when none */
     tick_t last_data;
     uint32_t keepalives;
 };
@@ -264,13 +266,13 @@ enum {
 
 /* Why the connection's observation ended. */
 enum hs_end {
-    HS_END_OPEN,     /* still running */
-    HS_END_CLOSED,   /* FIN or RST */
-    HS_END_TIMEOUT,  /* handshake timeout without progress */
-    HS_END_CAPTURE,  /* the capture ended first */
-    HS_END_SETTLED,  /* established for sure; no longer watched */
-    HS_END_EVICTED,  /* a limit */
-    HS_END_REUSED,   /* the ports were reused by a new connection */
+    HS_END_OPEN,    /* still running */
+    HS_END_CLOSED,  /* FIN or RST */
+    HS_END_TIMEOUT, /* handshake timeout without progress */
+    HS_END_CAPTURE, /* the capture ended first */
+    HS_END_SETTLED, /* established for sure; no longer watched */
+    HS_END_EVICTED, /* a limit */
+    HS_END_REUSED,  /* the ports were reused by a new connection */
 };
 
 /* ---- conclusion -------------------------------------------------------- */
@@ -320,7 +322,7 @@ struct conclusion {
     bool has_alert;
     bool alert_encrypted;
     enum side alert_side;
-    uint16_t alert_code;    /* ALERT_NONE while encrypted and unread */
+    uint16_t alert_code; /* ALERT_NONE while encrypted and unread */
     uint8_t alert_level;
     uint64_t frame_decisive; /* 0 when silence decided */
     tick_t when_decisive;
@@ -333,7 +335,7 @@ struct conclusion {
                                      the server did not answer with its own:
                                      with a faulty certificate a refusal */
     bool rejected_after_finished; /* server refused after client Finished */
-    bool sizes_decided; /* the verdict rests on record sizes */
+    bool sizes_decided;           /* the verdict rests on record sizes */
 };
 
 /* ---- the handshake ------------------------------------------------------ */
@@ -344,19 +346,19 @@ struct hs_addr {
 };
 
 struct handshake {
-    struct arena arena;       /* all spans and lists below live here */
+    struct arena arena; /* all spans and lists below live here */
     enum transport transport;
     enum tls_flavour flavour;
     uint8_t ip_version;
-    uint16_t vlan;            /* VLAN_NONE (0xffff) when untagged */
-    struct hs_addr addr[2];   /* by enum side */
-    uint32_t source;          /* index of the capture it came from */
-    const char *carrier;      /* contract's tlswhy.carrier; static text */
-    struct span carrier_note; /* reply line, tunnel target ..., or empty */
-    const char *application;  /* nDPI's name, lower case; or NULL */
+    uint16_t vlan;             /* VLAN_NONE (0xffff) when untagged */
+    struct hs_addr addr[2];    /* by enum side */
+    uint32_t source;           /* index of the capture it came from */
+    const char *carrier;       /* contract's tlswhy.carrier; static text */
+    struct span carrier_note;  /* reply line, tunnel target ..., or empty */
+    const char *application;   /* nDPI's name, lower case; or NULL */
     const char *peer_protocol; /* what a non-TLS side speaks, e.g. "http" */
 
-    struct hs_event *events;  /* in the arena or malloc'd by handshake.c */
+    struct hs_event *events; /* in the arena or malloc'd by handshake.c */
     uint16_t events_n, events_size;
     uint32_t events_lost;
 
@@ -364,29 +366,29 @@ struct handshake {
     bool raw_cut[HS_RAW_COUNT]; /* the message was longer than we kept */
 
     /* steering facts, written while it runs */
-    uint16_t version;         /* negotiated; UNSEEN_U16 before ServerHello */
-    uint16_t cipher;          /* UNSEEN_U16 before ServerHello */
-    uint16_t hello_version;   /* ClientHello's highest offer */
+    uint16_t version;           /* negotiated; UNSEEN_U16 before ServerHello */
+    uint16_t cipher;            /* UNSEEN_U16 before ServerHello */
+    uint16_t hello_version;     /* ClientHello's highest offer */
     uint16_t record_version[2]; /* of the first hello record each way */
-    bool client_swapped;      /* the TLS client is not the TCP client */
-    bool early_data_offered;  /* early_data in the ClientHello */
-    bool session_offered;     /* session id, ticket or PSK in the ClientHello */
-    bool psk_accepted;        /* pre_shared_key in the ServerHello */
-    bool session_echoed;      /* ServerHello repeats the offered session id */
-    bool encrypted[2];        /* that side's records are protected now */
-    bool sync_lost[2];        /* record boundaries were lost by a gap */
-    bool midstream;           /* no SYN was captured */
+    bool client_swapped;        /* the TLS client is not the TCP client */
+    bool early_data_offered;    /* early_data in the ClientHello */
+    bool session_offered; /* session id, ticket or PSK in the ClientHello */
+    bool psk_accepted;    /* pre_shared_key in the ServerHello */
+    bool session_echoed;  /* ServerHello repeats the offered session id */
+    bool encrypted[2];    /* that side's records are protected now */
+    bool sync_lost[2];    /* record boundaries were lost by a gap */
+    bool midstream;       /* no SYN was captured */
     bool syn_seen[2];
     bool fin_seen[2], rst_seen[2];
     uint32_t frames_client_hello_segments;
     enum hs_end end;
-    uint32_t timeout_ms;      /* the handshake timeout that applied */
+    uint32_t timeout_ms; /* the handshake timeout that applied */
 
-    tick_t first, last;       /* first and last packet of the handshake */
+    tick_t first, last; /* first and last packet of the handshake */
     uint64_t frame_first, frame_last;
-    tick_t when_hello;        /* first packet of the ClientHello; 0 unseen */
-    tick_t capture_last;      /* last packet of the capture when it ended */
-    struct hs_dir dir[2];     /* by enum side (the sender) */
+    tick_t when_hello;    /* first packet of the ClientHello; 0 unseen */
+    tick_t capture_last;  /* last packet of the capture when it ended */
+    struct hs_dir dir[2]; /* by enum side (the sender) */
 
     /* expanded by tls_expand() */
     bool expanded;
@@ -397,7 +399,7 @@ struct handshake {
     struct key_exchange ske;
     struct certificate_request certificate_request;
     struct cert_chain server_chain, client_chain;
-    bool ocsp_staple;            /* CertificateStatus was sent */
+    bool ocsp_staple; /* CertificateStatus was sent */
     bool client_verify_seen;
 
     struct conclusion end_state; /* by hs_conclude() */

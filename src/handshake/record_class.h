@@ -67,10 +67,9 @@ static inline bool record_may_be_finished(struct record_sizes s, uint32_t len)
 static inline bool record_may_be_empty_and_finished(struct record_sizes s,
                                                     uint32_t len)
 {
-    return len == record_length(s,
-                                CONTENT_EMPTY_CERTIFICATE +
-                                    record_finished_content(s),
-                                PADDING_NONE);
+    return len == record_length(
+                      s, CONTENT_EMPTY_CERTIFICATE + record_finished_content(s),
+                      PADDING_NONE);
 }
 
 /* The least that a record with a Finished in it weighs. */

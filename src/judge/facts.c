@@ -150,7 +150,7 @@ static void derive_name(struct facts *f)
         return;
     }
     f->sni_is_ip = is_address(o->sni);
-    if (!f->leaf) {
+    if (!f->leaf || f->leaf->malformed) {
         return;
     }
     f->name_checked = true;
@@ -267,6 +267,13 @@ static bool is_certificate_alert(uint16_t code)
 static enum objection objection_of(const struct facts *f)
 {
     const struct conclusion *end = f->end;
+    /* What the capture lacks, the client may still have seen. */
+    const uint32_t holes = BLIND_ONE_DIRECTION | BLIND_MIDSTREAM | BLIND_GAP |
+                           BLIND_SNAPLEN | BLIND_LIMIT;
+    if (f->alert_by_client && is_certificate_alert(f->alert) &&
+        (end->blind & holes)) {
+        return OBJECTION_NAMED;
+    }
     if (!f->after_certificate || end->resumed) {
         return OBJECTION_NONE;
     }

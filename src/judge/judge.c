@@ -165,13 +165,27 @@ static bool is_alternative_listed(const struct verdict *v, const char *cause)
     return false;
 }
 
+/* Causes that say less about the same thing: nothing to add to a certain one. */
+static bool is_general(const char *cause)
+{
+    static const char *const general[] = {
+        "server_certificate_rejected", "client_certificate_rejected",
+        "client_closed", "server_closed", "unclassified"};
+    for (size_t i = 0; i < sizeof general / sizeof general[0]; i++) {
+        if (strcmp(cause, general[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void write_alternatives(const struct hypotheses *hy, struct verdict *v)
 {
     v->alternatives = calloc(ALTERNATIVES_MAX, sizeof *v->alternatives);
     for (size_t i = 0; i < hy->n && v->alternatives; i++) {
         const struct hypothesis *h = &hy->v[i];
-        bool dropped = v->confidence == CONF_CERTAIN &&
-                       h->confidence == CONF_POSSIBLE && !h->keep;
+        bool weak = h->confidence == CONF_POSSIBLE || is_general(h->cause);
+        bool dropped = v->confidence == CONF_CERTAIN && weak && !h->keep;
         if (dropped || v->alternatives_n == ALTERNATIVES_MAX ||
             strcmp(h->cause, v->cause->slug) == 0 ||
             is_alternative_listed(v, h->cause)) {

@@ -20,12 +20,36 @@ const char *known_alert_meaning(uint16_t code);
  * section 3: the handshake goes on). Unknown codes are fatal. */
 bool known_alert_is_fatal(uint16_t code, uint8_t level);
 
-enum suite_kx { KX_NONE, KX_RSA, KX_DHE, KX_ECDHE, KX_DH, KX_ECDH, KX_PSK,
-                KX_ANY /* TLS 1.3 */, KX_OTHER };
-enum suite_auth { AUTH_NONE, AUTH_RSA, AUTH_ECDSA, AUTH_DSS, AUTH_PSK,
-                  AUTH_ANON, AUTH_ANY, AUTH_OTHER };
-enum suite_mode { MODE_NULL, MODE_STREAM, MODE_CBC, MODE_GCM, MODE_CCM,
-                  MODE_CCM8, MODE_CHACHA };
+enum suite_kx {
+    KX_NONE,
+    KX_RSA,
+    KX_DHE,
+    KX_ECDHE,
+    KX_DH,
+    KX_ECDH,
+    KX_PSK,
+    KX_ANY /* TLS 1.3 */,
+    KX_OTHER
+};
+enum suite_auth {
+    AUTH_NONE,
+    AUTH_RSA,
+    AUTH_ECDSA,
+    AUTH_DSS,
+    AUTH_PSK,
+    AUTH_ANON,
+    AUTH_ANY,
+    AUTH_OTHER
+};
+enum suite_mode {
+    MODE_NULL,
+    MODE_STREAM,
+    MODE_CBC,
+    MODE_GCM,
+    MODE_CCM,
+    MODE_CCM8,
+    MODE_CHACHA
+};
 
 /*
  * Anonymous suites are KX_DHE or KX_ECDHE with AUTH_ANON (the server sends an
@@ -35,17 +59,17 @@ enum suite_mode { MODE_NULL, MODE_STREAM, MODE_CBC, MODE_GCM, MODE_CCM,
  */
 struct known_suite {
     uint16_t code;
-    const char *name;        /* IANA: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 */
-    const char *openssl;     /* OpenSSL's name, or NULL */
+    const char *name;    /* IANA: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 */
+    const char *openssl; /* OpenSSL's name, or NULL */
     enum suite_kx kx;
     enum suite_auth auth;
     enum suite_mode mode;
     uint16_t key_bits;
-    uint8_t block_bytes;     /* CBC block, else 0 */
-    uint8_t mac_bytes;       /* HMAC of CBC, stream and NULL suites, else 0 */
-    uint8_t hash_bytes;      /* PRF/HKDF hash: 32; SHA-384: 48; SHA-512: 64 */
-    bool tls13;              /* only for TLS 1.3 */
-    bool weak;               /* NULL, export, RC4, DES, 3DES, MD5, anon */
+    uint8_t block_bytes; /* CBC block, else 0 */
+    uint8_t mac_bytes;   /* HMAC of CBC, stream and NULL suites, else 0 */
+    uint8_t hash_bytes;  /* PRF/HKDF hash: 32; SHA-384: 48; SHA-512: 64 */
+    bool tls13;          /* only for TLS 1.3 */
+    bool weak;           /* NULL, export, RC4, DES, 3DES, MD5, anon */
 };
 /* NULL for unknown code points. */
 const struct known_suite *known_suite(uint16_t code);
@@ -89,12 +113,52 @@ const struct known_cause *known_cause_at(size_t i);
  * condition word that the judge understands. */
 struct known_row {
     const char *when;
-    const char *key;  /* seen_as: viewer ("chrome", "openssl"); fix: software */
+    const char *key; /* seen_as: viewer ("chrome", "openssl"); fix: software */
     const char *text;
 };
 const struct known_row *known_fix(const char *slug, size_t i);
 const struct known_row *known_seen_as(const char *slug, size_t i);
 const struct known_row *known_reproduce(const char *slug, size_t i);
+
+/* ---- TLS inspection ---- */
+
+/* How much the name of a product in an issuer proves. */
+enum known_certainty { KNOWN_RECALLED, KNOWN_PUBLISHED, KNOWN_VERIFIED };
+
+struct known_inspection {
+    const char *product, *vendor;
+    const char *kind; /* "gateway", "cloud", "av", "debug" ... */
+    enum known_certainty certainty;
+    const char *own; /* the vendor's own domains, with commas; or NULL */
+};
+
+/* Names of an issuer as the tables look at them; OUs are taken from the
+ * distinguished name. */
+struct known_issuer {
+    struct span common_name, organization, distinguished_name;
+};
+
+/* The patterns of the tables, ready to match; the owner's. */
+struct known_patterns;
+struct known_patterns *known_patterns_new(void); /* NULL: out of memory */
+void known_patterns_free(struct known_patterns *p);
+
+/* The inspection product whose certificates bear this issuer, the best proven
+ * one; or NULL. */
+const struct known_inspection *
+known_inspection_find(const struct known_patterns *p,
+                      const struct known_issuer *issuer);
+/* What kind of authority it is when it signs certificates for public names
+ * without being an inspection product: "service", "staging", "developer",
+ * "cluster", "national", "retired" (data/private_issuers.tsv); or NULL. */
+const char *known_private_issuer(const struct known_patterns *p,
+                                 const struct known_issuer *issuer);
+/* Whether a registrable domain (lower case) is one whose sites certainly use
+ * public authorities. */
+bool known_well_known_domain(struct span domain);
+/* Whether a SHA-256 of a SubjectPublicKeyInfo is that of a root in Mozilla's
+ * list. */
+bool known_public_root(const uint8_t spki_sha256[32]);
 
 /* First bytes of well-known plaintext protocols: a protocol's word ("http",
  * "ssh", "smtp" ...) or NULL. from_server tells which side sent them. */

@@ -20,11 +20,11 @@ struct record {
 };
 
 struct report_options {
-    bool all;      /* successes are reported too */
+    bool all; /* successes are reported too */
     bool colour;
     bool explain;
-    bool summary;  /* totals at the end (text) */
-    bool unicode;  /* the locale can show arrows */
+    bool summary;   /* totals at the end (text) */
+    bool unicode;   /* the locale can show arrows */
     unsigned width; /* columns; 80 when not a terminal */
     int verbose;
 };
@@ -36,8 +36,8 @@ struct totals {
     uint64_t frames_cut, frames_malformed, frames_unknown;
     uint64_t flows, flows_evicted;
     uint64_t tls, succeeded, failed, unknown, benign;
-    uint64_t limited;      /* connections on which a limit was hit */
-    tick_t first, last;    /* of the capture */
+    uint64_t limited;   /* connections on which a limit was hit */
+    tick_t first, last; /* of the capture */
     bool live;
 };
 

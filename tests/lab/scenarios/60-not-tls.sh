@@ -1,0 +1,111 @@
+# shellcheck shell=bash disable=SC2154
+# SPDX-License-Identifier: Apache-2.0
+# One end does not speak TLS, or the way to TLS is barred.
+
+scenario not_tls_server_http_curl
+server raw http
+client curl
+truth failure server plaintext - - server_not_tls -
+
+scenario not_tls_server_http_gnutls
+server raw http
+client gnutls NORMAL
+truth failure server plaintext - - server_not_tls -
+
+scenario not_tls_server_http_java
+server raw http
+client java TLSv1.3,TLSv1.2
+truth failure server plaintext - - server_not_tls -
+
+scenario not_tls_server_ssh
+server raw ssh
+client s_client
+truth failure server plaintext - - server_not_tls -
+
+scenario not_tls_server_smtp
+server raw smtp
+client go
+truth failure server plaintext - - server_not_tls -
+
+scenario not_tls_server_http_port
+server python_http
+client curl
+truth failure server plaintext - - server_not_tls -
+remark 'Python http.server on the port'
+
+scenario not_tls_client_nginx
+server nginx rsa
+client plain_curl
+truth failure client plaintext - - client_not_tls -
+remark 'nginx answers 400 in plaintext'
+
+scenario not_tls_client_apache
+server apache rsa
+client plain_curl
+truth failure client plaintext - - client_not_tls -
+remark 'Apache answers 400 in plaintext'
+
+scenario not_tls_client_openssl
+server s_server rsa
+client plain_curl
+truth failure client plaintext - - client_not_tls -
+remark 's_server closes without an alert'
+
+scenario not_tls_client_java
+server java rsa TLSv1.3,TLSv1.2 -
+client plain_curl
+truth failure client plaintext - - client_not_tls -
+remark 'Java answers with alert 10'
+
+# starts NAME PROTOCOL PORT CERTIFICATE: Python with STARTTLS first, s_client.
+starts() {
+    scenario "$1"
+    server python "$4" "speak=$2" max=TLSv1_2
+    client s_client -starttls "$2"
+    set_ port "$3"
+    case $4 in
+    expired) truth failure client alert 45 client server_certificate_expired 1.2 ;;
+    *) truth success - - - - - 1.2 ;;
+    esac
+}
+
+starts starttls_smtp_ok smtp 587 rsa
+starts starttls_smtp_expired smtp 587 expired
+starts starttls_imap_ok imap 143 rsa
+starts starttls_imap_expired imap 143 expired
+starts starttls_pop3_ok pop3 110 rsa
+starts starttls_ftp_expired ftp 21 expired
+starts starttls_postgres_ok postgres 5432 rsa
+starts starttls_postgres_expired postgres 5432 expired
+
+scenario starttls_smtp_refused
+server raw smtp_without_tls
+client smtp_curl
+set_ port 587
+truth failure server plaintext - - starttls_refused -
+
+scenario proxy_refused
+server raw proxy_403
+client proxied_curl
+set_ port 3128
+truth failure server plaintext - - proxy_refused -
+
+scenario starttls_postgres_refused
+server raw postgres_without_tls
+client s_client -starttls postgres
+set_ port 5432
+truth failure server plaintext - - starttls_refused -
+
+scenario proxy_ok
+server python rsa speak=connect max=TLSv1_2
+client proxied_curl
+set_ port 3128
+truth success - - - - - 1.2
+remark 'the proxy is its own target'
+
+scenario proxy_expired
+server python expired speak=connect max=TLSv1_2
+client proxied_curl
+set_ port 3128
+truth failure client alert 45 client server_certificate_expired 1.2
+remark 'the proxy is its own target'
