@@ -44,7 +44,7 @@ struct pipeline {
 /* How long a flow may stay in its class without progress. */
 static tick_t class_timeout(const struct pipeline *p, unsigned class)
 {
-    switch ((enum flow_class)class) {
+    switch ((enum flow_class) class) {
     case FLOW_OPENING:
         return 15 * TICK_SEC; /* SYN, retransmitted three times */
     case FLOW_PRELUDE:
@@ -94,8 +94,7 @@ static void count_outcome(struct totals *t, const struct conclusion *c)
 static void settle_late_alert(struct pipeline *p, struct handshake *hs)
 {
     struct conclusion *c = &hs->end_state;
-    if (!c->late_alert_unanswered ||
-        !judge_is_late_refusal(p->judge, hs)) {
+    if (!c->late_alert_unanswered || !judge_is_late_refusal(p->judge, hs)) {
         return;
     }
     c->outcome = OUTCOME_FAILURE;
@@ -157,8 +156,8 @@ static void judge_pending(struct pipeline *p, size_t n)
         qsort(p->pending, p->pending_n, sizeof *p->pending, by_first_packet);
     }
     for (size_t i = 0; i < n; i++) {
-        p->pending_bytes -= sizeof(struct handshake) +
-                            p->pending[i]->arena.used_bytes;
+        p->pending_bytes -=
+            sizeof(struct handshake) + p->pending[i]->arena.used_bytes;
         judge_one(p, p->pending[i]);
     }
     p->pending_n -= n;
@@ -195,8 +194,8 @@ static void finish_handshake(struct pipeline *p, const struct handshake *done)
     hs_conclude(hs);
     judge_learn(p->judge, hs);
     const struct conclusion *c = &hs->end_state;
-    bool wanted = c->outcome == OUTCOME_FAILURE || c->late_alert_unanswered ||
-                  p->o.all;
+    bool wanted =
+        c->outcome == OUTCOME_FAILURE || c->late_alert_unanswered || p->o.all;
     if (!wanted) {
         count_outcome(&p->totals, c);
         hs_free(hs);
@@ -249,7 +248,7 @@ static void end_session(struct pipeline *p, struct flow *f, enum hs_end end)
 
 static enum hs_end end_of_class(unsigned class)
 {
-    switch ((enum flow_class)class) {
+    switch ((enum flow_class) class) {
     case FLOW_ACTIVE:
     case FLOW_STALLED:
     case FLOW_PRELUDE:
@@ -306,9 +305,8 @@ static bool over_memory(const struct pipeline *p)
 static bool evict_one(struct pipeline *p)
 {
     static const enum flow_class order[] = {
-        FLOW_DEAD,     FLOW_OPENING,     FLOW_PRELUDE,
-        FLOW_SETTLING, FLOW_STALLED, FLOW_HALF_CLOSED,
-        FLOW_CLOSING, FLOW_ACTIVE};
+        FLOW_DEAD,    FLOW_OPENING,     FLOW_PRELUDE, FLOW_SETTLING,
+        FLOW_STALLED, FLOW_HALF_CLOSED, FLOW_CLOSING, FLOW_ACTIVE};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         struct flow *f = flow_table_oldest(p->flows, order[i]);
         if (!f) {
@@ -422,8 +420,8 @@ static void note_half(struct flow *f, unsigned dir, const struct packet *k)
     }
     if ((k->flags & TCP_FIN) && !(h->flags & HALF_FIN)) {
         h->flags |= HALF_FIN;
-        h->fin_seq = k->seq + k->payload_wire_bytes +
-                     (k->flags & TCP_SYN ? 1 : 0);
+        h->fin_seq =
+            k->seq + k->payload_wire_bytes + (k->flags & TCP_SYN ? 1 : 0);
     }
 }
 
@@ -449,8 +447,8 @@ static void obey(struct pipeline *p, struct flow *f, enum session_want want)
                          : want == WANT_HALF_CLOSED ? FLOW_HALF_CLOSED
                                                     : FLOW_CLOSING;
         if (class >= f->class_wanted) {
-            f->class_wanted = (uint8_t)class;
-            flow_table_touch(p->flows, f, (enum flow_class)class, p->clock);
+            f->class_wanted = (uint8_t) class;
+            flow_table_touch(p->flows, f, (enum flow_class) class, p->clock);
         }
         break;
     }
@@ -469,9 +467,8 @@ static void obey(struct pipeline *p, struct flow *f, enum session_want want)
 static void opening_packet(struct pipeline *p, struct flow *f,
                            const struct packet *k)
 {
-    bool closed = (k->flags & TCP_RST) ||
-                  ((f->half[0].flags & HALF_FIN) &&
-                   (f->half[1].flags & HALF_FIN));
+    bool closed = (k->flags & TCP_RST) || ((f->half[0].flags & HALF_FIN) &&
+                                           (f->half[1].flags & HALF_FIN));
     if (closed) {
         flow_table_remove(p->flows, f); /* connected and left: no TLS */
     } else if (k->flags & TCP_SYN) {
