@@ -10,38 +10,38 @@
 #include "handshake/handshake.h"
 
 struct tls_dir {
-    uint8_t header[5];       /* a record header that is not complete yet */
+    uint8_t header[5]; /* a record header that is not complete yet */
     uint8_t header_n;
-    uint8_t type;            /* of the record being read */
-    uint32_t body_left;      /* bytes of it still to come */
+    uint8_t type;       /* of the record being read */
+    uint32_t body_left; /* bytes of it still to come */
     uint32_t body_len;
-    struct span hs;          /* handshake bytes waiting (in buf) */
-    uint8_t *buf;            /* malloc'd; partial message */
+    struct span hs; /* handshake bytes waiting (in buf) */
+    uint8_t *buf;   /* malloc'd; partial message */
     uint32_t buf_n, buf_size;
-    uint32_t msg_skip;       /* bytes of a huge message to pass over */
+    uint32_t msg_skip; /* bytes of a huge message to pass over */
     uint8_t alert[2];
     uint8_t alert_n;
-    bool ccs;                /* ChangeCipherSpec seen */
-    bool finished;           /* HS_FINISHED noted */
-    bool lost;               /* record boundaries unknown after a gap */
-    bool dead;               /* no TLS any more */
-    bool body_gap;           /* bytes of the current record are missing */
+    bool ccs;      /* ChangeCipherSpec seen */
+    bool finished; /* HS_FINISHED noted */
+    bool lost;     /* record boundaries unknown after a gap */
+    bool dead;     /* no TLS any more */
+    bool body_gap; /* bytes of the current record are missing */
 };
 
 struct tls_state {
-    struct tls_dir dir[2];   /* by enum side */
+    struct tls_dir dir[2]; /* by enum side */
     uint16_t app_records[2];
-    bool v2_hello;           /* the first client message was SSLv2-format */
+    bool v2_hello; /* the first client message was SSLv2-format */
 };
 
 /* What the first bytes of a direction look like. */
 enum tls_probe {
     TLS_PROBE_NO,
-    TLS_PROBE_MORE,         /* too short to tell, no contradiction yet */
+    TLS_PROBE_MORE, /* too short to tell, no contradiction yet */
     TLS_PROBE_CLIENT_HELLO,
     TLS_PROBE_V2_HELLO,
-    TLS_PROBE_SERVER,       /* ServerHello, or an alert record */
-    TLS_PROBE_RECORD,       /* another plausible TLS record */
+    TLS_PROBE_SERVER, /* ServerHello, or an alert record */
+    TLS_PROBE_RECORD, /* another plausible TLS record */
 };
 enum tls_probe tls_probe(struct span first);
 
