@@ -165,7 +165,8 @@ static bool is_alternative_listed(const struct verdict *v, const char *cause)
     return false;
 }
 
-/* Causes that say less about the same thing: nothing to add to a certain one. */
+/* Causes that say less about the same thing: nothing to add to a certain one.
+ */
 static bool is_general(const char *cause)
 {
     static const char *const general[] = {
