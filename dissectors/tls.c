@@ -6,13 +6,12 @@
  *
  * Framing answers "is it all here?"; a message is handed on only when it is
  * complete, or when the capture lacks a part of it and never will have it. What
- * is in a message is tls_expand.c's business; here only what steers the reading
- * is looked at (version, suite, whether secrets are in use).
+ * is in a message is the business of tls_handshake.c and tls_expand.c.
  */
 #include "dissectors/tls.h"
 
 #include "base/limits.h"
-#include "dissectors/tls_expand.h"
+#include "dissectors/tls_handshake.h"
 #include "known/known.h"
 
 #include <stdlib.h>
@@ -25,23 +24,10 @@ enum {
     CONTENT_HEARTBEAT = 24,
 };
 
+/* Those that a first record may hold. */
 enum {
-    TYPE_HELLO_REQUEST = 0,
     TYPE_CLIENT_HELLO = 1,
     TYPE_SERVER_HELLO = 2,
-    TYPE_NEW_SESSION_TICKET = 4,
-    TYPE_END_OF_EARLY_DATA = 5,
-    TYPE_HELLO_RETRY_REQUEST = 6, /* drafts of TLS 1.3 before 22 */
-    TYPE_ENCRYPTED_EXTENSIONS = 8,
-    TYPE_CERTIFICATE = 11,
-    TYPE_SERVER_KEY_EXCHANGE = 12,
-    TYPE_CERTIFICATE_REQUEST = 13,
-    TYPE_SERVER_HELLO_DONE = 14,
-    TYPE_CERTIFICATE_VERIFY = 15,
-    TYPE_CLIENT_KEY_EXCHANGE = 16,
-    TYPE_FINISHED = 20,
-    TYPE_CERTIFICATE_STATUS = 22,
-    TYPE_KEY_UPDATE = 24,
 };
 
 #define RECORD_HEADER    5u
@@ -50,6 +36,7 @@ enum {
 #define KEPT_MESSAGE_MAX (64u * 1024) /* of one partial message in memory */
 #define NOTED_PER_SIDE   30u          /* protected records in the timeline */
 #define NOTED_DATA       4u           /* records of application data in it */
+#define CBC_END_BYTES    64u          /* a block and a MAC */
 
 /* Everything a record belongs to, so that helpers stay short. */
 struct reader {
@@ -183,266 +170,6 @@ enum tls_probe tls_probe(struct span first)
                                                  : TLS_PROBE_NO;
 }
 
-/* ---- what steers the reading ---- */
-
-struct hello_scan {
-    uint16_t version; /* highest offered, or selected */
-    bool early_data, psk, ticket;
-    bool supported_versions;
-    bool session_id;
-    struct span session;
-};
-
-static bool above(uint16_t a, uint16_t b)
-{
-    /* Drafts of TLS 1.3 (0x7fxx, 0xfbxx) rank as 1.3. */
-    uint16_t x = a >> 8 == 3 ? a : 0x0304;
-    uint16_t y = b >> 8 == 3 ? b : 0x0304;
-    return x > y;
-}
-
-static void scan_versions(struct cursor *body, struct hello_scan *s)
-{
-    struct cursor list = cursor_vec8(body, "supported_versions");
-    bool first = true;
-    while (cursor_left(&list) >= 2) {
-        uint16_t v = cursor_u16(&list, "version");
-        if (known_is_grease(v)) {
-            continue;
-        }
-        if (first || above(v, s->version)) {
-            s->version = v;
-            first = false;
-        }
-    }
-    s->supported_versions = !first;
-}
-
-static void scan_extensions(struct cursor *c, struct hello_scan *s, bool client)
-{
-    struct cursor list = cursor_vec16(c, "extensions");
-    while (cursor_left(&list)) {
-        uint16_t type = cursor_u16(&list, "extension type");
-        struct cursor body = cursor_vec16(&list, "extension");
-        switch (type) {
-        case 43:
-            if (client) {
-                scan_versions(&body, s);
-            } else if (cursor_left(&body) >= 2) {
-                s->version = cursor_u16(&body, "selected_version");
-                s->supported_versions = true;
-            }
-            break;
-        case 42:
-            s->early_data = true;
-            break;
-        case 41:
-            s->psk = true;
-            break;
-        case 35:
-            s->ticket = cursor_left(&body) > 0;
-            break;
-        default:
-            break;
-        }
-    }
-}
-
-static void scan_client_hello(struct span body, struct hello_scan *s)
-{
-    struct cursor c = cursor_open(body);
-    s->version = cursor_u16(&c, "version");
-    cursor_skip(&c, 32, "random");
-    struct cursor session = cursor_vec8(&c, "session id");
-    s->session = cursor_rest(&session);
-    s->session_id = s->session.n > 0;
-    (void)cursor_vec16(&c, "cipher suites");
-    (void)cursor_vec8(&c, "compression methods");
-    if (cursor_left(&c)) {
-        scan_extensions(&c, s, true);
-    }
-}
-
-/* Drafts of TLS 1.3 before 22 have no session id and no compression. */
-static bool is_old_draft(uint16_t version)
-{
-    return version >> 8 == 0x7f && (version & 0xff) < 22;
-}
-
-static bool scan_server_hello(struct span body, struct hello_scan *s,
-                              uint16_t *cipher, bool *hrr)
-{
-    struct cursor c = cursor_open(body);
-    s->version = cursor_u16(&c, "version");
-    struct span random = cursor_take(&c, 32, "random");
-    if (!is_old_draft(s->version)) {
-        struct cursor session = cursor_vec8(&c, "session id");
-        s->session = cursor_rest(&session);
-        *cipher = cursor_u16(&c, "cipher suite");
-        cursor_skip(&c, 1, "compression method");
-    } else {
-        *cipher = cursor_u16(&c, "cipher suite");
-    }
-    bool ok = cursor_ok(&c);
-    if (cursor_left(&c)) {
-        scan_extensions(&c, s, false);
-    }
-    *hrr = random.n == 32 &&
-           memcmp(random.p, tls_hrr_random, sizeof tls_hrr_random) == 0;
-    return ok;
-}
-
-/* ---- handshake messages ---- */
-
-struct message {
-    uint8_t type;
-    uint32_t total;   /* with its header */
-    struct span body; /* as far as captured */
-    bool whole;
-};
-
-static void keep(const struct reader *r, enum hs_raw which,
-                 const struct message *m, size_t max)
-{
-    bool had = r->hs->raw[which].p != NULL;
-    hs_keep(r->hs, which, m->body, max);
-    if (!m->whole && !had) {
-        r->hs->raw_cut[which] = true;
-    }
-}
-
-static void on_client_hello(const struct reader *r, const struct message *m)
-{
-    struct handshake *hs = r->hs;
-    struct hello_scan s = {0};
-    scan_client_hello(m->body, &s);
-    bool again = hs->raw[HS_RAW_CLIENT_HELLO].p != NULL;
-    if (again && !hs_find(hs, HS_HELLO_RETRY_REQUEST, SIDE_SERVER)) {
-        note(r, HS_CLIENT_HELLO, m->total, 1);
-        return;
-    }
-    keep(r, again ? HS_RAW_CLIENT_HELLO2 : HS_RAW_CLIENT_HELLO, m,
-         LIMIT_HELLO_BYTES);
-    if (!again) {
-        hs->hello_version = s.version;
-        hs->early_data_offered = s.early_data;
-        hs->session_offered = s.session_id || s.psk || s.ticket;
-    } else {
-        hs->early_data_offered = false; /* RFC 8446 4.2.10 */
-    }
-    note(r, HS_CLIENT_HELLO, m->total, 0);
-}
-
-static bool session_echoed(const struct handshake *hs, struct span session)
-{
-    struct hello_scan s = {0};
-    if (session.n == 0) {
-        return false;
-    }
-    scan_client_hello(hs->raw[HS_RAW_CLIENT_HELLO], &s);
-    return span_eq(s.session, session);
-}
-
-static void on_server_hello(const struct reader *r, const struct message *m)
-{
-    struct handshake *hs = r->hs;
-    struct hello_scan s = {0};
-    uint16_t cipher = UNSEEN_U16;
-    bool hrr = false;
-    bool ok = scan_server_hello(m->body, &s, &cipher, &hrr);
-    if (!ok && m->whole) {
-        note(r, HS_BAD_MESSAGE, m->total, m->type);
-    }
-    if (hrr) {
-        keep(r, HS_RAW_HELLO_RETRY, m, LIMIT_HELLO_BYTES);
-        hs->version = s.version;
-        hs->cipher = cipher;
-        note(r, HS_HELLO_RETRY_REQUEST, m->total, 0);
-        return;
-    }
-    keep(r, HS_RAW_SERVER_HELLO, m, LIMIT_HELLO_BYTES);
-    hs->version = s.version;
-    hs->cipher = cipher;
-    hs->psk_accepted = s.psk;
-    hs->session_echoed = session_echoed(hs, s.session);
-    note(r, HS_SERVER_HELLO, m->total, 0);
-    if (is_tls13(hs)) {
-        hs->encrypted[SIDE_SERVER] = true;
-    }
-}
-
-/* Message types that are only noted and kept. */
-struct plain_message {
-    uint8_t type;
-    uint8_t kind;  /* enum hs_kind */
-    int8_t raw[2]; /* enum hs_raw by side, or -1 */
-    uint32_t max;
-};
-
-static const struct plain_message plain_messages[] = {
-    {TYPE_HELLO_REQUEST, HS_HELLO_REQUEST, {-1, -1}, 0},
-    {TYPE_NEW_SESSION_TICKET, HS_NEW_SESSION_TICKET, {-1, -1}, 0},
-    {TYPE_END_OF_EARLY_DATA, HS_END_OF_EARLY_DATA, {-1, -1}, 0},
-    {TYPE_HELLO_RETRY_REQUEST,
-     HS_HELLO_RETRY_REQUEST,
-     {-1, HS_RAW_HELLO_RETRY},
-     LIMIT_HELLO_BYTES},
-    {TYPE_ENCRYPTED_EXTENSIONS,
-     HS_ENCRYPTED_EXTENSIONS,
-     {-1, HS_RAW_ENCRYPTED_EXTENSIONS},
-     LIMIT_MESSAGE_BYTES},
-    {TYPE_CERTIFICATE,
-     HS_CERTIFICATE,
-     {HS_RAW_CLIENT_CERTIFICATE, HS_RAW_SERVER_CERTIFICATE},
-     LIMIT_CERTIFICATE_BYTES},
-    {TYPE_SERVER_KEY_EXCHANGE,
-     HS_SERVER_KEY_EXCHANGE,
-     {-1, HS_RAW_SERVER_KEY_EXCHANGE},
-     LIMIT_MESSAGE_BYTES},
-    {TYPE_CERTIFICATE_REQUEST,
-     HS_CERTIFICATE_REQUEST,
-     {-1, HS_RAW_CERTIFICATE_REQUEST},
-     LIMIT_CERTIFICATE_BYTES},
-    {TYPE_SERVER_HELLO_DONE, HS_SERVER_HELLO_DONE, {-1, -1}, 0},
-    {TYPE_CERTIFICATE_VERIFY,
-     HS_CERTIFICATE_VERIFY,
-     {HS_RAW_CERTIFICATE_VERIFY, -1},
-     LIMIT_MESSAGE_BYTES},
-    {TYPE_CLIENT_KEY_EXCHANGE, HS_CLIENT_KEY_EXCHANGE, {-1, -1}, 0},
-    {TYPE_FINISHED, HS_FINISHED, {-1, -1}, 0},
-    {TYPE_CERTIFICATE_STATUS,
-     HS_CERTIFICATE_STATUS,
-     {-1, HS_RAW_CERTIFICATE_STATUS},
-     LIMIT_MESSAGE_BYTES},
-    {TYPE_KEY_UPDATE, HS_KEY_UPDATE, {-1, -1}, 0},
-};
-
-static void on_message(const struct reader *r, const struct message *m)
-{
-    if (m->type == TYPE_CLIENT_HELLO && r->side == SIDE_CLIENT) {
-        on_client_hello(r, m);
-        return;
-    }
-    if (m->type == TYPE_SERVER_HELLO && r->side == SIDE_SERVER) {
-        on_server_hello(r, m);
-        return;
-    }
-    for (size_t i = 0; i < sizeof plain_messages / sizeof *plain_messages;
-         i++) {
-        const struct plain_message *p = &plain_messages[i];
-        if (p->type != m->type) {
-            continue;
-        }
-        if (p->raw[r->side] >= 0) {
-            keep(r, (enum hs_raw)p->raw[r->side], m, p->max);
-        }
-        note(r, (enum hs_kind)p->kind, m->total, 0);
-        return;
-    }
-    note(r, known_handshake_name(m->type) ? HS_OTHER_HANDSHAKE : HS_BAD_MESSAGE,
-         m->total, m->type);
-}
-
 /* ---- framing of messages ---- */
 
 static bool buf_reserve(struct tls_dir *d, uint32_t want)
@@ -473,12 +200,15 @@ static uint32_t message_total(struct span s)
 /* Hands on a message of which `have` is here (header included). */
 static void emit(const struct reader *r, struct span have, uint32_t total)
 {
-    struct message m = {.type = cursor_peek(&(struct cursor){
-                            have.p, have.p, have.p + have.n, NULL}),
-                        .total = total,
-                        .body = span_sub(have, MESSAGE_HEADER, have.n),
-                        .whole = have.n >= total};
-    on_message(r, &m);
+    struct cursor c = cursor_open(have);
+    struct tls_message m = {.side = r->side,
+                            .type = cursor_peek(&c),
+                            .total = total,
+                            .body = span_sub(have, MESSAGE_HEADER, have.n),
+                            .whole = have.n >= total,
+                            .when = r->when,
+                            .frame = r->frame};
+    tls_handshake_message(r->hs, &m);
 }
 
 /* Ends the message in the buffer with what is there. */
@@ -579,7 +309,86 @@ static void note_limited(const struct reader *r, enum hs_kind kind,
                          unsigned max)
 {
     if (hs_count(r->hs, kind, r->side) < max) {
-        note(r, kind, r->d->body_len, 0);
+        note(r, kind, r->d->body_len, r->d->kept);
+    }
+}
+
+/* ---- records kept for decryption ---- */
+
+/* How many bytes of the body decryption will want. Of TLS 1.0's application
+ * data it wants the last block, which the next record depends on. */
+static uint32_t wanted_of(const struct reader *r)
+{
+    const struct tls_dir *d = r->d;
+    if (d->type != CONTENT_APPLICATION || is_tls13(r->hs) ||
+        r->hs->version == UNSEEN_U16) {
+        return d->body_len;
+    }
+    if (r->hs->version != 0x0301) {
+        return 0;
+    }
+    return d->body_len < CBC_END_BYTES ? d->body_len : CBC_END_BYTES;
+}
+
+static void keep_begin(const struct reader *r, uint16_t version)
+{
+    struct tls_dir *d = r->d;
+    bool sealed = is_protected(r) ? d->type != CONTENT_CCS
+                                  : d->type == CONTENT_APPLICATION;
+    d->kept = 0;
+    if (!r->hs->keep_records || !sealed || d->uncounted) {
+        return;
+    }
+    uint32_t wanted = wanted_of(r);
+    struct hs_record record = {.body = {NULL, wanted},
+                               .when = r->when,
+                               .frame = r->frame,
+                               .number = d->sealed_n++,
+                               .len = d->body_len,
+                               .version = version,
+                               .type = d->type,
+                               .side = (uint8_t)r->side,
+                               .epoch = d->epoch,
+                               .tail = wanted < d->body_len};
+    if (wanted) {
+        d->kept = hs_keep_record(r->hs, &record, &d->kept_body);
+    }
+}
+
+/* `part` is next of the body. */
+static void keep_bytes(const struct reader *r, struct span part)
+{
+    const struct tls_dir *d = r->d;
+    const struct hs_record *k = &r->hs->records[d->kept - 1];
+    size_t at = d->body_len - d->body_left;
+    size_t from = d->body_len - k->body.n; /* where the kept part begins */
+    if (at < from) {
+        size_t skip = from - at;
+        part = span_sub(part, skip, part.n);
+        at = from;
+    }
+    if (part.n) {
+        memcpy(d->kept_body + (at - from), part.p, part.n);
+    }
+}
+
+static void keep_end(const struct reader *r)
+{
+    if (r->d->kept) {
+        struct hs_record *k = &r->hs->records[r->d->kept - 1];
+        k->whole = !r->d->body_gap;
+        k->when = r->when;
+        k->frame = r->frame;
+    }
+}
+
+/* A ChangeCipherSpec: TLS <= 1.2 counts its records anew. */
+static void keep_new_epoch(const struct reader *r)
+{
+    if (!is_tls13(r->hs)) {
+        r->d->sealed_n = 0;
+        r->d->epoch =
+            (uint8_t)(r->d->epoch < UINT8_MAX ? r->d->epoch + 1 : UINT8_MAX);
     }
 }
 
@@ -605,7 +414,7 @@ static void end_handshake(const struct reader *r)
     }
     if (!d->finished) {
         d->finished = true;
-        note(r, HS_FINISHED, d->body_len, 0);
+        note(r, HS_FINISHED, d->body_len, d->kept);
     } else {
         note_limited(r, HS_ENCRYPTED_HANDSHAKE, NOTED_DATA);
     }
@@ -622,9 +431,11 @@ static void end_alert(const struct reader *r)
 static void end_record(const struct reader *r)
 {
     struct tls_dir *d = r->d;
+    keep_end(r);
     switch (d->type) {
     case CONTENT_CCS:
         d->ccs = true;
+        keep_new_epoch(r);
         note_limited(r, HS_CHANGE_CIPHER_SPEC, NOTED_DATA);
         break;
     case CONTENT_ALERT_RECORD:
@@ -663,6 +474,9 @@ static void alert_bytes(const struct reader *r, struct span part)
 
 static void body_bytes(const struct reader *r, struct span part)
 {
+    if (r->d->kept) {
+        keep_bytes(r, part);
+    }
     if (r->d->type == CONTENT_HANDSHAKE && !is_protected(r)) {
         handshake_bytes(r, part);
     } else if (r->d->type == CONTENT_ALERT_RECORD) {
@@ -703,6 +517,7 @@ static void begin_record(const struct reader *r)
     d->body_left = len;
     d->alert_n = 0;
     d->body_gap = false;
+    keep_begin(r, version);
     if (len == 0) {
         end_record(r);
     }
@@ -835,6 +650,7 @@ void tls_gap(struct tls_state *t, struct handshake *hs, enum side side,
     note(&r, HS_GAP, n, 0);
     if (d->lost || n > d->body_left || d->body_left == 0) {
         d->lost = true;
+        d->uncounted = true;
         hs->sync_lost[side] = true;
         return;
     }

@@ -26,6 +26,12 @@ struct tls_dir {
     bool lost;     /* record boundaries unknown after a gap */
     bool dead;     /* no TLS any more */
     bool body_gap; /* bytes of the current record are missing */
+    /* records kept for decryption */
+    bool uncounted;     /* records were lost: numbers are not known */
+    uint8_t epoch;      /* ChangeCipherSpecs so far */
+    uint16_t kept;      /* the current record's number; 0: it is not kept */
+    uint8_t *kept_body; /* where its bytes go */
+    uint32_t sealed_n;  /* protected records so far */
 };
 
 struct tls_state {

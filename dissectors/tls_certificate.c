@@ -9,6 +9,7 @@
 #include "dissectors/tls_expand.h"
 #include "dissectors/tls_messages.h"
 #include "dissectors/tls_read.h"
+#include "dissectors/x509_cache.h"
 
 #define COUNT(x) (sizeof(x) / sizeof((x)[0]))
 
@@ -40,15 +41,15 @@ static void note_malformed(struct cert_chain *out, const char *why)
 
 /* Reads one certificate; NULL when nothing of it can be read or there is no
  * memory. */
-static struct cert *read_one(struct arena *a, struct span der,
-                             struct cert_chain *out)
+static struct cert *read_one(struct arena *a, struct cert_cache *cache,
+                             struct span der, struct cert_chain *out)
 {
     struct cert *cert = arena_alloc(a, sizeof *cert);
     if (!cert) {
         out->cut = true;
         return NULL;
     }
-    if (x509_read(a, der, cert)) {
+    if (cert_cache_read(cache, a, der, cert)) {
         return cert;
     }
     if (a->limited) {
@@ -61,8 +62,9 @@ static struct cert *read_one(struct arena *a, struct span der,
 
 /* Fills v with at most CERTS_MAX certificates. Without a readable leaf the
  * rest is left out, so that v[0] is the leaf always. */
-static void read_list(struct arena *a, struct cursor *list, bool tls13,
-                      struct cert_chain *out, struct cert **v)
+static void read_list(struct arena *a, struct cert_cache *cache,
+                      struct cursor *list, bool tls13, struct cert_chain *out,
+                      struct cert **v)
 {
     for (unsigned i = 0; cursor_left(list); i++) {
         if (i == CERTS_MAX) {
@@ -73,7 +75,7 @@ static void read_list(struct arena *a, struct cursor *list, bool tls13,
         if (!der.n && !cursor_ok(list)) {
             return;
         }
-        struct cert *cert = read_one(a, der, out);
+        struct cert *cert = read_one(a, cache, der, out);
         if (!cert && i == 0) {
             return;
         }
@@ -96,7 +98,8 @@ static void note_framing(const char *why, bool prefix, struct cert_chain *out)
     }
 }
 
-void tls_parse_chain(struct arena *a, struct span body, bool tls13, bool prefix,
+void tls_parse_chain(struct arena *a, struct cert_cache *cache,
+                     struct span body, bool tls13, bool prefix,
                      struct cert_chain *out)
 {
     struct cursor c = cursor_open(body);
@@ -113,7 +116,7 @@ void tls_parse_chain(struct arena *a, struct span body, bool tls13, bool prefix,
         return;
     }
     out->v = v;
-    read_list(a, &list, tls13, out, v);
+    read_list(a, cache, &list, tls13, out, v);
     const char *why = list.why ? list.why : c.why;
     if (!why && cursor_left(&c)) {
         why = "trailing bytes";
@@ -127,7 +130,7 @@ void tls_parse_chain(struct arena *a, struct span body, bool tls13, bool prefix,
 void tls_parse_certificate(struct arena *a, struct span body, bool tls13,
                            struct cert_chain *out)
 {
-    tls_parse_chain(a, body, tls13, false, out);
+    tls_parse_chain(a, NULL, body, tls13, false, out);
 }
 
 bool tls_certificate_has_staple(struct span body)

@@ -141,8 +141,8 @@ static void expand_chain(struct handshake *hs, enum hs_raw which,
         out->cut = hs->raw_cut[which];
         return;
     }
-    tls_parse_chain(&hs->arena, hs->raw[which], tls_is_13(reading_version(hs)),
-                    hs->raw_cut[which], out);
+    tls_parse_chain(&hs->arena, hs->cert_cache, hs->raw[which],
+                    tls_is_13(reading_version(hs)), hs->raw_cut[which], out);
     out->cut = out->cut || hs->raw_cut[which];
 }
 

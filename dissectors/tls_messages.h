@@ -18,8 +18,9 @@ void tls_parse_encrypted_extensions(struct arena *a, struct span body,
 
 /* tls_parse_certificate() for a message of which maybe only a prefix was kept:
  * then its early end sets `cut`, and only a complete certificate can be
- * malformed. */
-void tls_parse_chain(struct arena *a, struct span body, bool tls13, bool prefix,
+ * malformed. cache may be NULL. */
+void tls_parse_chain(struct arena *a, struct cert_cache *cache,
+                     struct span body, bool tls13, bool prefix,
                      struct cert_chain *out);
 
 /* Whether a TLS 1.3 Certificate message staples an OCSP response to a

@@ -186,7 +186,10 @@ static void read_date(struct reading *r, const ASN1_TIME *t, tick_t *out,
         note(r->out, why);
         return;
     }
-    *out = tick_make(timegm(&tm), 0);
+    time_t when = timegm(&tm);
+    if (when < TICK_MAX / TICK_SEC - 8) { /* 9999 means never: INT64_MAX */
+        *out = tick_make(when, 0);
+    }
 }
 
 /* ---- key -------------------------------------------------------------------

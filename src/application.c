@@ -6,6 +6,7 @@
  */
 #include "application.h"
 
+#include "base/hash.h"
 #include "known/known.h"
 #include "ndpi_compat.h"
 
@@ -18,9 +19,20 @@
 #define UDP_HEADER   8u
 #define PACKET_BYTES (IP6_HEADER + TCP_HEADER + 1500u)
 
+/* Answers for hellos that nobody answered, by server name and server: a flood
+ * of them asks the same again and again. */
+#define ANSWERS 4096u
+
+struct answer {
+    uint64_t key;     /* 0: free */
+    const char *name; /* nDPI's; NULL: it did not know */
+};
+
 struct application {
     struct ndpi_detection_module_struct *ndpi;
     struct ndpi_flow_struct *flow;
+    struct hash_seed seed;
+    struct answer answers[ANSWERS];
 };
 
 struct application *application_new(void)
@@ -36,6 +48,7 @@ struct application *application_new(void)
         return NULL;
     }
     memset(a->flow, 0, SIZEOF_FLOW_STRUCT);
+    a->seed = hash_seed_random();
     return a;
 }
 
@@ -126,14 +139,8 @@ static ndpi_protocol ask(struct application *a, const struct handshake *hs,
 }
 
 /* nDPI's word in lower case, without the transport: "tls.google" -> google. */
-static const char *word_of(struct application *a, struct handshake *hs,
-                           ndpi_protocol p)
+static const char *word_of(struct handshake *hs, const char *name)
 {
-    uint16_t id = ndpi_compat_number(p);
-    if (id == NDPI_PROTOCOL_UNKNOWN) {
-        return NULL;
-    }
-    const char *name = ndpi_get_proto_name(a->ndpi, id);
     char *copy = name ? arena_text(&hs->arena, span_text(name)) : NULL;
     for (char *c = copy; c && *c; c++) {
         *c = (char)tolower((unsigned char)*c);
@@ -152,12 +159,9 @@ static void name_plaintext(struct handshake *hs)
         hs->raw[server ? HS_RAW_SERVER_FIRST : HS_RAW_CLIENT_FIRST], server);
 }
 
-void application_name(struct application *a, struct handshake *hs)
+/* nDPI's name, or NULL. */
+static const char *recognise(struct application *a, const struct handshake *hs)
 {
-    name_plaintext(hs);
-    if (!a || hs->transport != TRANSPORT_TCP) {
-        return;
-    }
     uint8_t record[1500];
     struct span client = hello_record(hs, record, sizeof record);
     if (!client.n) {
@@ -171,9 +175,50 @@ void application_name(struct application *a, struct handshake *hs)
     if (server.n) {
         p = ask(a, hs, SIDE_SERVER, server);
     }
-    hs->application = word_of(a, hs, p);
     ndpi_free_flow_data(a->flow);
     memset(a->flow, 0, SIZEOF_FLOW_STRUCT);
+    uint16_t id = ndpi_compat_number(p);
+    return id == NDPI_PROTOCOL_UNKNOWN ? NULL
+                                       : ndpi_get_proto_name(a->ndpi, id);
+}
+
+/* What a hello's answer hangs on; 0 when there is more than its server name. */
+static uint64_t answer_key(const struct application *a,
+                           const struct handshake *hs)
+{
+    struct {
+        uint64_t name, alpn, ports;
+        uint8_t ip[16];
+    } key = {0};
+    struct span sni = hs->offer.sni;
+    if (!hs->expanded || !sni.n || hs->raw[HS_RAW_SERVER_FIRST].n) {
+        return 0;
+    }
+    key.name = hash_bytes(&a->seed, sni);
+    for (unsigned i = 0; i < hs->offer.alpn.n; i++) {
+        key.alpn = key.alpn * 31 + hash_bytes(&a->seed, hs->offer.alpn.v[i]);
+    }
+    key.ports = hs->addr[SIDE_SERVER].port;
+    memcpy(key.ip, hs->addr[SIDE_SERVER].ip, sizeof key.ip);
+    return hash_bytes(&a->seed, span_of(&key, sizeof key)) | 1;
+}
+
+void application_name(struct application *a, struct handshake *hs)
+{
+    name_plaintext(hs);
+    if (!a || hs->transport != TRANSPORT_TCP) {
+        return;
+    }
+    uint64_t key = answer_key(a, hs);
+    struct answer *known = &a->answers[(key >> 1) % ANSWERS];
+    if (!key) {
+        hs->application = word_of(hs, recognise(a, hs));
+        return;
+    }
+    if (known->key != key) {
+        *known = (struct answer){key, recognise(a, hs)};
+    }
+    hs->application = word_of(hs, known->name);
 }
 
 const char *application_version(void)

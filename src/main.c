@@ -8,6 +8,9 @@
 
 #include "application.h"
 #include "capture/capture.h"
+#include "compare.h"
+#include "decode/packet.h"
+#include "keys/keylog.h"
 #include "options.h"
 #include "output.h"
 #include "pipeline.h"
@@ -34,7 +37,9 @@ struct source {
     struct capture *capture;
     struct frame frame; /* the next one, when `ready` */
     bool ready, over;
-    uint32_t index; /* for struct handshake.source */
+    size_t secrets_n;    /* of the capture that were taken over */
+    bool linktype_known; /* asked once */
+    uint32_t index;      /* for struct handshake.source */
 };
 
 struct run {
@@ -42,7 +47,8 @@ struct run {
     struct output *output;
     struct summary *summary; /* for totals on standard error */
     struct pipeline *pipeline;
-    const char **names; /* of sources, by index; borrowed */
+    struct keylog *keys; /* from --keylog and from captures */
+    const char **names;  /* of sources, by index; borrowed */
     size_t names_n;
     bool error; /* exit status 2 at the end */
     uint64_t failures;
@@ -94,12 +100,40 @@ static bool should_stop(const struct run *r)
     return stop_requested || output_closed(r->output);
 }
 
+/* Says once what cannot be read. A pcapng file may hold other interfaces, too,
+ * so reading goes on. */
+static void check_linktype(struct run *r, struct source *s)
+{
+    if (s->linktype_known || decoder_knows_linktype(s->frame.linktype)) {
+        return;
+    }
+    char what[64];
+    snprintf(what, sizeof what, "link type %d is not supported",
+             s->frame.linktype);
+    complain(r, capture_name(s->capture), what);
+    s->linktype_known = true;
+}
+
+/* Secrets of TLS that the capture brought along since the last look. */
+static void take_secrets(struct run *r, struct source *s)
+{
+    const uint32_t tls = 0x544c534b;
+    for (size_t n = capture_secret_count(s->capture); s->secrets_n < n;) {
+        struct capture_secret c = capture_secret(s->capture, s->secrets_n++);
+        if (c.type == tls) {
+            keylog_add(r->keys, c.data);
+        }
+    }
+}
+
 /* Fetches the source's next frame. False when it is over. */
 static bool fetch(struct run *r, struct source *s)
 {
     switch (capture_next(s->capture, &s->frame)) {
     case CAPTURE_FRAME:
         s->ready = true;
+        take_secrets(r, s);
+        check_linktype(r, s);
         return true;
     case CAPTURE_IDLE:
         s->ready = false;
@@ -136,14 +170,27 @@ static struct source *earliest(struct source *v, size_t n)
     return best;
 }
 
+/* A pipe that pauses: what is over is told now. The capture's clock goes on as
+ * long as the pause lasts. */
+static void pause_one(struct run *r, const struct source *s, tick_t since)
+{
+    if (since) {
+        pipeline_pause(r->pipeline, s->frame.when + (capture_now() - since));
+    }
+    output_flush(r->output);
+}
+
 /* One capture: no merging, the fast path. */
 static void read_one(struct run *r, struct source *s)
 {
+    tick_t paused = 0; /* the wall clock when the pipe ran dry */
     while (!should_stop(r) && fetch(r, s)) {
         if (s->ready) {
+            paused = 0;
             pipeline_frame(r->pipeline, &s->frame, s->index);
         } else {
-            output_flush(r->output);
+            paused = paused ? paused : capture_now();
+            pause_one(r, s, paused);
         }
     }
 }
@@ -352,6 +399,25 @@ static int list_interfaces(void)
     return EXIT_OK;
 }
 
+static struct pipeline_options pipeline_options(struct run *r,
+                                                const struct trust *trust)
+{
+    const struct options *o = &r->options;
+    return (struct pipeline_options){
+        .handshake_timeout = o->handshake_timeout,
+        .max_flows = o->max_flows,
+        .max_memory_bytes =
+            o->max_memory_bytes ? o->max_memory_bytes : default_memory(),
+        .all = o->all,
+        .live = o->interfaces_n > 0,
+        .application = true,
+        .trust = (struct trust *)(uintptr_t)trust,
+        .keys = r->keys,
+        .emit = on_record,
+        .emit_ctx = r,
+    };
+}
+
 static bool set_up(struct run *r, const struct trust *trust)
 {
     const struct options *o = &r->options;
@@ -370,21 +436,12 @@ static bool set_up(struct run *r, const struct trust *trust)
         complain(r, o->output ? o->output : "standard output", error);
         return false;
     }
-    if (!text && o->summary == TRI_YES) {
+    bool live = o->interfaces_n > 0;
+    if (!text && (o->summary == TRI_YES ||
+                  (live && o->summary == TRI_DEFAULT && !o->quiet))) {
         r->summary = summary_new();
     }
-    struct pipeline_options po = {
-        .handshake_timeout = o->handshake_timeout,
-        .max_flows = o->max_flows,
-        .max_memory_bytes =
-            o->max_memory_bytes ? o->max_memory_bytes : default_memory(),
-        .all = o->all,
-        .live = o->interfaces_n > 0,
-        .application = true,
-        .trust = (struct trust *)(uintptr_t)trust,
-        .emit = on_record,
-        .emit_ctx = r,
-    };
+    struct pipeline_options po = pipeline_options(r, trust);
     r->names = o->interfaces_n ? o->interfaces : o->files;
     r->names_n = o->interfaces_n ? o->interfaces_n : o->files_n;
     r->pipeline = pipeline_new(&po);
@@ -406,6 +463,77 @@ static void print_summary(const struct run *r)
     text_free(&t);
 }
 
+static bool open_keys(struct run *r)
+{
+    char error[KEYLOG_ERROR_BYTES];
+    const struct options *o = &r->options;
+    /* About a tenth of the memory that was granted. */
+    size_t secrets = o->max_memory_bytes / 1024;
+    r->keys =
+        keylog_new(secrets < KEYLOG_SECRETS_DEFAULT ? (uint32_t)secrets : 0);
+    if (!r->keys) {
+        complain(r, "start", "out of memory");
+        return false;
+    }
+    if (o->keylog &&
+        !keylog_open(r->keys, o->keylog, o->interfaces_n > 0, error)) {
+        complain(r, o->keylog, error);
+        return false;
+    }
+    return true;
+}
+
+/* What was wrong with the secrets, one line each. */
+static void report_keys(const struct run *r)
+{
+    const char *name = r->options.keylog ? r->options.keylog : "secrets";
+    struct keylog_stats keys;
+    keylog_stats(r->keys, &keys);
+    if (r->options.quiet) {
+        return;
+    }
+    if (keys.malformed) {
+        fprintf(stderr,
+                "tlswhy: %s: %llu malformed lines passed over, the first is "
+                "line %llu\n",
+                name, (unsigned long long)keys.malformed,
+                (unsigned long long)keys.malformed_line);
+    }
+    if (keys.forgotten) {
+        fprintf(stderr,
+                "tlswhy: %s: too many secrets, the oldest %llu were "
+                "forgotten\n",
+                name, (unsigned long long)keys.forgotten);
+    }
+    const struct tls_decrypt_stats *d = pipeline_decrypted(r->pipeline);
+    if (r->options.verbose && (keys.secrets || r->options.keylog)) {
+        fprintf(stderr,
+                "tlswhy: %s: %llu secrets, %llu connections decrypted, %llu "
+                "without a secret, %llu records did not open\n",
+                name, (unsigned long long)keys.secrets,
+                (unsigned long long)d->connections,
+                (unsigned long long)d->no_secrets,
+                (unsigned long long)d->failed);
+    }
+}
+
+/* --compare: no reporter, and two pipelines of its own. */
+static void run_compare(struct run *r, const struct trust *trust)
+{
+    const struct pipeline_options po = pipeline_options(r, trust);
+    const char *file;
+    char error[256];
+    struct text t;
+    text_init(&t, (size_t)64 << 20);
+    if (!compare_files(r->options.files, &po, &t, &file, error)) {
+        complain(r, file, error);
+    }
+    if (fputs(text_str(&t), stdout) < 0 || fflush(stdout) != 0) {
+        r->error = true;
+    }
+    text_free(&t);
+}
+
 static int run(struct run *r)
 {
     const struct options *o = &r->options;
@@ -415,7 +543,10 @@ static int run(struct run *r)
         complain(r, o->ca ? o->ca : "--ca", error);
         return EXIT_ERROR;
     }
-    if (set_up(r, trust)) {
+    bool ready = open_keys(r);
+    if (ready && o->compare) {
+        run_compare(r, trust);
+    } else if (ready && set_up(r, trust)) {
         catch_signals();
         output_begin(r->output);
         if (o->interfaces_n) {
@@ -429,6 +560,7 @@ static int run(struct run *r)
         if (r->summary) {
             print_summary(r);
         }
+        report_keys(r);
     }
     int status = r->failures && o->exit_code ? EXIT_FAILURES : EXIT_OK;
     bool closed = r->output && output_closed(r->output);
@@ -438,6 +570,7 @@ static int run(struct run *r)
     pipeline_free(r->pipeline);
     output_free(r->output);
     summary_free(r->summary);
+    keylog_free(r->keys);
     trust_free(trust);
     return status;
 }

@@ -17,12 +17,14 @@ enum {
     OPT_SUMMARY = 256,
     OPT_NO_SUMMARY,
     OPT_CA,
+    OPT_KEYLOG,
     OPT_TIMEOUT,
     OPT_MAX_FLOWS,
     OPT_MAX_MEMORY,
     OPT_EXPLAIN,
     OPT_EXIT_CODE,
     OPT_NO_COLOR,
+    OPT_COMPARE,
 };
 
 static const struct option long_options[] = {
@@ -35,6 +37,7 @@ static const struct option long_options[] = {
     {"summary", no_argument, NULL, OPT_SUMMARY},
     {"no-summary", no_argument, NULL, OPT_NO_SUMMARY},
     {"ca", required_argument, NULL, OPT_CA},
+    {"keylog", required_argument, NULL, OPT_KEYLOG},
     {"handshake-timeout", required_argument, NULL, OPT_TIMEOUT},
     {"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
     {"max-memory", required_argument, NULL, OPT_MAX_MEMORY},
@@ -46,6 +49,7 @@ static const struct option long_options[] = {
     {"verbose", no_argument, NULL, 'v'},
     {"quiet", no_argument, NULL, 'q'},
     {"no-color", no_argument, NULL, OPT_NO_COLOR},
+    {"compare", no_argument, NULL, OPT_COMPARE},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -81,6 +85,9 @@ const char *options_help(void)
            "      --ca FILE|DIR|none     trust anchors to judge certificates "
            "with\n"
            "                             (default: the system's)\n"
+           "      --keylog FILE          TLS secrets (the format of "
+           "SSLKEYLOGFILE); those in\n"
+           "                             a pcapng are used without it\n"
            "      --handshake-timeout S  silence that counts as failed "
            "(default 10)\n"
            "      --max-flows N          connections watched at once (default "
@@ -93,6 +100,10 @@ const char *options_help(void)
            "all)\n"
            "  -p, --no-promiscuous-mode  as tcpdump has it; never promiscuous "
            "anyway\n"
+           "      --compare INSIDE OUTSIDE\n"
+           "                             two captures of the same traffic from "
+           "two places:\n"
+           "                             what changed in between\n"
            "      --explain              which rules fired, and why\n"
            "      --exit-code            exit 1 when a failed handshake was "
            "found\n"
@@ -242,11 +253,17 @@ static bool set_option(struct options *o, int c, const char *arg,
     case OPT_CA:
         o->ca = arg;
         return true;
+    case OPT_KEYLOG:
+        o->keylog = arg;
+        return true;
     case OPT_EXPLAIN:
         o->explain = true;
         return true;
     case OPT_EXIT_CODE:
         o->exit_code = true;
+        return true;
+    case OPT_COMPARE:
+        o->compare = true;
         return true;
     case OPT_NO_COLOR:
         o->no_color = true;
@@ -335,6 +352,10 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
     }
     if (!o->interfaces_n && !o->files_n) {
         snprintf(error, 256, "no capture file and no interface given");
+        return false;
+    }
+    if (o->compare && o->files_n != 2) {
+        snprintf(error, 256, "--compare takes two captures: INSIDE OUTSIDE");
         return false;
     }
     return true;

@@ -22,12 +22,14 @@ struct options {
     const char *format;
     const char *output; /* NULL: standard output */
     const char *ca;     /* NULL: the system's; "none" */
+    const char *keylog; /* NULL: none */
     tick_t handshake_timeout;
     uint32_t max_flows;
     size_t max_memory_bytes; /* 0: default */
     uint32_t buffer_bytes;
     uint32_t snaplen_bytes;
     enum tristate summary;
+    bool compare; /* the two files are two sides of something */
     bool all, explain, exit_code, quiet, no_color, no_promiscuous;
     int verbose;
 };

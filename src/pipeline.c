@@ -14,8 +14,10 @@
 #include "base/limits.h"
 #include "decode/packet.h"
 #include "dissectors/tls_expand.h"
+#include "dissectors/x509_cache.h"
 #include "flow/flow.h"
 #include "session.h"
+#include "udp_session.h"
 
 #include <stdlib.h>
 
@@ -30,6 +32,8 @@ struct pipeline {
     struct pipeline_options o;
     struct decoder *decoder;
     struct flow_table *flows;
+    struct session_pool *sessions;
+    struct cert_cache *cert_cache;
     struct judge *judge;
     struct application *application; /* set up when first needed */
     bool application_tried;
@@ -39,6 +43,7 @@ struct pipeline {
     tick_t clock, timers_due;
     uint32_t source;
     struct totals totals;
+    struct tls_decrypt_stats decrypted;
 };
 
 /* How long a flow may stay in its class without progress. */
@@ -105,6 +110,7 @@ static void settle_late_alert(struct pipeline *p, struct handshake *hs)
     c->has_alert = true;
     c->alert_encrypted = true;
     c->alert_side = SIDE_CLIENT;
+    c->blind |= BLIND_NO_KEYS;
 }
 
 /* nDPI takes a while to set up, and many runs never report anything. */
@@ -182,36 +188,56 @@ static bool pending_add(struct pipeline *p, struct handshake *hs)
     return true;
 }
 
-/* A connection is over. */
-static void finish_handshake(struct pipeline *p, const struct handshake *done)
+/* Hands on a handshake whose verdict is wanted: now, or when the capture has
+ * told more. */
+static void want_verdict(struct pipeline *p, const struct handshake *done)
 {
     struct handshake *hs = malloc(sizeof *hs);
     if (!hs) {
         p->totals.limited++;
+        struct arena arena = done->arena;
+        arena_free(&arena);
         return;
     }
     *hs = *done;
+    if (p->o.live || !pending_add(p, hs)) {
+        judge_one(p, hs);
+        return;
+    }
+    if (p->pending_n >= LIMIT_PENDING_VERDICTS ||
+        p->pending_bytes > LIMIT_PENDING_BYTES) {
+        judge_pending(p, p->pending_n / 2);
+    }
+}
+
+/* Secrets may come after the packets that need them: now is late enough. */
+static void decrypt(struct pipeline *p, struct handshake *hs)
+{
+    if (hs->records_n && p->o.keys) {
+        keylog_poll(p->o.keys);
+        tls_decrypt_handshake(hs, p->o.keys, &p->decrypted);
+    }
+}
+
+/* A connection is over. */
+static void finish_handshake(struct pipeline *p, struct handshake *hs)
+{
+    decrypt(p, hs);
     hs_conclude(hs);
     judge_learn(p->judge, hs);
     const struct conclusion *c = &hs->end_state;
     bool wanted =
         c->outcome == OUTCOME_FAILURE || c->late_alert_unanswered || p->o.all;
-    if (!wanted) {
-        count_outcome(&p->totals, c);
-        hs_free(hs);
-        free(hs);
-        return;
-    }
-    if (p->o.live || !pending_add(p, hs)) {
+    if (wanted || judge_wants(p->judge, hs)) {
         tls_expand(hs);
-        judge_one(p, hs);
+        judge_learn_certificates(p->judge, hs);
+    }
+    if (wanted) {
+        want_verdict(p, hs);
         return;
     }
-    tls_expand(hs);
-    if (p->pending_n >= LIMIT_PENDING_VERDICTS ||
-        p->pending_bytes > LIMIT_PENDING_BYTES) {
-        judge_pending(p, p->pending_n / 2);
-    }
+    count_outcome(&p->totals, c);
+    hs_free(hs);
 }
 
 /* ---- sessions ---- */
@@ -234,11 +260,10 @@ static void end_session(struct pipeline *p, struct flow *f, enum hs_end end)
     }
     if (session_is_tls(s)) {
         struct handshake hs;
-        size_t before = session_bytes(s);
         session_finish(s, f, end, p->clock, &hs);
+        hs.cert_cache = p->cert_cache;
         hs.source = f->source;
         hs.timeout_ms = (uint32_t)(p->o.handshake_timeout / TICK_MSEC);
-        p->session_bytes -= before - session_bytes(s);
         drop_session(p, f);
         finish_handshake(p, &hs);
         return;
@@ -478,10 +503,12 @@ static void opening_packet(struct pipeline *p, struct flow *f,
 
 static void session_of(struct pipeline *p, struct flow *f)
 {
-    f->session = session_new(f);
+    f->session = session_new(p->sessions, f);
     if (f->session) {
-        p->session_bytes += session_bytes(f->session);
         f->class_wanted = FLOW_PRELUDE;
+        if (p->o.keys && keylog_in_use(p->o.keys)) {
+            session_keep_records(f->session);
+        }
     }
 }
 
@@ -509,12 +536,27 @@ static struct flow *flow_of(struct pipeline *p, const struct packet *k,
     return f;
 }
 
+static void feed_session(struct pipeline *p, struct flow *f,
+                         const struct packet *k, unsigned dir)
+{
+    enum session_want want = session_packet(f->session, f, k, dir);
+    ptrdiff_t growth = session_growth(f->session);
+    p->session_bytes += (size_t)growth;
+    obey(p, f, want);
+    if (growth > 0 && over_memory(p)) {
+        make_room(p);
+    }
+}
+
 static void tcp_packet(struct pipeline *p, const struct packet *k)
 {
     unsigned dir = 0;
     struct flow *f = flow_of(p, k, &dir);
     if (!f || f->class == FLOW_DEAD) {
         return;
+    }
+    if (f->session) {
+        session_prefetch(f->session);
     }
     note_half(f, dir, k);
     if (!f->session) {
@@ -528,20 +570,37 @@ static void tcp_packet(struct pipeline *p, const struct packet *k)
             return;
         }
     }
-    size_t before = session_bytes(f->session);
-    enum session_want want = session_packet(f->session, f, k, dir);
-    p->session_bytes += session_bytes(f->session) - before;
-    obey(p, f, want);
-    if (over_memory(p)) {
-        make_room(p);
+    feed_session(p, f, k, dir);
+}
+
+/* Datagrams have no order to restore: only what may begin a handshake, or
+ * belongs to one, is looked at. */
+static void udp_packet(struct pipeline *p, const struct packet *k)
+{
+    unsigned dir = 0;
+    struct flow *f = flow_table_find(p->flows, k, &dir);
+    if (!f && udp_opens_flow(k)) {
+        f = add_flow(p, k);
+        dir = 0;
     }
+    if (!f || f->class == FLOW_DEAD) {
+        return;
+    }
+    if (!f->session) {
+        session_of(p, f);
+        if (!f->session) {
+            flow_table_remove(p->flows, f);
+            return;
+        }
+    }
+    feed_session(p, f, k, dir);
 }
 
 /* An ICMP error quotes the packet it is about. */
 static void icmp_packet(struct pipeline *p, const struct packet *k)
 {
     struct packet quoted;
-    if (!decoder_quoted(k, &quoted) || quoted.proto != PROTO_TCP) {
+    if (!decoder_quoted(k, &quoted)) {
         return;
     }
     unsigned dir = 0;
@@ -570,7 +629,9 @@ void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source)
     case DECODE_PACKET:
         if (k.proto == PROTO_TCP) {
             tcp_packet(p, &k);
-        } else if (k.proto != PROTO_UDP) {
+        } else if (k.proto == PROTO_UDP) {
+            udp_packet(p, &k);
+        } else {
             icmp_packet(p, &k);
         }
         break;
@@ -597,6 +658,12 @@ void pipeline_tick(struct pipeline *p, tick_t now)
     run_timers(p);
 }
 
+void pipeline_pause(struct pipeline *p, tick_t now)
+{
+    pipeline_tick(p, now);
+    judge_pending(p, p->pending_n);
+}
+
 /* Everything still open at the end of the capture. */
 static void end_all(struct pipeline *p)
 {
@@ -621,6 +688,11 @@ void pipeline_finish(struct pipeline *p)
     judge_pending(p, p->pending_n);
 }
 
+const struct tls_decrypt_stats *pipeline_decrypted(const struct pipeline *p)
+{
+    return &p->decrypted;
+}
+
 void pipeline_totals(const struct pipeline *p, struct totals *t)
 {
     uint64_t dropped = t->packets_dropped;
@@ -629,6 +701,7 @@ void pipeline_totals(const struct pipeline *p, struct totals *t)
     t->packets_dropped = dropped;
     t->packets_dropped_interface = by_interface;
     t->live = p->o.live;
+    t->stories_n = judge_stories(p->judge, t->stories, STORIES_MAX);
 }
 
 /* ---- life ---- */
@@ -645,7 +718,9 @@ struct pipeline *pipeline_new(const struct pipeline_options *o)
     p->decoder = decoder_new();
     p->flows = flow_table_new(o->max_flows);
     p->judge = judge_new(o->trust);
-    if (!p->decoder || !p->flows || !p->judge) {
+    p->sessions = session_pool_new();
+    p->cert_cache = cert_cache_new();
+    if (!p->decoder || !p->flows || !p->judge || !p->sessions) {
         pipeline_free(p);
         return NULL;
     }
@@ -671,6 +746,8 @@ void pipeline_free(struct pipeline *p)
         free(p->pending[i]);
     }
     free(p->pending);
+    session_pool_free(p->sessions);
+    cert_cache_free(p->cert_cache);
     application_free(p->application);
     judge_free(p->judge);
     flow_table_free(p->flows);

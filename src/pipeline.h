@@ -9,6 +9,7 @@
 #define PIPELINE_H
 
 #include "base/frame.h"
+#include "dissectors/tls_decrypt.h"
 #include "judge/judge.h"
 #include "report/report.h"
 
@@ -20,6 +21,7 @@ struct pipeline_options {
     bool live;           /* emit at once instead of waiting for evidence */
     bool application;    /* ask nDPI */
     struct trust *trust; /* borrowed; may be NULL */
+    struct keylog *keys; /* secrets to decrypt with; borrowed; may be NULL */
     /* Called for every record; `source` is the index of the capture. */
     void (*emit)(void *ctx, const struct record *r, uint32_t source);
     void *emit_ctx;
@@ -37,8 +39,15 @@ void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source);
 /* Live and idle: the clock stands at `now`. */
 void pipeline_tick(struct pipeline *p, tick_t now);
 
+/* A pipe has nothing to read for now, and the capture's clock would stand at
+ * `now`: what is over is emitted. */
+void pipeline_pause(struct pipeline *p, tick_t now);
+
 /* The captures are over: judges and emits what is left. */
 void pipeline_finish(struct pipeline *p);
+
+/* What the secrets opened so far. */
+const struct tls_decrypt_stats *pipeline_decrypted(const struct pipeline *p);
 
 /* Adds the pipeline's counters to *t. */
 void pipeline_totals(const struct pipeline *p, struct totals *t);

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "dissectors/prelude.h"
 #include "known/known.h"
+#include "udp_session.h"
 
 #include <stdlib.h>
 
@@ -35,6 +36,7 @@ struct sender {
 enum mode { MODE_PRELUDE, MODE_TLS };
 
 struct session {
+    struct udp_session *udp; /* NULL: TCP */
     struct tls_state tls;
     struct prelude prelude;
     struct tcp_stream stream[2]; /* by direction of the flow */
@@ -45,8 +47,20 @@ struct session {
     enum mode mode;
     bool prelude_done; /* no TLS to be expected any more */
     uint32_t prelude_bytes, prelude_segments;
-    tick_t rtt; /* SYN to SYN-ACK; 0 unknown */
-    struct handshake hs;
+    tick_t rtt;   /* SYN to SYN-ACK; 0 unknown */
+    size_t bytes; /* as session_growth() found it */
+    struct session_pool *pool;
+    struct session *next; /* in the pool */
+    struct handshake hs;  /* its first HS_LIVE_BYTES: nothing may follow */
+};
+
+#define SESSION_BYTES   (offsetof(struct session, hs) + HS_LIVE_BYTES)
+#define POOLED_SESSIONS 4096u
+
+struct session_pool {
+    struct arena_pool arenas;
+    struct session *free;
+    size_t n, session_bytes;
 };
 
 static enum side side_of(const struct session *s, unsigned dir)
@@ -75,21 +89,65 @@ static void note_syn(struct session *s, const struct flow *f, unsigned dir)
     }
 }
 
-struct session *session_new(const struct flow *f)
+struct session_pool *session_pool_new(void)
 {
-    struct session *s = calloc(1, sizeof *s);
+    struct session_pool *pool = calloc(1, sizeof *pool);
+    if (pool) {
+        pool->session_bytes = SESSION_BYTES;
+    }
+    return pool;
+}
+
+void session_pool_free(struct session_pool *pool)
+{
+    while (pool && pool->free) {
+        struct session *s = pool->free;
+        pool->free = s->next;
+        free(s);
+    }
+    if (pool) {
+        arena_pool_fini(&pool->arenas);
+    }
+    free(pool);
+}
+
+static struct session *session_take(struct session_pool *pool)
+{
+    struct session *s = pool->free;
+    if (s) {
+        pool->free = s->next;
+        pool->n--;
+    } else {
+        s = malloc(pool->session_bytes);
+    }
+    return s;
+}
+
+struct session *session_new(struct session_pool *pool, const struct flow *f)
+{
+    struct session *s = session_take(pool);
     if (!s) {
         return NULL;
     }
+    memset(s, 0, offsetof(struct session, hs));
+    s->pool = pool;
+    if (f->proto == PROTO_UDP && !(s->udp = udp_session_new())) {
+        free(s);
+        return NULL;
+    }
     struct handshake *hs = &s->hs;
-    hs_init(hs, LIMIT_SESSION_ARENA_BYTES);
+    hs_init_live(hs, LIMIT_SESSION_ARENA_BYTES, &pool->arenas);
     hs->ip_version = f->ip_version;
     hs->vlan = f->vlan;
     hs->first = f->first;
     hs->frame_first = f->frame_first;
     hs->midstream =
         !(f->half[0].flags & HALF_SYN) && !(f->half[1].flags & HALF_SYN);
+    if (s->udp) {
+        return s;
+    }
     s->last_dir = -1;
+    s->prelude.port = f->end[1].port;
     note_syn(s, f, 0);
     note_syn(s, f, 1);
     if (f->when_syn[0] && f->when_syn[1] > f->when_syn[0]) {
@@ -104,16 +162,29 @@ struct session *session_new(const struct flow *f)
     return s;
 }
 
+void session_keep_records(struct session *s)
+{
+    s->hs.keep_records = true;
+}
+
 void session_free(struct session *s)
 {
     if (!s) {
         return;
     }
+    udp_session_free(s->udp);
     tcp_stream_fini(&s->stream[0]);
     tcp_stream_fini(&s->stream[1]);
     tls_fini(&s->tls);
     arena_free(&s->hs.arena);
-    free(s);
+    struct session_pool *pool = s->pool;
+    if (pool->n >= POOLED_SESSIONS) {
+        free(s);
+        return;
+    }
+    s->next = pool->free;
+    pool->free = s;
+    pool->n++;
 }
 
 /* ---- finding TLS ---- */
@@ -165,9 +236,13 @@ static void feed_tls(struct session *s, unsigned dir, struct span bytes,
                      struct stamp at, bool start)
 {
     enum side side = side_of(s, dir);
-    if (side == SIDE_SERVER && s->hs.record_version[side] == UNSEEN_U16 &&
-        tls_probe(bytes) == TLS_PROBE_NO) {
-        hs_keep(&s->hs, HS_RAW_SERVER_FIRST, bytes, HS_FIRST_BYTES);
+    if (side == SIDE_SERVER && s->hs.record_version[side] == UNSEEN_U16) {
+        enum tls_probe probe = tls_probe(bytes);
+        if (probe == TLS_PROBE_NO) {
+            hs_keep(&s->hs, HS_RAW_SERVER_FIRST, bytes, HS_FIRST_BYTES);
+        } else if (probe == TLS_PROBE_SERVER) {
+            prelude_accepted(&s->prelude, &s->hs, at.when, at.frame);
+        }
     }
     tls_feed(&s->tls, &s->hs, side, bytes, at.when, at.frame, start);
 }
@@ -222,7 +297,7 @@ static void server_speaks(struct session *s, unsigned dir, struct span bytes,
         return;
     }
     begin_tls(s, client, at, false);
-    if (spoke) {
+    if (spoke && !s->prelude.carrier) {
         feed_client_first(s, client);
     }
     feed_tls(s, dir, bytes, at, start);
@@ -293,6 +368,27 @@ static bool try_turn(struct session *s, unsigned dir, struct span bytes,
     return true;
 }
 
+/* A header or request may share its segment with the hello: behind it begins a
+ * turn of its own. */
+static bool prelude_leads_on(struct session *s, unsigned dir, struct span bytes,
+                             struct stamp at)
+{
+    size_t n;
+    while ((n = prelude_feed(&s->prelude, &s->hs, dir, bytes, at.when,
+                             at.frame)) > 0) {
+        bytes = span_sub(bytes, n, bytes.n);
+        s->last_dir = -1;
+        if (bytes.n == 0) {
+            break;
+        }
+        if (try_turn(s, dir, bytes, at)) {
+            return true;
+        }
+        s->last_dir = (int)dir;
+    }
+    return false;
+}
+
 static void prelude_data(struct session *s, unsigned dir, struct span bytes,
                          struct stamp at, bool start)
 {
@@ -304,15 +400,11 @@ static void prelude_data(struct session *s, unsigned dir, struct span bytes,
     if (begun) {
         return;
     }
-    /* PROXY protocol and its like may share a segment with the hello. */
-    size_t skip =
-        prelude_feed(&s->prelude, &s->hs, dir, bytes, at.when, at.frame);
-    if (skip && skip < bytes.n &&
-        try_start(s, dir, span_sub(bytes, skip, bytes.n), at, at, true)) {
-        return;
-    }
     enum hs_raw raw = dir == 0 ? HS_RAW_CLIENT_FIRST : HS_RAW_SERVER_FIRST;
     hs_keep(&s->hs, raw, bytes, HS_FIRST_BYTES);
+    if (prelude_leads_on(s, dir, bytes, at)) {
+        return;
+    }
     switch (prelude_verdict(&s->prelude, &s->hs)) {
     case PRELUDE_GO_ON:
         break;
@@ -342,14 +434,27 @@ struct sink_context {
     unsigned dir;
 };
 
+static void deliver(struct session *s, unsigned dir, struct span bytes,
+                    struct stamp at, bool start)
+{
+    if (s->mode == MODE_PRELUDE) {
+        prelude_data(s, dir, bytes, at, start);
+    } else if (!s->prelude.refused) { /* else it went on in plaintext */
+        feed_tls(s, dir, bytes, at, start);
+    }
+}
+
 static void on_data(void *ctx, struct span bytes, struct stamp at, bool start)
 {
     const struct sink_context *c = ctx;
     struct session *s = c->s;
-    if (s->mode == MODE_PRELUDE) {
-        prelude_data(s, c->dir, bytes, at, start);
-    } else {
-        feed_tls(s, c->dir, bytes, at, start);
+    if (!s->prelude.wrapped) {
+        deliver(s, c->dir, bytes, at, start);
+        return;
+    }
+    struct span tls;
+    while (prelude_unwrap(&s->prelude, c->dir, &bytes, &tls)) {
+        deliver(s, c->dir, tls, at, start);
     }
 }
 
@@ -363,6 +468,7 @@ static void on_gap(void *ctx, uint32_t n, struct stamp at, bool cut)
     if (s->mode == MODE_TLS) {
         tls_gap(&s->tls, &s->hs, side_of(s, c->dir), n, at.when, at.frame);
     }
+    prelude_gap(&s->prelude, c->dir, n);
 }
 
 /* ---- the transport view ---- */
@@ -524,6 +630,15 @@ static bool ends_now(const struct handshake *hs, unsigned from)
     return false;
 }
 
+static enum session_want end_prelude(struct session *s)
+{
+    if (!prelude_is_due(&s->prelude, &s->hs)) {
+        return WANT_DROP;
+    }
+    s->mode = MODE_TLS;
+    return WANT_CLOSING;
+}
+
 static enum session_want want_after(struct session *s, const struct flow *f,
                                     unsigned from, bool progress)
 {
@@ -538,11 +653,16 @@ static enum session_want want_after(struct session *s, const struct flow *f,
         bool closed = hs->rst_seen[0] || hs->rst_seen[1] ||
                       (hs->fin_seen[0] && hs->fin_seen[1]);
         if (s->prelude_done || closed) {
-            return WANT_DROP;
+            return end_prelude(s);
         }
         return progress ? WANT_PROGRESS : WANT_KEEP;
     }
-    if (tls_settled(&s->tls, hs)) {
+    if (s->prelude.refused) { /* what follows is no progress */
+        bool first = !s->prelude.told;
+        s->prelude.told = true;
+        return first ? WANT_CLOSING : WANT_KEEP;
+    }
+    if (progress && tls_settled(&s->tls, hs)) {
         return WANT_FINISH;
     }
     if (from < hs->events_n) {
@@ -565,6 +685,9 @@ static enum session_want want_after(struct session *s, const struct flow *f,
 enum session_want session_packet(struct session *s, struct flow *f,
                                  const struct packet *p, unsigned dir)
 {
+    if (s->udp) {
+        return udp_session_packet(s->udp, &s->hs, p, dir);
+    }
     struct stamp at = {p->when, p->frame};
     struct sink_context ctx = {s, dir};
     struct stream_sink sink = {on_data, on_gap, &ctx};
@@ -613,13 +736,20 @@ enum session_want session_packet(struct session *s, struct flow *f,
 
 void session_icmp(struct session *s, const struct packet *p, unsigned dir)
 {
+    if (s->udp) {
+        udp_session_icmp(s->udp, &s->hs, p, dir);
+        return;
+    }
     hs_note(&s->hs, HS_ICMP, side_of(s, dir), p->icmp_mtu,
             (uint16_t)(p->icmp_type << 8 | p->icmp_code), p->when, p->frame);
 }
 
 bool session_is_tls(const struct session *s)
 {
-    return s->mode == MODE_TLS;
+    if (s->udp) {
+        return udp_session_is_tls(&s->hs);
+    }
+    return s->mode == MODE_TLS || prelude_is_due(&s->prelude, &s->hs);
 }
 
 /* ---- the end ---- */
@@ -657,8 +787,8 @@ static bool is_lost_on_path(const struct session *s, const struct flow *f,
            (int32_t)(h->acked - s->stream[dir].next) <= 0;
 }
 
-void session_finish(struct session *s, const struct flow *f, enum hs_end end,
-                    tick_t now, struct handshake *out)
+/* Delivers what the streams still hold. */
+static void flush_streams(struct session *s, const struct flow *f)
 {
     struct stamp at = {s->hs.last, s->hs.frame_last};
     for (unsigned dir = 0; dir < 2; dir++) {
@@ -674,15 +804,45 @@ void session_finish(struct session *s, const struct flow *f, enum hs_end end,
     hs_sort(&s->hs);
     fill_transport(s, f, 0);
     fill_transport(s, f, 1);
+}
+
+void session_finish(struct session *s, const struct flow *f, enum hs_end end,
+                    tick_t now, struct handshake *out)
+{
+    if (s->udp) {
+        udp_session_finish(s->udp, &s->hs, f);
+        hs_sort(&s->hs);
+    } else {
+        flush_streams(s, f);
+    }
     s->hs.end = end;
     s->hs.capture_last = now;
-    *out = s->hs;
-    s->hs.arena = (struct arena){0};
+    hs_move_live(&s->hs, out);
+}
+
+void session_prefetch(const struct session *s)
+{
+    __builtin_prefetch(s);
+    __builtin_prefetch(s->stream);
+    __builtin_prefetch(s->sender);
+    __builtin_prefetch(&s->client_dir);
+    __builtin_prefetch(&s->hs.version);
+    __builtin_prefetch(&s->hs.last);
+    __builtin_prefetch(&s->hs.dir[0]);
+    __builtin_prefetch(&s->hs.dir[1]);
+}
+
+ptrdiff_t session_growth(struct session *s)
+{
+    size_t before = s->bytes;
+    s->bytes = SESSION_BYTES + s->hs.arena.used_bytes +
+               s->stream[0].early_bytes + s->stream[1].early_bytes +
+               s->tls.dir[0].buf_size + s->tls.dir[1].buf_size +
+               (s->udp ? udp_session_bytes(s->udp) : 0);
+    return (ptrdiff_t)(s->bytes - before);
 }
 
 size_t session_bytes(const struct session *s)
 {
-    return sizeof *s + s->hs.arena.used_bytes + s->stream[0].early_bytes +
-           s->stream[1].early_bytes + s->tls.dir[0].buf_size +
-           s->tls.dir[1].buf_size;
+    return s->bytes;
 }

@@ -24,9 +24,22 @@ enum session_want {
     WANT_DROP,    /* no TLS: forget it */
 };
 
+/* Memory of sessions that ended, for the next ones (bounded). */
+struct session_pool;
+
+/* NULL when memory is out. Must outlive the sessions and their handshakes. */
+struct session_pool *session_pool_new(void);
+void session_pool_free(struct session_pool *pool);
+
 /* The first data of a flow; NULL when memory is out. */
-struct session *session_new(const struct flow *f);
+struct session *session_new(struct session_pool *pool, const struct flow *f);
 void session_free(struct session *s);
+
+/* Protected records are kept, so that they can be decrypted in the end. */
+void session_keep_records(struct session *s);
+
+/* Starts loading what the next packet of a session needs. */
+void session_prefetch(const struct session *s);
 
 /* A TCP packet of the flow, in either direction. */
 enum session_want session_packet(struct session *s, struct flow *f,
@@ -45,7 +58,9 @@ bool session_is_tls(const struct session *s);
 void session_finish(struct session *s, const struct flow *f, enum hs_end end,
                     tick_t now, struct handshake *out);
 
-/* Memory it holds, in bytes. */
+/* How many bytes of memory it takes more (or less) than at the last call, and
+ * how many it took then. */
+ptrdiff_t session_growth(struct session *s);
 size_t session_bytes(const struct session *s);
 
 #endif

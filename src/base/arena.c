@@ -5,8 +5,11 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-#define CHUNK_MIN_BYTES 1008u
+/* With a usual ClientHello and the first events in it, half a connection takes
+ * no more than one chunk. */
+#define CHUNK_MIN_BYTES 880u
 #define CHUNK_MAX_BYTES 16384u
+#define POOL_CHUNKS_MAX 4096u
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -19,12 +22,51 @@ void arena_init(struct arena *a, uint32_t cap_bytes)
     *a = (struct arena){.cap_bytes = cap_bytes};
 }
 
+void arena_init_pooled(struct arena *a, uint32_t cap_bytes,
+                       struct arena_pool *pool)
+{
+    *a = (struct arena){.cap_bytes = cap_bytes, .pool = pool};
+}
+
+void arena_pool_fini(struct arena_pool *p)
+{
+    while (p->free) {
+        struct arena_chunk *c = p->free;
+        p->free = c->next;
+        free(c);
+    }
+    p->n = 0;
+}
+
+/* A chunk of the smallest size from the pool, or one from the system. */
+static struct arena_chunk *chunk_new(struct arena_pool *p, size_t size)
+{
+    if (p && p->free && size == CHUNK_MIN_BYTES) {
+        struct arena_chunk *c = p->free;
+        p->free = c->next;
+        p->n--;
+        return c;
+    }
+    return malloc(sizeof(struct arena_chunk) + size);
+}
+
+static void chunk_free(struct arena_pool *p, struct arena_chunk *c)
+{
+    if (!p || c->size != CHUNK_MIN_BYTES || p->n >= POOL_CHUNKS_MAX) {
+        free(c);
+        return;
+    }
+    c->next = p->free;
+    p->free = c;
+    p->n++;
+}
+
 void arena_free(struct arena *a)
 {
     struct arena_chunk *c = a->head;
     while (c) {
         struct arena_chunk *next = c->next;
-        free(c);
+        chunk_free(a->pool, c);
         c = next;
     }
     a->head = NULL;
@@ -51,7 +93,7 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t need)
         a->limited = true;
         return NULL;
     }
-    struct arena_chunk *c = malloc(total);
+    struct arena_chunk *c = chunk_new(a->pool, size);
     if (!c) {
         a->limited = true;
         return NULL;

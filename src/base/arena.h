@@ -11,14 +11,28 @@
 
 struct arena_chunk;
 
+/* Small chunks of freed arenas, kept for the next ones (bounded). Zeroed is
+ * valid and empty. Must outlive the arenas that use it. */
+struct arena_pool {
+    struct arena_chunk *free;
+    uint32_t n;
+};
+
+void arena_pool_fini(struct arena_pool *p);
+
 struct arena {
     struct arena_chunk *head;
     uint32_t used_bytes; /* what was taken from the system */
     uint32_t cap_bytes;
-    bool limited; /* an allocation was refused because of the cap */
+    bool limited;            /* an allocation was refused because of the cap */
+    struct arena_pool *pool; /* borrowed; NULL: none */
 };
 
 void arena_init(struct arena *a, uint32_t cap_bytes);
+
+/* arena_init() for an arena that takes its small chunks from a pool. */
+void arena_init_pooled(struct arena *a, uint32_t cap_bytes,
+                       struct arena_pool *pool);
 
 /* Frees everything; the arena is empty and usable again. */
 void arena_free(struct arena *a);

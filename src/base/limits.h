@@ -34,6 +34,12 @@
 #define LIMIT_PRELUDE_BYTES    (32u * 1024)
 #define LIMIT_PRELUDE_SEGMENTS 96u
 
+/* Protected records kept for decryption per connection: two certificate flights
+ * of LIMIT_CERTIFICATE_BYTES. With it the arena grows, also by what is made of
+ * them. */
+#define LIMIT_KEPT_RECORD_BYTES   (64u * 1024)
+#define LIMIT_DECRYPT_ARENA_BYTES (192u * 1024)
+
 /* Protected records noted after a handshake before it counts as settled. */
 #define LIMIT_SETTLE_RECORDS 24u
 

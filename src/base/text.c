@@ -55,16 +55,10 @@ const char *text_str(const struct text *t)
     return t->p ? t->p : "";
 }
 
-/* Room for n more bytes and the NUL. */
-static bool text_room(struct text *t, size_t n)
+/* Makes room for n more bytes and the NUL. */
+static bool text_grow(struct text *t, size_t n)
 {
-    if (t->cut) {
-        return false;
-    }
-    if (n < t->size - t->n && t->p) {
-        return true;
-    }
-    if (n > t->max - t->n) {
+    if (t->cut || n > t->max - t->n) {
         return false;
     }
     size_t want = t->size < FIRST_BYTES ? FIRST_BYTES : t->size;
@@ -83,7 +77,14 @@ static bool text_room(struct text *t, size_t n)
     return true;
 }
 
-static void text_put(struct text *t, const char *s, size_t n)
+/* Whether there is room for n more bytes and the NUL. Without memory `size` and
+ * `n` are 0. */
+static inline bool text_room(struct text *t, size_t n)
+{
+    return (n < t->size - t->n && !t->cut) || text_grow(t, n);
+}
+
+static inline void text_put(struct text *t, const char *s, size_t n)
 {
     if (n) {
         memcpy(t->p + t->n, s, n);
@@ -93,7 +94,7 @@ static void text_put(struct text *t, const char *s, size_t n)
 }
 
 /* All of s or nothing. */
-static void text_whole(struct text *t, const char *s, size_t n)
+static inline void text_whole(struct text *t, const char *s, size_t n)
 {
     if (!text_room(t, n)) {
         t->cut = true;
@@ -124,7 +125,23 @@ void text_add(struct text *t, const char *s)
 
 void text_char(struct text *t, char c)
 {
-    text_whole(t, &c, 1);
+    if (!text_room(t, 1)) {
+        t->cut = true;
+        return;
+    }
+    t->p[t->n++] = c;
+    t->p[t->n] = '\0';
+}
+
+void text_uint(struct text *t, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    text_add_n(t, digits + at, sizeof digits - at);
 }
 
 void text_fmt(struct text *t, const char *fmt, ...)
@@ -365,6 +382,17 @@ static void civil_date(int64_t day, int *y, int *m, int *d)
     *y = (int)(year_of_era + era * 400 + (*m <= 2));
 }
 
+/* v with exactly `width` digits, and the character that follows. */
+static void add_digits(struct text *t, int64_t v, size_t width, char next)
+{
+    char buf[16];
+    for (size_t i = width; i-- > 0; v /= 10) {
+        buf[i] = (char)('0' + v % 10);
+    }
+    buf[width] = next;
+    text_whole(t, buf, width + 1);
+}
+
 void text_time(struct text *t, tick_t when)
 {
     int64_t sec = when / TICK_SEC;
@@ -383,9 +411,12 @@ void text_time(struct text *t, tick_t when)
     int m;
     int d;
     civil_date(day, &y, &m, &d);
-    char buf[64];
-    int n = snprintf(buf, sizeof buf, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", y,
-                     m, d, (int)(of_day / 3600), (int)(of_day / 60 % 60),
-                     (int)(of_day % 60), (int)(nsec / TICK_USEC));
-    text_whole(t, buf, (size_t)n);
+    /* 64 bits of nanoseconds end in the year 2262. */
+    add_digits(t, y, 4, '-');
+    add_digits(t, m, 2, '-');
+    add_digits(t, d, 2, 'T');
+    add_digits(t, of_day / 3600, 2, ':');
+    add_digits(t, of_day / 60 % 60, 2, ':');
+    add_digits(t, of_day % 60, 2, '.');
+    add_digits(t, nsec / TICK_USEC, 6, 'Z');
 }

@@ -31,6 +31,9 @@ const char *text_str(const struct text *t);
 void text_add(struct text *t, const char *s);
 void text_add_n(struct text *t, const char *s, size_t n);
 void text_char(struct text *t, char c);
+
+/* A number in decimal, without printf's cost. */
+void text_uint(struct text *t, uint64_t v);
 void text_fmt(struct text *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

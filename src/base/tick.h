@@ -14,16 +14,30 @@ typedef int64_t tick_t;
 #define TICK_MSEC INT64_C(1000000)
 #define TICK_USEC INT64_C(1000)
 
+/* Times of packets stay within this (the year 2116), so that timers may add
+ * and subtract without a thought. */
+#define TICK_MAX (INT64_MAX / 2)
+
 /* Saturating conversion from seconds and nanoseconds (both as on the wire). */
 static inline tick_t tick_make(int64_t sec, int64_t nsec)
 {
-    if (sec > INT64_MAX / TICK_SEC - 8) {
-        return INT64_MAX;
+    if (sec > TICK_MAX / TICK_SEC - 8) {
+        return TICK_MAX;
     }
-    if (sec < INT64_MIN / TICK_SEC + 8) {
-        return INT64_MIN;
+    if (sec < -TICK_MAX / TICK_SEC + 8) {
+        return -TICK_MAX;
     }
     return sec * TICK_SEC + nsec;
+}
+
+/* a - b, saturating: times from the network may lie centuries apart. */
+static inline tick_t tick_sub(tick_t a, tick_t b)
+{
+    tick_t d;
+    if (__builtin_sub_overflow(a, b, &d)) {
+        return a < b ? INT64_MIN : INT64_MAX;
+    }
+    return d;
 }
 
 #endif

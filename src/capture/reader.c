@@ -380,12 +380,12 @@ static tick_t odd_tick(uint8_t tsresol, uint64_t units)
     if (tsresol & 0x80) {
         unsigned __int128 ns = (unsigned __int128)units * (uint64_t)TICK_SEC;
         ns >>= n;
-        return ns > INT64_MAX ? INT64_MAX : (tick_t)ns;
+        return ns > TICK_MAX ? TICK_MAX : (tick_t)ns;
     }
     for (; n > 9 && units > 0; n--) {
         units /= 10;
     }
-    return units > INT64_MAX ? INT64_MAX : (tick_t)units;
+    return units > TICK_MAX ? TICK_MAX : (tick_t)units;
 }
 
 static tick_t tick_of(const struct pcap_interface *i, uint64_t units)
@@ -394,13 +394,13 @@ static tick_t tick_of(const struct pcap_interface *i, uint64_t units)
     if (i->tick_unit == 0) {
         t = odd_tick(i->tsresol, units);
     } else if (__builtin_mul_overflow(units, i->tick_unit, &t)) {
-        t = INT64_MAX;
+        t = TICK_MAX;
     }
     if (i->tsoffset != 0 &&
         __builtin_add_overflow(t, tick_make(i->tsoffset, 0), &t)) {
-        t = i->tsoffset > 0 ? INT64_MAX : INT64_MIN;
+        t = i->tsoffset > 0 ? TICK_MAX : -TICK_MAX;
     }
-    return t;
+    return t > TICK_MAX ? TICK_MAX : t < -TICK_MAX ? -TICK_MAX : t;
 }
 
 /* Options that are malformed are as good as absent: the packets still count. */

@@ -101,25 +101,26 @@ struct flow_half {
     bool syn_df;   /* the SYN had "don't fragment" set */
 };
 
+/* What every packet needs comes first: it shares a cache line or two. */
 struct flow {
     struct endpoint end[2]; /* 0: who opened the TCP connection, or who was
                                seen first */
-    struct flow_half half[2];
+    uint32_t hash;
+    void *session;       /* the pipeline's */
+    uint32_t prev, next; /* list links */
+    uint8_t ip_version;
+    uint8_t proto;
+    uint8_t class;        /* enum flow_class */
+    uint8_t class_wanted; /* what progress moves it to */
+    uint16_t vlan;
+    bool in_use;
     tick_t touched; /* last progress; orders the class lists */
-    tick_t first;   /* first packet */
+    struct flow_half half[2];
+    tick_t first; /* first packet */
     uint64_t frame_first;
     tick_t when_syn[2];
     uint32_t frame_syn_delta[2]; /* frame of SYN / SYN-ACK minus frame_first */
-    void *session;               /* the pipeline's */
-    uint32_t prev, next;         /* list links */
-    uint32_t hash;
-    uint16_t vlan;
-    uint8_t ip_version;
-    uint32_t source;      /* index of the capture that began it */
-    uint8_t class;        /* enum flow_class */
-    uint8_t class_wanted; /* what progress moves it to */
-    uint8_t proto;
-    bool in_use;
+    uint32_t source;             /* index of the capture that began it */
 };
 
 struct flow_table;

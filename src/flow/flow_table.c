@@ -115,7 +115,10 @@ void flow_table_free(struct flow_table *t)
 
 static inline bool end_eq(const struct endpoint *a, const struct endpoint *b)
 {
-    return a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+    uint64_t differ = (load64(a->ip) ^ load64(b->ip)) |
+                      (load64(a->ip + 8) ^ load64(b->ip + 8)) |
+                      (uint64_t)(a->port ^ b->port);
+    return differ == 0;
 }
 
 struct flow *flow_table_find(struct flow_table *t, const struct packet *p,

@@ -8,11 +8,17 @@
  * RST or alert of the other side is reaction. Where the capture has holes the
  * outcome is unknown rather than somebody's fault.
  *
+ * Where secrets opened the records (wire_events is set), what was in them
+ * decides as far as it was read, and their sizes do for the rest.
+ *
  * It does not say why: that is src/judge.
  */
+#include "handshake/conclude_udp.h"
 #include "handshake/handshake.h"
 #include "handshake/record_class.h"
 #include "known/known.h"
+
+enum { ALERT_CLOSE_NOTIFY = 0, ALERT_USER_CANCELED = 90 };
 
 struct scan {
     const struct handshake *hs;
@@ -23,6 +29,7 @@ struct scan {
     bool gap;                   /* bytes were missing before the end */
     unsigned after;             /* index of the first event after the
                                    handshake, or events_n */
+    bool opened;                /* TLS 1.3, and the timeline was decrypted */
 };
 
 static bool is_tls13(uint16_t version)
@@ -190,6 +197,13 @@ static enum stage stage_of(const struct hs_event *e)
     }
 }
 
+/* In TLS 1.3 the server's Finished ends its flight, before the client's. */
+static enum stage stage_of_opened(const struct hs_event *e)
+{
+    bool server = e->kind == HS_FINISHED && e->side == SIDE_SERVER;
+    return server ? STAGE_SERVER_DONE : stage_of(e);
+}
+
 static void raise_stage(struct conclusion *out, enum stage s)
 {
     if (s > out->stage) {
@@ -218,13 +232,24 @@ static bool is_foreign(const struct hs_event *e)
 }
 
 static void set_alert(struct conclusion *out, const struct hs_event *e,
-                      bool encrypted)
+                      bool unread)
 {
     out->has_alert = true;
-    out->alert_encrypted = encrypted;
+    out->alert_encrypted = unread || hs_alert_was_encrypted(e);
     out->alert_side = (enum side)e->side;
-    out->alert_code = encrypted ? ALERT_NONE : (uint16_t)(e->aux & 0xff);
-    out->alert_level = encrypted ? 0 : (uint8_t)(e->aux >> 8);
+    out->alert_code = unread ? ALERT_NONE : (uint16_t)(e->aux & 0xff);
+    out->alert_level = unread ? 0 : (uint8_t)(e->aux >> 8);
+}
+
+/* Error codes 0x0100 to 0x01ff are TLS alerts (RFC 9001 section 4.8). */
+static void set_quic_alert(struct conclusion *out, const struct hs_event *e)
+{
+    if (e->aux >> 8 == 1) {
+        out->has_alert = true;
+        out->alert_side = (enum side)e->side;
+        out->alert_code = e->aux & 0xff;
+        out->alert_level = 2;
+    }
 }
 
 static void fail_by(struct conclusion *out, const struct hs_event *e)
@@ -256,6 +281,7 @@ static void fail_by(struct conclusion *out, const struct hs_event *e)
         break;
     case HS_QUIC_CLOSE:
         out->how = HOW_QUIC_CLOSE;
+        set_quic_alert(out, e);
         break;
     default:
         out->how = HOW_CLOSE;
@@ -303,7 +329,7 @@ static void walk(struct scan *s)
         if (e->kind == HS_FINISHED && e->side < SIDE_NONE) {
             s->finished[e->side] = true;
         }
-        raise_stage(s->out, stage_of(e));
+        raise_stage(s->out, s->opened ? stage_of_opened(e) : stage_of(e));
         if (s->finished[SIDE_CLIENT] && s->finished[SIDE_SERVER]) {
             s->after = i + 1;
             return;
@@ -318,6 +344,32 @@ static void walk(struct scan *s)
 
 /* ---- TLS <= 1.2 ---- */
 
+/* All alerts are fatal but for two ways to say goodbye, and what is sent as a
+ * warning (RFC 8446 section 6). */
+static bool is_fatal(const struct hs_event *e)
+{
+    unsigned code = e->aux & 0xff;
+    unsigned level = e->aux >> 8;
+    return e->kind == HS_ALERT && code != ALERT_CLOSE_NOTIFY &&
+           code != ALERT_USER_CANCELED &&
+           (level == 2 || known_alert_is_fatal((uint16_t)code, (uint8_t)level));
+}
+
+/* A fatal alert behind both Finished takes the handshake back: the client's
+ * (its view on the certificate comes late), and in a resumption, where the
+ * client's Finished is the last, the server's. */
+static bool refuses_late(const struct scan *s, const struct hs_event *e)
+{
+    return is_fatal(e) && (e->side == SIDE_CLIENT || s->out->resumed);
+}
+
+static void refuse_late(struct scan *s, const struct hs_event *e)
+{
+    s->out->established = false;
+    s->out->stage = STAGE_SERVER_FINISHED;
+    fail_by(s->out, e);
+}
+
 /*
  * After both Finished: closed before any data? Some clients (NSS, .NET) judge
  * the certificate only then: their fatal alert is encrypted and the server has
@@ -330,8 +382,12 @@ static void late_close(struct scan *s)
     bool answered = false;
     for (unsigned i = s->after; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        bool alert = e->kind == HS_ENCRYPTED_ALERT;
+        bool alert = e->kind == HS_ENCRYPTED_ALERT || hs_alert_was_encrypted(e);
         if (e->kind == HS_APPLICATION_DATA || e->kind == HS_GAP) {
+            return;
+        }
+        if (!first && alert && refuses_late(s, e)) {
+            refuse_late(s, e);
             return;
         }
         if (!first && (alert || is_close(e))) {
@@ -687,7 +743,8 @@ static uint32_t blind_spots(const struct scan *s)
             blind |= BLIND_SNAPLEN;
         }
     }
-    if (!from[SIDE_CLIENT] || !from[SIDE_SERVER]) {
+    if ((!from[SIDE_CLIENT] || !from[SIDE_SERVER]) &&
+        !conclude_is_unanswered(hs)) {
         blind |= BLIND_ONE_DIRECTION;
     }
     if (hs->midstream && !hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT)) {
@@ -710,8 +767,9 @@ static void note_cancelled(struct scan *s)
 {
     const struct handshake *hs = s->hs;
     struct conclusion *out = s->out;
-    bool by_client = out->by == BY_CLIENT &&
-                     (out->how == HOW_CLOSE || out->how == HOW_RESET);
+    bool by_client = out->by == BY_CLIENT && !out->has_alert &&
+                     (out->how == HOW_CLOSE || out->how == HOW_RESET ||
+                      out->how == HOW_QUIC_CLOSE);
     if (!by_client || out->stage != STAGE_CLIENT_HELLO || !hs->when_hello) {
         return;
     }
@@ -754,7 +812,8 @@ static void conclude_end(struct scan *s)
     bool holes = (out->blind & (BLIND_GAP | BLIND_SNAPLEN |
                                 BLIND_ONE_DIRECTION | BLIND_MIDSTREAM)) != 0;
     bool readable = s->end && (s->end->kind == HS_ALERT ||
-                               s->end->kind == HS_CARRIER_REFUSED);
+                               s->end->kind == HS_CARRIER_REFUSED ||
+                               s->end->kind == HS_QUIC_CLOSE);
     if (s->end && !holes && is_late_close(s)) {
         out->outcome = OUTCOME_FAILURE;
         out->by = BY_NOBODY;
@@ -762,14 +821,162 @@ static void conclude_end(struct scan *s)
     } else if (s->end && (!holes || readable)) {
         fail_by(out, s->end);
         note_reaction(s);
-    } else if (!s->end && silence_counts(s)) {
+    } else if (!s->end &&
+               (silence_counts(s) || conclude_is_undeliverable(s->hs))) {
         out->outcome = OUTCOME_FAILURE;
         out->by = BY_NOBODY;
         out->how = HOW_TIMEOUT;
     }
 }
 
-void hs_conclude(struct handshake *hs)
+/* ---- TLS 1.3, decrypted ---- */
+
+/* What the client answered to a CertificateRequest. */
+static const struct hs_event *client_certificate(const struct scan *s)
+{
+    return hs_find(s->hs, HS_CERTIFICATE, SIDE_CLIENT);
+}
+
+/* The client's flight was not read, but its sizes were looked at. */
+static void add_sizes(struct conclusion *out, const struct conclusion *sizes)
+{
+    out->certificate_request_likely |= sizes->certificate_request_likely;
+    out->client_certificate_empty_likely =
+        sizes->client_certificate_empty_likely;
+    out->client_certificate_sent_likely = sizes->client_certificate_sent_likely;
+    if (sizes->outcome == OUTCOME_FAILURE &&
+        sizes->frame_decisive == out->frame_decisive) {
+        raise_stage(out, sizes->stage);
+        out->rejected_after_finished = sizes->rejected_after_finished;
+    }
+}
+
+static void note_client_certificate(const struct scan *s,
+                                    struct conclusion *out)
+{
+    const struct hs_event *cert = client_certificate(s);
+    const uint32_t empty = CONTENT_EMPTY_CERTIFICATE;
+    out->certificate_request_likely =
+        cert || hs_find(s->hs, HS_CERTIFICATE_REQUEST, SIDE_SERVER);
+    out->client_certificate_empty_likely = cert && cert->len <= empty;
+    out->client_certificate_sent_likely = cert && cert->len > empty;
+}
+
+/* Records between the ServerHello and the end of the handshake, or of the
+ * attempt, that no secret opened. */
+static bool is_partly_unread(const struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    const struct hs_event *hello = hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER);
+    unsigned from = hello ? (unsigned)(hello - hs->events) : 0;
+    for (unsigned i = from; i < s->after; i++) {
+        if (hs->events[i].kind == HS_PROTECTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void refuse_after_finished(struct scan *s, const struct hs_event *e)
+{
+    fail_by(s->out, e);
+    s->out->rejected_after_finished = e->side == SIDE_SERVER;
+}
+
+/* What the server did next; false: nothing that would tell. `closing`: the
+ * client had begun to close. */
+static bool judge_server_answer(struct scan *s, const struct hs_event *e,
+                                bool closing, const struct conclusion *sizes)
+{
+    bool cert = client_certificate(s) != NULL;
+    if (e->kind == HS_PROTECTED && sizes->outcome == OUTCOME_FAILURE) {
+        *s->out = *sizes; /* unread: its size has to do */
+    } else if (is_fatal(e) && (cert || !closing)) {
+        refuse_after_finished(s, e);
+    } else if (is_close(e) && cert && !closing) {
+        refuse_after_finished(s, e);
+    } else if (is_close(e) || e->kind == HS_ALERT || is_progress(e)) {
+        succeed(s->out); /* close_notify is an orderly end */
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Both said Finished: the client's alert, or the server's answer (RFC 8446
+ * section 4.4.2.4), may still take it back. */
+static void judge_after_finished(struct scan *s, const struct conclusion *sizes)
+{
+    const struct handshake *hs = s->hs;
+    bool closing = false;
+    bool data = false;
+    for (unsigned i = s->after; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->side == SIDE_SERVER) {
+            if (judge_server_answer(s, e, closing, sizes)) {
+                break;
+            }
+        } else if (is_fatal(e) && !closing && !data) {
+            refuse_after_finished(s, e);
+            return;
+        } else if (is_close(e) || e->kind == HS_ALERT) {
+            closing = true;
+        } else {
+            data = data || is_progress(e);
+        }
+    }
+    if (s->out->outcome == OUTCOME_UNKNOWN) {
+        succeed(s->out);
+    }
+    if (s->out->established && closing && !data) {
+        s->out->late_rejection_possible = true;
+    }
+}
+
+/* True when what was read decides; otherwise sizes have to. */
+static bool conclude_opened(struct scan *s, const struct conclusion *sizes)
+{
+    if (s->finished[SIDE_CLIENT] && s->finished[SIDE_SERVER]) {
+        judge_after_finished(s, sizes);
+        return true;
+    }
+    bool said = s->end && is_fatal(s->end);
+    if (!said && is_partly_unread(s)) {
+        return false;
+    }
+    conclude_end(s);
+    note_cancelled(s);
+    return true;
+}
+
+/* Puts what was decrypted above what sizes had to say. */
+static void refine_opened(struct handshake *hs)
+{
+    struct conclusion *sizes = &hs->end_state;
+    struct conclusion out = {.stage = STAGE_TCP, .alert_code = ALERT_NONE};
+    struct scan s = {.hs = hs, .out = &out, .tls13 = true, .opened = true};
+    walk(&s);
+    out.blind = blind_spots(&s);
+    out.resumed = hs->psk_accepted;
+    if (conclude_opened(&s, sizes)) {
+        note_client_certificate(&s, &out);
+        if (!client_certificate(&s) && is_partly_unread(&s)) {
+            add_sizes(&out, sizes);
+        }
+        *sizes = out;
+        return;
+    }
+    if (sizes->outcome != OUTCOME_SUCCESS) {
+        raise_stage(sizes, out.stage);
+    }
+    if (client_certificate(&s)) {
+        note_client_certificate(&s, sizes);
+    }
+}
+
+/* ---- one timeline ---- */
+
+static void conclude_timeline(struct handshake *hs)
 {
     struct conclusion *out = &hs->end_state;
     *out = (struct conclusion){.stage = STAGE_TCP, .alert_code = ALERT_NONE};
@@ -779,7 +986,12 @@ void hs_conclude(struct handshake *hs)
     s.end = crossing ? crossing : s.end;
     out->blind = blind_spots(&s);
     bool decided = false;
-    if (s.tls13) {
+    if (hs->flavour == FLAVOUR_QUIC) {
+        decided = conclude_quic(hs, out);
+    } else if (hs->flavour == FLAVOUR_DTLS && s.tls13) {
+        decided =
+            !(out->blind & BLIND_ONE_DIRECTION) && conclude_dtls13(hs, out);
+    } else if (s.tls13) {
         out->resumed = hs->psk_accepted;
         decided =
             !(out->blind & BLIND_ONE_DIRECTION) && conclude_up_to_gap(&s, hs);
@@ -794,5 +1006,32 @@ void hs_conclude(struct handshake *hs)
     if (!decided) {
         conclude_end(&s);
         note_cancelled(&s);
+    }
+}
+
+static void swap_timelines(struct handshake *hs)
+{
+    struct hs_event *events = hs->events;
+    uint16_t n = hs->events_n;
+    hs->events = hs->wire_events;
+    hs->events_n = hs->wire_events_n;
+    hs->wire_events = events;
+    hs->wire_events_n = n;
+}
+
+void hs_conclude(struct handshake *hs)
+{
+    struct conclusion *out = &hs->end_state;
+    if (hs->wire_events) {
+        swap_timelines(hs);
+        conclude_timeline(hs);
+        swap_timelines(hs);
+        refine_opened(hs);
+    } else {
+        conclude_timeline(hs);
+    }
+    if (out->has_alert && out->alert_encrypted &&
+        out->alert_code == ALERT_NONE) {
+        out->blind |= BLIND_NO_KEYS;
     }
 }

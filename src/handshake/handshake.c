@@ -2,12 +2,16 @@
 /* The only writers of the handshake model, and its vocabulary. */
 #include "handshake/handshake.h"
 
-#define EVENTS_FIRST 24u
+#include "base/limits.h"
 
-void hs_init(struct handshake *hs, uint32_t cap_bytes)
+/* Half-open connections in number have four events; a handshake has 20. */
+#define EVENTS_FIRST 8u
+
+void hs_init_live(struct handshake *hs, uint32_t cap_bytes,
+                  struct arena_pool *pool)
 {
-    memset(hs, 0, sizeof *hs);
-    arena_init(&hs->arena, cap_bytes);
+    memset(hs, 0, HS_LIVE_BYTES);
+    arena_init_pooled(&hs->arena, cap_bytes, pool);
     hs->vlan = UNSEEN_U16;
     hs->version = UNSEEN_U16;
     hs->cipher = UNSEEN_U16;
@@ -15,6 +19,19 @@ void hs_init(struct handshake *hs, uint32_t cap_bytes)
     hs->record_version[SIDE_CLIENT] = UNSEEN_U16;
     hs->record_version[SIDE_SERVER] = UNSEEN_U16;
     hs->carrier = "direct";
+}
+
+void hs_init(struct handshake *hs, uint32_t cap_bytes)
+{
+    memset(hs, 0, sizeof *hs);
+    hs_init_live(hs, cap_bytes, NULL);
+}
+
+void hs_move_live(struct handshake *live, struct handshake *out)
+{
+    memcpy(out, live, HS_LIVE_BYTES);
+    memset((uint8_t *)out + HS_LIVE_BYTES, 0, sizeof *out - HS_LIVE_BYTES);
+    live->arena = (struct arena){0};
 }
 
 void hs_free(struct handshake *hs)
@@ -30,7 +47,7 @@ static bool events_grow(struct handshake *hs)
     if (hs->events_size >= HS_EVENTS_MAX) {
         return false;
     }
-    unsigned size = hs->events_size ? hs->events_size * 2u : EVENTS_FIRST;
+    unsigned size = hs->events_size ? hs->events_size * 3u : EVENTS_FIRST;
     if (size > HS_EVENTS_MAX) {
         size = HS_EVENTS_MAX;
     }
@@ -61,6 +78,18 @@ void hs_note(struct handshake *hs, enum hs_kind kind, enum side side,
                                                    .side = (uint8_t)side};
 }
 
+void hs_withdraw(struct handshake *hs, enum hs_kind kind)
+{
+    for (unsigned i = hs->events_n; i-- > 0;) {
+        if (hs->events[i].kind == kind) {
+            hs->events_n--;
+            memmove(&hs->events[i], &hs->events[i + 1],
+                    (hs->events_n - i) * sizeof hs->events[0]);
+            return;
+        }
+    }
+}
+
 void hs_keep(struct handshake *hs, enum hs_raw which, struct span body,
              size_t max_bytes)
 {
@@ -78,6 +107,33 @@ void hs_keep(struct handshake *hs, enum hs_raw which, struct span body,
     }
     hs->raw[which] = (struct span){p, part.n};
     hs->raw_cut[which] = part.n < body.n;
+}
+
+uint16_t hs_keep_record(struct handshake *hs, const struct hs_record *r,
+                        uint8_t **body)
+{
+    if (!hs->keep_records || hs->records_n >= HS_RECORDS_MAX ||
+        r->body.n > LIMIT_KEPT_RECORD_BYTES - hs->records_bytes) {
+        return 0;
+    }
+    if (!hs->records) {
+        hs->arena.cap_bytes += LIMIT_DECRYPT_ARENA_BYTES;
+        hs->records =
+            arena_alloc(&hs->arena, HS_RECORDS_MAX * sizeof *hs->records);
+        if (!hs->records) {
+            hs->keep_records = false;
+            return 0;
+        }
+    }
+    *body = arena_alloc(&hs->arena, r->body.n);
+    if (!*body) {
+        hs->keep_records = false;
+        return 0;
+    }
+    hs->records_bytes += (uint32_t)r->body.n;
+    hs->records[hs->records_n] = *r;
+    hs->records[hs->records_n].body.p = *body;
+    return ++hs->records_n;
 }
 
 static bool is_transport(uint8_t kind)
@@ -255,6 +311,8 @@ const char *hs_kind_name(enum hs_kind k)
         [HS_BAD_RECORD] = "bad record",
         [HS_BAD_MESSAGE] = "malformed message",
         [HS_QUIC_CLOSE] = "CONNECTION_CLOSE",
+        [HS_QUIC_RETRY] = "Retry",
+        [HS_VERSION_NEGOTIATION] = "Version Negotiation",
     };
     return k < HS_KIND_COUNT && names[k] ? names[k] : "event";
 }

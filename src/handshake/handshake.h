@@ -22,6 +22,8 @@
 #include "base/span.h"
 #include "base/tick.h"
 
+#include <stddef.h>
+
 enum side { SIDE_CLIENT = 0, SIDE_SERVER = 1, SIDE_NONE = 2 };
 
 #define UNSEEN_U16 0xffff
@@ -67,23 +69,38 @@ enum hs_kind {
     HS_OTHER_HANDSHAKE,      /* aux: handshake type */
     HS_ENCRYPTED_EXTENSIONS, /* only when decrypted or replayed in clear */
     HS_FINISHED,             /* TLS <= 1.2: the first encrypted handshake record
-                                after a ChangeCipherSpec (told by place), or
-                                decrypted */
+                                after a ChangeCipherSpec (told by place; aux as
+                                for HS_PROTECTED), or decrypted */
     HS_END_OF_EARLY_DATA,
     HS_KEY_UPDATE,
     /* records */
     HS_CHANGE_CIPHER_SPEC,
-    HS_ENCRYPTED_HANDSHAKE, /* TLS <= 1.2 type 22 after Finished; len: record */
-    HS_ALERT,               /* readable; aux: level << 8 | code */
-    HS_ENCRYPTED_ALERT,     /* TLS <= 1.2 type 21 after CCS; len: record */
+    HS_ENCRYPTED_HANDSHAKE, /* TLS <= 1.2 type 22 after Finished; len: record;
+                               aux as for HS_PROTECTED */
+    HS_ALERT,               /* readable; aux: level << 8 | code; len: record,
+                               from which hs_alert_was_encrypted() tells */
+    HS_ENCRYPTED_ALERT,     /* TLS <= 1.2 type 21 after CCS; len: record; aux as
+                               for HS_PROTECTED */
     HS_PROTECTED,           /* TLS 1.3 type 23 during the handshake, contents
-                               unknown; len: record length field */
+                               unknown; len: record length field; aux: 0, or
+                               the number of the kept record (from 1) */
     HS_APPLICATION_DATA,    /* application data for sure */
     HS_BAD_RECORD,          /* bytes that should be a record and are none */
     HS_BAD_MESSAGE,         /* handshake message that does not parse;
                                aux: handshake type */
     HS_QUIC_CLOSE,          /* aux: low 16 bits of the error code */
+    HS_QUIC_RETRY, /* QUIC: address validation, the hello comes again */
+    HS_VERSION_NEGOTIATION, /* QUIC: none of ours; aux: versions listed */
     HS_KIND_COUNT
+};
+
+/* HS_PROTECTED's aux in QUIC and DTLS 1.3: under which keys it travelled (RFC
+ * 9001 section 2.1; the lower bits of a DTLS 1.3 epoch). 0 in TLS. */
+enum hs_level {
+    HS_LEVEL_UNKNOWN,
+    HS_LEVEL_EARLY,
+    HS_LEVEL_HANDSHAKE,
+    HS_LEVEL_APPLICATION,
 };
 
 /* HS_RST and HS_FIN aux bits: what is odd about them, from their headers. */
@@ -107,6 +124,33 @@ struct hs_event {
 };
 
 #define HS_EVENTS_MAX 96 /* later ones only count in `events_lost` */
+
+/* An alert that was decrypted: in clear its record holds two bytes, and no more
+ * than a few alerts; every protection adds more than that. */
+#define HS_CLEAR_ALERT_MAX 8
+static inline bool hs_alert_was_encrypted(const struct hs_event *e)
+{
+    return e->kind == HS_ALERT && e->len > HS_CLEAR_ALERT_MAX;
+}
+
+/* ---- protected records, kept for decryption ---------------------------- */
+
+struct hs_record {
+    struct span body; /* without its header; `tail`: only the end of it */
+    tick_t when;      /* of its last byte */
+    uint64_t frame;
+    uint32_t number;  /* among this side's protected records since its last
+                         ChangeCipherSpec (TLS 1.3: of all), from 0 */
+    uint32_t len;     /* of the whole body */
+    uint16_t version; /* of its header */
+    uint8_t type;
+    uint8_t side;  /* enum side: the sender */
+    uint8_t epoch; /* the sender's ChangeCipherSpecs before it */
+    bool whole;    /* every byte was captured */
+    bool tail;
+};
+
+#define HS_RECORDS_MAX 64
 
 /* ---- raw messages ---------------------------------------------------- */
 
@@ -345,8 +389,11 @@ struct hs_addr {
     uint16_t port;
 };
 
+struct cert_cache; /* dissectors/x509_cache.h */
+
 struct handshake {
-    struct arena arena; /* all spans and lists below live here */
+    struct arena arena;            /* all spans and lists below live here */
+    struct cert_cache *cert_cache; /* borrowed; NULL: none */
     enum transport transport;
     enum tls_flavour flavour;
     uint8_t ip_version;
@@ -354,13 +401,23 @@ struct handshake {
     struct hs_addr addr[2];    /* by enum side */
     uint32_t source;           /* index of the capture it came from */
     const char *carrier;       /* contract's tlswhy.carrier; static text */
-    struct span carrier_note;  /* reply line, tunnel target ..., or empty */
+    struct span carrier_note;  /* the carrier's reply, or empty */
+    struct span carrier_asked; /* tunnel's target, PROXY header, or empty */
     const char *application;   /* nDPI's name, lower case; or NULL */
     const char *peer_protocol; /* what a non-TLS side speaks, e.g. "http" */
 
     struct hs_event *events; /* in the arena or malloc'd by handshake.c */
     uint16_t events_n, events_size;
     uint32_t events_lost;
+
+    /* What can be decrypted later (hs_keep_record()), and the timeline as the
+     * wire showed it once that was done; NULL before, and without keys. */
+    bool keep_records;
+    uint16_t records_n;
+    uint32_t records_bytes;
+    struct hs_record *records;
+    struct hs_event *wire_events;
+    uint16_t wire_events_n;
 
     struct span raw[HS_RAW_COUNT];
     bool raw_cut[HS_RAW_COUNT]; /* the message was longer than we kept */
@@ -390,7 +447,8 @@ struct handshake {
     tick_t capture_last;  /* last packet of the capture when it ended */
     struct hs_dir dir[2]; /* by enum side (the sender) */
 
-    /* expanded by tls_expand() */
+    /* Expanded by tls_expand(). A live session carries what is above this line
+     * only (HS_LIVE_BYTES): facts noted while it runs go there. */
     bool expanded;
     struct client_offer offer;   /* the first ClientHello */
     struct client_offer offer2;  /* after a HelloRetryRequest */
@@ -405,13 +463,26 @@ struct handshake {
     struct conclusion end_state; /* by hs_conclude() */
 };
 
+#define HS_LIVE_BYTES offsetof(struct handshake, expanded)
+
 /* Zeroes and prepares a handshake; the arena takes at most cap_bytes. */
 void hs_init(struct handshake *hs, uint32_t cap_bytes);
+
+/* The same for the first HS_LIVE_BYTES of a handshake, which is all that *hs
+ * needs to have room for. pool may be NULL. */
+void hs_init_live(struct handshake *hs, uint32_t cap_bytes,
+                  struct arena_pool *pool);
+
+/* Moves a live handshake, of HS_LIVE_BYTES, to *out; it owns nothing more. */
+void hs_move_live(struct handshake *live, struct handshake *out);
 void hs_free(struct handshake *hs);
 
 /* Appends an event; over HS_EVENTS_MAX it only counts. */
 void hs_note(struct handshake *hs, enum hs_kind kind, enum side side,
              uint32_t len, uint16_t aux, tick_t when, uint64_t frame);
+
+/* Takes the last event of a kind back: it turned out to decide nothing. */
+void hs_withdraw(struct handshake *hs, enum hs_kind kind);
 
 /* Puts the events in the order of their frames. Those of one side's byte stream
  * keep their order: a message may have been completed by a late segment. */
@@ -421,6 +492,12 @@ void hs_sort(struct handshake *hs);
  * kind stays; later ones are ignored. */
 void hs_keep(struct handshake *hs, enum hs_raw which, struct span body,
              size_t max_bytes);
+
+/* Keeps a protected record whose body is still to come: returns its number
+ * (from 1) and where its r->body.n bytes go, or 0 when there is no room. Does
+ * nothing unless keep_records is set. */
+uint16_t hs_keep_record(struct handshake *hs, const struct hs_record *r,
+                        uint8_t **body);
 
 /* The first event of a kind from a side (SIDE_NONE: any), or NULL. */
 const struct hs_event *hs_find(const struct handshake *hs, enum hs_kind kind,

@@ -100,6 +100,8 @@ static int about_the_attempt(const struct facts *f, struct span word)
         {"starttls", carrier_starts(hs, "starttls")},
         {"proxy",
          carrier_starts(hs, "http-connect") || carrier_starts(hs, "socks")},
+        {"socks", carrier_starts(hs, "socks")},
+        {"target", span_starts(hs->carrier_asked, "CONNECT ")},
         {"client_auth", f->client_auth_asked},
         {"pq", f->offer.post_quantum},
     };
@@ -118,6 +120,12 @@ static bool word_holds(const struct facts *f, struct span word)
     struct span rest;
     if (starts(word, "alert_", &rest)) {
         return f->end->has_alert && f->alert == number_of(rest);
+    }
+    if (starts(word, "carrier_", &rest)) {
+        struct span carrier = span_text(f->hs->carrier ? f->hs->carrier : "");
+        static const char starttls[] = "starttls-";
+        size_t n = span_starts(carrier, starttls) ? sizeof starttls - 1 : 0;
+        return span_eq(rest, span_sub(carrier, n, carrier.n));
     }
     if (starts(word, "peer_", &rest)) {
         return f->hs->peer_protocol &&
@@ -281,6 +289,16 @@ static bool put_port(const struct facts *f, struct text *t)
     return true;
 }
 
+/* What a proxy was asked to connect to: host and port. */
+static bool put_target(const struct facts *f, struct text *t)
+{
+    static const char connect[] = "CONNECT ";
+    struct span asked = f->hs->carrier_asked;
+    size_t n = sizeof connect - 1;
+    return span_starts(asked, connect) &&
+           put_span(t, span_sub(asked, n, asked.n));
+}
+
 static bool put_sni(const struct facts *f, struct text *t)
 {
     return put_span(t, f->hs->offer.sni);
@@ -405,7 +423,7 @@ static const struct value {
     {"days", put_days, false},        {"alert", put_alert, false},
     {"connect", put_connect, true},   {"servername", put_servername, true},
     {"starttls", put_starttls, true}, {"url", put_url, true},
-    {"resolve", put_resolve, true},
+    {"resolve", put_resolve, true},   {"target", put_target, false},
 };
 
 static const struct value *value_find(struct span name)
@@ -450,7 +468,9 @@ bool advice_expand(const struct facts *f, const char *row, bool shell,
             ok = put_value(f, v, shell, &t);
             row = close + 1;
         } else {
-            text_char(&t, *row++);
+            size_t plain = *row == '{' ? 1 : strcspn(row, "{");
+            text_add_n(&t, row, plain);
+            row += plain;
         }
     }
     *out = ok && !t.cut ? strdup(text_str(&t)) : NULL;

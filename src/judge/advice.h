@@ -17,7 +17,9 @@
  *   sni no_sni           a server name was sent, or none
  *   hello                it ended before a ServerHello
  *   tcp dtls quic        the transport
- *   starttls proxy       how TLS was reached
+ *   starttls proxy socks how TLS was reached
+ *   carrier_X            it is starttls-X, or X
+ *   target               a proxy was asked for a host and port
  *   client_auth          the server asked for a client certificate
  *   pq                   a post-quantum key share was offered
  *   peer_X               the side that speaks no TLS speaks X (http, ssh ...)
@@ -25,11 +27,11 @@
  * Rows without `quic` are left out on QUIC.
  *
  * Placeholders: {host} {ip} {port} {sni} {version} {suite} {suites} {group}
- * {groups} {schemes} {alpn} {issuer} {subject} {names} {days} {alert}, and for
- * commands {connect} (ip:port), {servername} (-servername X or -noservername),
- * {starttls} ("-starttls X " or nothing), {url}, {resolve}. In commands each
- * value from the network becomes one shell word. A row whose value is unknown
- * is left out.
+ * {groups} {schemes} {alpn} {issuer} {subject} {names} {days} {alert} {target}
+ * (host:port a proxy was asked for), and for commands {connect} (ip:port),
+ * {servername} (-servername X or -noservername), {starttls} ("-starttls X " or
+ * nothing), {url}, {resolve}. In commands each value from the network becomes
+ * one shell word. A row whose value is unknown is left out.
  */
 #ifndef JUDGE_ADVICE_H
 #define JUDGE_ADVICE_H

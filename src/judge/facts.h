@@ -6,6 +6,7 @@
 #ifndef JUDGE_FACTS_H
 #define JUDGE_FACTS_H
 
+#include "judge/interception.h"
 #include "judge/judge.h"
 
 /* Stack families told from a hello's shape, where that is reliable. */
@@ -119,22 +120,25 @@ struct facts {
     tick_t silence_ns; /* from the last packet to the end */
     enum phase phase;
     struct offer_view offer;
-    unsigned faults;           /* FAULT_* of the server's certificate */
-    unsigned faults_n;         /* how many of them */
-    enum objection objection;  /* the client's, to the server's certificate */
-    bool hello_refused;        /* the server's readable alert answered the
-                                  ClientHello */
-    bool refused_unsaid;       /* ... and its code names no reason: 40, or
-                                  a close_notify */
-    bool client_auth_asked;    /* the server asked for a certificate */
-    bool client_auth_empty;    /* the client answered without one */
-    bool client_auth_sent;     /* the client sent one */
-    bool client_auth_answered; /* the server ended it after that answer */
-    bool late_refusal;         /* the handshake finished, but the client
-                                  closed at once and the server's
-                                  certificate is visibly wrong */
-    tick_t when;               /* the time certificates are judged at */
-    tick_t waited_ns;          /* from the ClientHello to the end */
+    unsigned faults;            /* FAULT_* of the server's certificate */
+    unsigned faults_n;          /* how many of them */
+    enum objection objection;   /* the client's, to the server's certificate */
+    bool hello_refused;         /* the server's readable alert answered the
+                                   ClientHello */
+    bool refused_unsaid;        /* ... and its code names no reason: 40, or
+                                   a close_notify */
+    bool client_auth_asked;     /* the server asked for a certificate */
+    bool client_auth_empty;     /* the client answered without one */
+    bool client_auth_sent;      /* the client sent one */
+    bool client_auth_answered;  /* the server ended it after that answer */
+    bool late_refusal;          /* the handshake finished, but the client
+                                   closed at once and the server's
+                                   certificate is visibly wrong */
+    tick_t when;                /* the time certificates are judged at */
+    tick_t waited_ns;           /* from the ClientHello to the end */
+    enum inspection inspection; /* what the certificate shows of one */
+    const char *inspection_product;
+    const struct text_list *inspection_because; /* or NULL */
 };
 
 /* Derives everything. The facts borrow from hs. `trust` may be NULL. */

@@ -15,6 +15,7 @@
 #include "judge/advice.h"
 #include "judge/facts.h"
 #include "judge/hypothesis.h"
+#include "judge/interception.h"
 #include "judge/profile.h"
 #include "judge/rule_table.h"
 #include "judge/say.h"
@@ -28,6 +29,7 @@
 struct judge {
     struct trust *trust; /* borrowed, may be NULL */
     struct profiles *profiles;
+    struct interception *interception;
 };
 
 const char *confidence_name(enum confidence c)
@@ -50,8 +52,9 @@ struct judge *judge_new(struct trust *trust)
     }
     j->trust = trust;
     j->profiles = profiles_new();
-    if (!j->profiles) {
-        free(j);
+    j->interception = interception_new();
+    if (!j->profiles || !j->interception) {
+        judge_free(j);
         return NULL;
     }
     return j;
@@ -61,6 +64,7 @@ void judge_free(struct judge *j)
 {
     if (j) {
         profiles_free(j->profiles);
+        interception_free(j->interception);
         free(j);
     }
 }
@@ -68,9 +72,26 @@ void judge_free(struct judge *j)
 void judge_learn(struct judge *j, const struct handshake *hs)
 {
     profiles_learn(j->profiles, hs);
+    interception_note(j->interception, hs);
     if (j->trust && hs->expanded && hs->server_chain.n > 1) {
         trust_learn(j->trust, &hs->server_chain);
     }
+}
+
+bool judge_wants(struct judge *j, const struct handshake *hs)
+{
+    return interception_wants(j->interception, hs);
+}
+
+void judge_learn_certificates(struct judge *j, const struct handshake *hs)
+{
+    interception_learn(j->interception, hs, j->trust);
+}
+
+size_t judge_stories(const struct judge *j, struct interception_story *out,
+                     size_t max)
+{
+    return interception_stories(j->interception, out, max);
 }
 
 /* ---- the leader ---- */
@@ -180,12 +201,20 @@ static bool is_general(const char *cause)
     return false;
 }
 
+/* What a forged certificate looks like to a client that does not trust it. */
+static bool is_inspection_symptom(const char *leader, const char *cause)
+{
+    return strcmp(leader, "interception_untrusted") == 0 &&
+           strncmp(cause, "server_certificate_", 19) == 0;
+}
+
 static void write_alternatives(const struct hypotheses *hy, struct verdict *v)
 {
     v->alternatives = calloc(ALTERNATIVES_MAX, sizeof *v->alternatives);
     for (size_t i = 0; i < hy->n && v->alternatives; i++) {
         const struct hypothesis *h = &hy->v[i];
-        bool weak = h->confidence == CONF_POSSIBLE || is_general(h->cause);
+        bool weak = h->confidence == CONF_POSSIBLE || is_general(h->cause) ||
+                    is_inspection_symptom(v->cause->slug, h->cause);
         bool dropped = v->confidence == CONF_CERTAIN && weak && !h->keep;
         if (dropped || v->alternatives_n == ALTERNATIVES_MAX ||
             strcmp(h->cause, v->cause->slug) == 0 ||
@@ -263,6 +292,9 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
         trust_learn(j->trust, &hs->server_chain);
     }
     v->outcome = hs->end_state.outcome;
+    f.inspection = interception_judge(j->interception, hs, j->trust, v);
+    f.inspection_product = v->interception_product;
+    f.inspection_because = &v->interception_evidence;
     if (v->outcome != OUTCOME_FAILURE) {
         return v;
     }
@@ -270,6 +302,9 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
     hypotheses_init(&hy);
     run_rules(&f, &hy);
     write_verdict(&f, &hy, v);
+    if (strcmp(v->cause->slug, "interception_untrusted") == 0) {
+        interception_broke(j->interception, hs);
+    }
     hypotheses_free(&hy);
     return v;
 }

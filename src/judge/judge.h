@@ -89,9 +89,11 @@ struct trust_result {
     struct span missing_issuer; /* name of the certificate that was not sent */
     bool issuer_learned;        /* completable for sure: trust_learn() saw the
                                    missing certificate, and it leads to an anchor */
-    bool ca_expired;  /* a CA certificate sent is expired, whatever the
-                         state */
-    bool anchor_sent; /* the root itself was sent (harmless) */
+    bool ca_expired;    /* a CA certificate sent is expired, whatever the
+                           state */
+    bool anchor_sent;   /* the root itself was sent (harmless) */
+    bool anchor_listed; /* the anchor reached is on Mozilla's list of roots */
+    bool anchors_given; /* the anchors are not the system's, but chosen */
     char why[128];
 };
 
@@ -110,6 +112,29 @@ void trust_judge(struct trust *t, const struct cert_chain *chain, tick_t when,
  * can be told from unknown issuers (bounded). */
 void trust_learn(struct trust *t, const struct cert_chain *chain);
 
+/* ---- TLS inspection ---- */
+
+#define STORIES_MAX     4u
+#define STORY_NAMES_MAX 5u
+
+/* What one issuer's inspection did, for the totals. Borrowed texts, raw bytes
+ * from the network. */
+struct interception_story {
+    const char *verdict; /* "detected", "suspected" */
+    const char *issuer;
+    const char *product;                /* or NULL */
+    const char *names[STORY_NAMES_MAX]; /* the first ones affected */
+    unsigned names_n;                   /* how many there were */
+    bool names_more;                    /* ... at least */
+    const char *open[STORY_NAMES_MAX];  /* names that its clients saw with
+                                           public chains */
+    unsigned open_n;
+    unsigned clients_n;
+    bool clients_more;
+    uint64_t handshakes, broken; /* broken: for lack of trust in it */
+    tick_t first, last;
+};
+
 /* trust may be NULL (certificates are then not judged); borrowed. */
 struct judge *judge_new(struct trust *trust);
 void judge_free(struct judge *j);
@@ -118,6 +143,19 @@ void judge_free(struct judge *j);
  * client (bounded profiles). Cheap; call once per finished connection,
  * successes too. `hs` need not be expanded. */
 void judge_learn(struct judge *j, const struct handshake *hs);
+
+/* Whether a concluded handshake that nobody asked for should be expanded all
+ * the same, because its certificate is new or under suspicion of inspection.
+ * Cheap. */
+bool judge_wants(struct judge *j, const struct handshake *hs);
+
+/* Lets the judge remember the certificates of an expanded handshake. Call once
+ * per connection. */
+void judge_learn_certificates(struct judge *j, const struct handshake *hs);
+
+/* The inspection that was found, the worst first; at most `max`. */
+size_t judge_stories(const struct judge *j, struct interception_story *out,
+                     size_t max);
 
 /* Whether an unanswered encrypted alert after both Finished
  * (end_state.late_alert_unanswered) was the refusal of a certificate with a

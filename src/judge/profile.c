@@ -252,7 +252,7 @@ static void learn_choice(struct server_profile *p, const struct handshake *hs)
 }
 
 static void learn_server(struct profiles *p, const struct handshake *hs,
-                         enum outcome outcome)
+                         enum outcome outcome, uint64_t client)
 {
     struct server_slot *s = server_slot(p, server_key(p, hs));
     s->used = p->clock;
@@ -262,7 +262,7 @@ static void learn_server(struct profiles *p, const struct handshake *hs,
     } else if (outcome == OUTCOME_FAILURE) {
         count(&s->profile.failures);
     }
-    learn_client_of(s, (uint32_t)client_key(p, hs));
+    learn_client_of(s, (uint32_t)client);
     learn_choice(&s->profile, hs);
     if (hs_find(hs, HS_CERTIFICATE_REQUEST, SIDE_SERVER) ||
         hs->end_state.certificate_request_likely) {
@@ -283,9 +283,13 @@ void profiles_learn(struct profiles *p, const struct handshake *hs)
         return;
     }
     p->clock++;
-    learn_server(p, hs, outcome);
-    struct client_slot *c = client_slot(p, client_key(p, hs));
-    struct pair_slot *pair = pair_slot(p, pair_key(p, hs));
+    uint64_t client = client_key(p, hs);
+    uint64_t both = pair_key(p, hs);
+    __builtin_prefetch(&p->clients[client % CLIENT_SETS * WAYS]);
+    __builtin_prefetch(&p->pairs[both % PAIR_SETS * WAYS]);
+    learn_server(p, hs, outcome, client);
+    struct client_slot *c = client_slot(p, client);
+    struct pair_slot *pair = pair_slot(p, both);
     c->used = pair->used = p->clock;
     if (outcome == OUTCOME_SUCCESS) {
         count(&c->successes);

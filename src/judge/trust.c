@@ -58,6 +58,8 @@ struct cached {
 
 struct trust {
     X509_STORE *anchors; /* NULL: nothing is judged */
+    bool given;          /* they are not the system's */
+    bool system_pending; /* the system's anchors are loaded when needed */
     struct learned learned[LEARNED_MAX];
     size_t learned_n;
     uint64_t stamp;
@@ -80,25 +82,76 @@ static bool is_hash_name(const char *name)
     return digits > 0 && name[9 + digits] == '\0';
 }
 
-static bool dir_has_anchors(const char *path)
+/* How many anchors such a directory has. */
+static unsigned dir_anchors(const char *path)
 {
     DIR *dir = opendir(path);
     if (!dir) {
-        return false;
+        return 0;
     }
-    bool found = false;
-    struct dirent *entry = readdir(dir);
-    while (entry && !found) {
-        found = is_hash_name(entry->d_name);
-        entry = readdir(dir);
+    unsigned n = 0;
+    for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+        n += is_hash_name(e->d_name);
     }
     closedir(dir);
-    return found;
+    return n;
+}
+
+/* How many certificates a PEM file has. */
+static unsigned file_anchors(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        return 0;
+    }
+    char line[256];
+    unsigned n = 0;
+    while (fgets(line, sizeof line, file)) {
+        n += strncmp(line, "-----BEGIN", 10) == 0;
+    }
+    fclose(file);
+    return n;
 }
 
 static bool store_is_empty(X509_STORE *store)
 {
     return sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) == 0;
+}
+
+static const char *env_or(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value ? value : otherwise;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x;
+    struct stat y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+/*
+ * The system's directory of anchors, from which libcrypto takes what it needs
+ * when it needs it; to load the system's file takes 20 ms. Only when that is
+ * not the user's own and has no more in it. False when the file must be read.
+ */
+static bool use_system_dir(X509_STORE *store)
+{
+    const char *dir =
+        env_or(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
+    const char *file = X509_get_default_cert_file();
+    const char *wanted = env_or(X509_get_default_cert_file_env(), file);
+    if (wanted != file && !same_file(wanted, file)) {
+        return false;
+    }
+    unsigned n = dir_anchors(dir);
+    if (!n || n < file_anchors(file)) {
+        return false;
+    }
+    X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
+    return lookup && X509_LOOKUP_add_dir(lookup, dir, X509_FILETYPE_PEM);
 }
 
 /* The system's anchors: where libcrypto looks, then where distributions put
@@ -111,9 +164,11 @@ static bool load_system(X509_STORE *store)
         "/etc/ssl/ca-bundle.pem",
         "/etc/ssl/cert.pem",
     };
+    if (use_system_dir(store)) {
+        return true;
+    }
     X509_STORE_set_default_paths(store);
-    if (!store_is_empty(store) ||
-        dir_has_anchors(X509_get_default_cert_dir())) {
+    if (!store_is_empty(store) || dir_anchors(X509_get_default_cert_dir())) {
         return true;
     }
     for (size_t i = 0; i < COUNT(bundles) && store_is_empty(store); i++) {
@@ -131,7 +186,7 @@ static bool load_path(X509_STORE *store, const char *path, char error[256])
         return false;
     }
     if (S_ISDIR(st.st_mode)) {
-        if (dir_has_anchors(path) && X509_STORE_load_path(store, path)) {
+        if (dir_anchors(path) && X509_STORE_load_path(store, path)) {
             return true;
         }
         snprintf(error, 256,
@@ -147,6 +202,21 @@ static bool load_path(X509_STORE *store, const char *path, char error[256])
     return false;
 }
 
+/* Loads the system's anchors on first use: most runs never judge a chain. */
+static bool has_anchors(struct trust *t)
+{
+    if (t->system_pending) {
+        t->system_pending = false;
+        t->anchors = X509_STORE_new();
+        if (t->anchors && !load_system(t->anchors)) {
+            X509_STORE_free(t->anchors);
+            t->anchors = NULL;
+        }
+        ERR_clear_error();
+    }
+    return t->anchors;
+}
+
 struct trust *trust_new(const char *path, char error[256])
 {
     struct trust *t = calloc(1, sizeof *t);
@@ -157,18 +227,20 @@ struct trust *trust_new(const char *path, char error[256])
     if (path && strcmp(path, "none") == 0) {
         return t;
     }
+    t->system_pending = !path;
+    t->given = path != NULL;
+    if (!path) {
+        return t;
+    }
     t->anchors = X509_STORE_new();
     if (!t->anchors) {
         snprintf(error, 256, "out of memory");
         trust_free(t);
         return NULL;
     }
-    if (path && !load_path(t->anchors, path, error)) {
+    if (!load_path(t->anchors, path, error)) {
         trust_free(t);
         t = NULL;
-    } else if (!path && !load_system(t->anchors)) {
-        X509_STORE_free(t->anchors);
-        t->anchors = NULL;
     }
     ERR_clear_error();
     return t;
@@ -414,6 +486,19 @@ static int skip_leaf_dates(int ok, X509_STORE_CTX *ctx)
     }
 }
 
+/* Whether it is a root of Mozilla's list. */
+static bool is_listed(const X509 *root)
+{
+    unsigned char *der = NULL;
+    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(root), &der);
+    uint8_t hash[32];
+    bool listed = n > 0 &&
+                  EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL) &&
+                  known_public_root(hash);
+    OPENSSL_free(der);
+    return listed;
+}
+
 /* Notes the dates of the path libcrypto chose, and whether its root was
  * sent. */
 static void note_chain(struct judging *j, X509_STORE_CTX *ctx)
@@ -424,6 +509,9 @@ static void note_chain(struct judging *j, X509_STORE_CTX *ctx)
         window_note_x509(j, sk_X509_value(chain, i));
     }
     bool anchored = X509_STORE_CTX_get_num_untrusted(ctx) < n;
+    if (anchored) {
+        j->out->anchor_listed = is_listed(sk_X509_value(chain, n - 1));
+    }
     for (unsigned i = 1; i < j->sent_n && anchored; i++) {
         if (j->sent[i] &&
             X509_cmp(sk_X509_value(chain, n - 1), j->sent[i]) == 0) {
@@ -658,7 +746,8 @@ static struct cached *judge_new_chain(struct trust *t,
                                       const struct cert_chain *chain,
                                       tick_t when, const uint8_t key[32])
 {
-    struct trust_result result = {.state = TRUST_UNKNOWN};
+    struct trust_result result = {.state = TRUST_UNKNOWN,
+                                  .anchors_given = t->given};
     struct judging j = {.t = t,
                         .chain = chain,
                         .when = when,
@@ -680,7 +769,7 @@ void trust_judge(struct trust *t, const struct cert_chain *chain, tick_t when,
                  struct trust_result *out)
 {
     *out = (struct trust_result){.state = TRUST_UNKNOWN};
-    if (!t || !t->anchors || !chain->seen || !chain->n) {
+    if (!t || !chain->seen || !chain->n || !has_anchors(t)) {
         return;
     }
     uint8_t key[32];
@@ -760,7 +849,7 @@ static void learn_one(struct trust *t, const struct cert *c)
 
 void trust_learn(struct trust *t, const struct cert_chain *chain)
 {
-    if (!t || !t->anchors) {
+    if (!t || !has_anchors(t)) {
         return;
     }
     for (unsigned i = 1; i < chain->n && i < SENT_MAX; i++) {

@@ -129,8 +129,11 @@ struct known_inspection {
     const char *product, *vendor;
     const char *kind; /* "gateway", "cloud", "av", "debug" ... */
     enum known_certainty certainty;
-    const char *own; /* the vendor's own domains, with commas; or NULL */
+    /* The vendor's own domains, with commas; or NULL. KNOWN_INNER is among them
+     * when the issuer also signs pages of the unit itself. */
+    const char *own;
 };
+#define KNOWN_INNER "inner"
 
 /* Names of an issuer as the tables look at them; OUs are taken from the
  * distinguished name. */

@@ -15,8 +15,12 @@
 
 static void format_ipv4(struct text *t, const uint8_t *ip)
 {
-    text_fmt(t, "%u.%u.%u.%u", (unsigned)ip[0], (unsigned)ip[1],
-             (unsigned)ip[2], (unsigned)ip[3]);
+    for (unsigned i = 0; i < 4; i++) {
+        if (i) {
+            text_char(t, '.');
+        }
+        text_uint(t, ip[i]);
+    }
 }
 
 /* The longest run of at least two zero words, the first of equals; its length,

@@ -11,7 +11,10 @@
 #include "report/fields.h"
 #include "report/json_write.h"
 
+#include "base/hash.h"
 #include "dissectors/fingerprint.h"
+
+#include <stdlib.h>
 
 #define ECS_VERSION "8.11.0"
 
@@ -252,20 +255,124 @@ static void json_x509(struct json *j, const struct cert *c)
     json_object_end(j, at);
 }
 
+/* ---- what a hello's shape alone decides ---- */
+
+/* Clients come in few shapes, and to write one takes several microseconds: the
+ * text of the last ones is kept. */
+#define SHAPES          128u
+#define SHAPE_BYTES_MAX 8192u
+
+struct shape {
+    uint64_t key; /* 0: free */
+    char *text;
+    size_t n;
+};
+
+struct json_state {
+    bool seeded;
+    struct hash_seed seed;
+    struct shape v[SHAPES];
+};
+
+static uint64_t hash_list(const struct hash_seed *seed,
+                          const struct u16_list *l)
+{
+    return hash_bytes(seed, span_of(l->v, l->n * sizeof *l->v)) ^ l->seen;
+}
+
+static uint64_t hash_names(const struct hash_seed *seed,
+                           const struct span_list *l)
+{
+    uint64_t h = l->n;
+    for (unsigned i = 0; i < l->n; i++) {
+        h = h * 31 + hash_bytes(seed, l->v[i]);
+    }
+    return h;
+}
+
+/* Everything that the texts of a shape are made of. `more` tells apart what
+ * else decides about them. */
+static uint64_t shape_key(const struct hash_seed *seed,
+                          const struct handshake *hs, unsigned more)
+{
+    const struct client_offer *o = &hs->offer;
+    const uint64_t v[] = {
+        hash_list(seed, &o->ciphers),
+        hash_list(seed, &o->extensions),
+        hash_list(seed, &o->versions),
+        hash_list(seed, &o->groups),
+        hash_list(seed, &o->signature_algorithms),
+        hash_bytes(seed, o->point_formats),
+        hash_names(seed, &o->alpn),
+        (uint64_t)o->legacy_version << 32 | (uint64_t)o->max_version << 16 |
+            more,
+        (uint64_t)hs->flavour << 4 | (uint64_t)o->has_sni << 2 |
+            (uint64_t)o->v2_format << 1 | (uint64_t)o->malformed,
+    };
+    return hash_bytes(seed, span_of(v, sizeof v)) | 1;
+}
+
+/* Writes members of the open object that depend on the hello's shape only. */
+static void
+json_shape(struct json *j, const struct handshake *hs, unsigned which,
+           void (*write)(struct json *j, const struct handshake *hs))
+{
+    struct json_state *state = j->state;
+    if (j->items != JSON_ITEMS || j->t->cut) {
+        write(j, hs);
+        return;
+    }
+    if (!state->seeded) {
+        state->seed = hash_seed_random();
+        state->seeded = true;
+    }
+    size_t from = j->t->n;
+    bool comma = j->t->p[from - 1] != '{';
+    uint64_t key = shape_key(&state->seed, hs, which << 1 | comma);
+    struct shape *s = &state->v[(key >> 1) % SHAPES];
+    if (s->key == key) {
+        text_add_n(j->t, s->text, s->n);
+        return;
+    }
+    write(j, hs);
+    size_t n = j->t->n - from;
+    char *text = n <= SHAPE_BYTES_MAX ? malloc(n + 1) : NULL;
+    if (text && !j->t->cut) {
+        memcpy(text, j->t->p + from, n);
+        free(s->text);
+        *s = (struct shape){key, text, n};
+    } else {
+        free(text);
+    }
+}
+
+static void json_fini(void *state)
+{
+    struct json_state *s = state;
+    for (unsigned i = 0; i < SHAPES; i++) {
+        free(s->v[i].text);
+    }
+}
+
 /* ---- tls ---- */
+
+static void json_fingerprint(struct json *j, const struct handshake *hs)
+{
+    const struct client_offer *o = &hs->offer;
+    char ja3[JA3_BYTES];
+    char ja4[JA4_BYTES];
+    json_codes(j, "supported_ciphers", &o->ciphers, suite_name);
+    json_str(j, "ja3", fingerprint_ja3(o, ja3) ? ja3 : NULL);
+    json_str(j, "ja4", fingerprint_ja4(o, hs->flavour, ja4) ? ja4 : NULL);
+}
 
 static void json_tls_client(struct json *j, const struct record *r)
 {
     const struct client_offer *o = &r->hs->offer;
-    char ja3[JA3_BYTES];
-    char ja4[JA4_BYTES];
     size_t at = json_object(j, "client");
     if (o->seen) {
         json_span(j, "server_name", record_sni(r));
-        json_codes(j, "supported_ciphers", &o->ciphers, suite_name);
-        json_str(j, "ja3", fingerprint_ja3(o, ja3) ? ja3 : NULL);
-        json_str(j, "ja4",
-                 fingerprint_ja4(o, r->hs->flavour, ja4) ? ja4 : NULL);
+        json_shape(j, r->hs, 0, json_fingerprint);
     }
     json_x509(j, chain_leaf(&r->hs->client_chain));
     json_object_end(j, at);
@@ -294,11 +401,12 @@ static void json_alerts(struct json *j, const struct handshake *hs)
     size_t list = json_list(j, "alerts");
     for (unsigned i = 0; i < hs->events_n && hs->events; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (e->kind != HS_ALERT) {
+        bool quic = e->kind == HS_QUIC_CLOSE && e->aux >> 8 == 1;
+        if (e->kind != HS_ALERT && !quic) {
             continue;
         }
         size_t at = json_object(j, NULL);
-        json_str(j, "severity", alert_level_name(e->aux >> 8));
+        json_str(j, "severity", alert_level_name(quic ? 2 : e->aux >> 8));
         json_uint(j, "code", e->aux & 0xff);
         json_str(j, "type", known_alert_name(e->aux & 0xff));
         json_str(j, "source", side_name((enum side)e->side));
@@ -359,11 +467,9 @@ static bool is_grease_alpn(struct span s)
     return s.n == 2 && known_is_grease(cursor_u16(&c, "protocol"));
 }
 
-static void json_offered(struct json *j, const struct client_offer *o)
+static void json_offered(struct json *j, const struct handshake *hs)
 {
-    if (!o->seen) {
-        return;
-    }
+    const struct client_offer *o = &hs->offer;
     /* Without supported_versions only the highest one is known. */
     struct u16_list versions = o->versions;
     if (!versions.seen && o->max_version) {
@@ -492,7 +598,9 @@ static void json_tlswhy(struct json *j, const struct record *r)
         json_final_alert(j, end);
     }
     json_cause(j, r);
-    json_offered(j, &r->hs->offer);
+    if (r->hs->offer.seen) {
+        json_shape(j, r->hs, 1, json_offered);
+    }
     json_blind_spots(j, end->blind);
     if (end->benign) {
         json_bool(j, "benign", true);
@@ -529,11 +637,11 @@ static void json_record(struct json *j, const struct record *r)
 static void on_record(void *state, const struct report_options *o,
                       const struct record *r, struct text *out)
 {
-    (void)state;
     if (!record_wanted(r, o) || out->cut) {
         return;
     }
-    struct json j = {.t = out, .from = out->n, .items = JSON_ITEMS};
+    struct json j = {
+        .t = out, .from = out->n, .items = JSON_ITEMS, .state = state};
     json_record(&j, r);
     if (out->cut) {
         text_truncate(out, j.from);
@@ -549,4 +657,6 @@ static void on_record(void *state, const struct report_options *o,
 const struct reporter json_reporter = {
     .name = "json",
     .record = on_record,
+    .state_bytes = sizeof(struct json_state),
+    .fini = json_fini,
 };

@@ -23,7 +23,7 @@ static void json_key(struct json *j, const char *key)
     if (key) {
         text_char(j->t, '"');
         text_add(j->t, key);
-        text_add(j->t, "\":");
+        text_add_n(j->t, "\":", 2);
     }
 }
 
@@ -98,7 +98,7 @@ void json_str(struct json *j, const char *key, const char *s)
 void json_uint(struct json *j, const char *key, uint64_t v)
 {
     json_key(j, key);
-    text_fmt(j->t, "%" PRIu64, v);
+    text_uint(j->t, v);
 }
 
 void json_int(struct json *j, const char *key, int64_t v)

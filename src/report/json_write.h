@@ -13,6 +13,7 @@ struct json {
     struct text *t;
     size_t from;    /* where this document begins in t */
     unsigned items; /* longest list that is written out; more is left out */
+    void *state;    /* the reporter's own */
 };
 
 /* Where an object or list began; handed back to end it. key is NULL inside a

@@ -38,6 +38,8 @@ struct totals {
     uint64_t tls, succeeded, failed, unknown, benign;
     uint64_t limited;   /* connections on which a limit was hit */
     tick_t first, last; /* of the capture */
+    struct interception_story stories[STORIES_MAX]; /* borrowed texts */
+    size_t stories_n;
     bool live;
 };
 

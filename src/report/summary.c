@@ -432,6 +432,88 @@ static void print_alerts(struct paint *p, const struct summary *s)
     paint_newline(p);
 }
 
+/* ---- TLS inspection ---- */
+
+/* "a, b, c and 4 more" */
+static void name_list(struct text *t, const char *const *names, unsigned n,
+                      bool more)
+{
+    unsigned shown = n < STORY_NAMES_MAX ? n : STORY_NAMES_MAX;
+    for (unsigned i = 0; i < shown; i++) {
+        text_add(t, i ? ", " : "");
+        text_term(t, span_text(names[i]));
+    }
+    if (n > shown) {
+        text_fmt(t, " and %s%u more", more ? "over " : "", n - shown);
+    }
+}
+
+static void story_subject(struct text *t, const struct interception_story *s)
+{
+    text_fmt(t, "%s: ", s->verdict);
+    text_term(t, span_text(s->product ? s->product : "unknown product"));
+    text_add(t, ", signing as \"");
+    text_term(t, span_text(s->issuer));
+    text_add(t, "\"");
+}
+
+static void story_effect(struct text *t, const struct interception_story *s)
+{
+    text_fmt(t, "%s%u client%s, %s%u name%s: ", s->clients_more ? "over " : "",
+             s->clients_n, s->clients_n == 1 ? "" : "s",
+             s->names_more ? "over " : "", s->names_n,
+             s->names_n == 1 ? "" : "s");
+    name_list(t, s->names, s->names_n, s->names_more);
+    text_add(t, "; since ");
+    text_clock(t, s->first);
+    text_fmt(t, "; %" PRIu64 " handshake%s failed for lack of trust", s->broken,
+             s->broken == 1 ? "" : "s");
+}
+
+static void story_line(struct paint *p, const struct text *t)
+{
+    paint_line(p, 10);
+    p->indent = 10;
+    paint_str(p, PAINT_PLAIN, text_str(t));
+}
+
+static void print_story(struct paint *p, const struct interception_story *s)
+{
+    struct text t;
+    text_init(&t, 4 * LINE_BYTES);
+    count_column(p, s->handshakes, false);
+    story_subject(&t, s);
+    paint_str(p, PAINT_WARN, text_str(&t));
+    text_clear(&t);
+    story_effect(&t, s);
+    story_line(p, &t);
+    if (s->open_n) {
+        text_clear(&t);
+        text_add(&t, "not inspected: ");
+        name_list(&t, s->open, s->open_n, false);
+        story_line(p, &t);
+    }
+    if (s->broken) {
+        text_clear(&t);
+        text_add(&t, "give these clients the proxy's root certificate, or take "
+                     "the names out of inspection");
+        story_line(p, &t);
+    }
+    text_free(&t);
+}
+
+static void print_stories(struct paint *p, const struct totals *t)
+{
+    if (!t->stories_n) {
+        return;
+    }
+    section(p, "TLS inspection (handshakes that showed its certificates)");
+    for (size_t i = 0; i < t->stories_n; i++) {
+        print_story(p, &t->stories[i]);
+    }
+    paint_newline(p);
+}
+
 /* "N what" on a line of its own; nothing for zero. */
 static void hint(struct text *out, uint64_t n, const char *what)
 {
@@ -476,10 +558,11 @@ void summary_print(const struct summary *s, const struct report_options *o,
     struct paint p;
     print_capture(t, out);
     print_connections(t, out);
+    paint_init(&p, out, o);
+    print_stories(&p, t);
     if (!s) {
         return;
     }
-    paint_init(&p, out, o);
     print_causes(&p, s);
     print_servers(&p, s);
     print_alerts(&p, s);

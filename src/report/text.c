@@ -14,6 +14,7 @@
 
 #define LINE_BYTES     4096u
 #define VIEWERS_SHOWN  4u
+#define FIXES_SHOWN    6u /* more with -v */
 #define EVIDENCE_SHOWN 12u
 
 extern const struct reporter text_reporter;
@@ -118,7 +119,16 @@ static void fixes(struct paint *p, const struct record *r)
         paint_str(p, PAINT_PLAIN, text_str(&t));
         text_free(&t);
     }
-    items(p, side ? NULL : "fix", fix, fix->n);
+    size_t shown = p->o->verbose ? fix->n : FIXES_SHOWN;
+    items(p, side ? NULL : "fix", fix, shown);
+    if (fix->n > shown) {
+        struct text t;
+        text_init(&t, LINE_BYTES);
+        text_fmt(&t, "(%zu more with -v)", fix->n - shown);
+        paint_label(p, NULL);
+        paint_str(p, PAINT_DIM, text_str(&t));
+        text_free(&t);
+    }
 }
 
 /* Commands are to be copied: a line each, however long. */
@@ -158,6 +168,17 @@ static void viewers(struct paint *p, const struct verdict *v)
     }
 }
 
+/* What the verdict has not said already. */
+static bool is_told(const struct text_list *l, const char *s)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (strcmp(l->v[i], s) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void inspection(struct paint *p, const struct verdict *v)
 {
     if (!v->interception) {
@@ -168,7 +189,12 @@ static void inspection(struct paint *p, const struct verdict *v)
     if (v->interception_product) {
         paint_str(p, PAINT_PLAIN, v->interception_product);
     }
-    items(p, NULL, &v->interception_evidence, EVIDENCE_SHOWN);
+    const struct text_list *l = &v->interception_evidence;
+    for (size_t i = 0; i < l->n && i < EVIDENCE_SHOWN; i++) {
+        if (!is_told(&v->evidence, l->v[i])) {
+            item(p, NULL, l->v[i]);
+        }
+    }
 }
 
 static void frames(struct paint *p, const struct record *r)

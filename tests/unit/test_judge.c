@@ -1489,6 +1489,39 @@ Test(carrier, proxy_refused)
     check(&s, "proxy_refused", CONF_CERTAIN);
 }
 
+Test(carrier, proxy_refused_names_the_target)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.events_n = 2;
+    s.hs.carrier = "socks";
+    s.hs.carrier_asked = span_text("CONNECT www.example.test:443");
+    s.hs.carrier_note = span_text("reply 2, connection not allowed");
+    note(&s, HS_CARRIER, SIDE_CLIENT, 0, 0);
+    note(&s, HS_CARRIER_REFUSED, SIDE_SERVER, 0, 0);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "proxy_refused");
+    cr_expect_str_eq(v->reason,
+                     "the proxy turned down CONNECT www.example.test:443: "
+                     "reply 2, connection not allowed");
+    cr_expect(text_has(&v->fix, "allow www.example.test:443"));
+    cr_expect(text_has(&v->reproduce, "--proxy socks5h://"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(carrier, hung_up_in_place_of_an_answer)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.events_n = 2;
+    s.hs.offer = (struct client_offer){0};
+    s.hs.carrier = "starttls-imap";
+    note(&s, HS_CARRIER, SIDE_CLIENT, 0, 0);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "starttls_refused", CONF_LIKELY);
+}
+
 Test(carrier, accepted)
 {
     struct scene s;
@@ -1940,7 +1973,8 @@ Test(advice, every_condition_word_in_the_data_is_known)
         "by_nobody", "from_client", "from_server", "reset",       "close",
         "timeout",   "tls13",       "tls12",       "offer13",     "old",
         "sni",       "no_sni",      "hello",       "tcp",         "dtls",
-        "quic",      "starttls",    "proxy",       "client_auth", "pq"};
+        "quic",      "starttls",    "proxy",       "client_auth", "pq",
+        "socks",     "target"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {
@@ -1952,7 +1986,8 @@ Test(advice, every_condition_word_in_the_data_is_known)
                 const char *word = w + (*w == '!');
                 size_t len = n - (size_t)(word - w);
                 bool known = strncmp(word, "alert_", 6) == 0 ||
-                             strncmp(word, "peer_", 5) == 0;
+                             strncmp(word, "peer_", 5) == 0 ||
+                             strncmp(word, "carrier_", 8) == 0;
                 for (size_t x = 0; x < COUNT(words); x++) {
                     known = known || (strlen(words[x]) == len &&
                                       strncmp(words[x], word, len) == 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The protocol that was to lead to TLS said no: STARTTLS (RFC 3207 and
- * others), HTTP CONNECT (RFC 9110 section 9.3.6), SOCKS (RFC 1928 section 6).
+ * others), HTTP CONNECT (RFC 9110 section 9.3.6), SOCKS (RFC 1928 section 6);
+ * or it hung up in place of an answer.
  */
 #include "judge/facts.h"
 #include "judge/say.h"
@@ -13,31 +14,77 @@ static bool is_proxy(const char *carrier)
            span_starts(s, "proxy");
 }
 
+/* What was asked for, in the words of the protocol. */
+static const char *request_of(const char *carrier)
+{
+    static const struct {
+        const char *carrier, *words;
+    } rows[] = {
+        {"starttls-smtp", "STARTTLS (SMTP)"},
+        {"starttls-lmtp", "STARTTLS (LMTP)"},
+        {"starttls-imap", "STARTTLS (IMAP)"},
+        {"starttls-pop3", "STLS (POP3)"},
+        {"starttls-ftp", "AUTH TLS (FTP)"},
+        {"starttls-ldap", "StartTLS (LDAP)"},
+        {"starttls-xmpp", "STARTTLS (XMPP)"},
+        {"starttls-nntp", "STARTTLS (NNTP)"},
+        {"starttls-sieve", "STARTTLS (ManageSieve)"},
+        {"starttls-irc", "STARTTLS (IRC)"},
+        {"starttls-postgresql", "TLS (PostgreSQL SSLRequest)"},
+        {"starttls-mysql", "TLS (MySQL SSLRequest)"},
+        {"starttls-tds", "encryption (SQL Server PRELOGIN)"},
+        {"starttls-rdp", "TLS (RDP negotiation)"},
+        {"starttls-vnc", "TLS (VNC security type)"},
+        {"starttls-amqp", "TLS (AMQP header)"},
+        {"starttls-http", "the upgrade to TLS (HTTP)"},
+        {"http-connect", "CONNECT"},
+        {"socks", "the SOCKS connection"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(carrier, rows[i].carrier) == 0) {
+            return rows[i].words;
+        }
+    }
+    return carrier;
+}
+
+static void explain(const struct handshake *hs, struct hypothesis *h,
+                    bool refused)
+{
+    bool proxy = is_proxy(hs->carrier);
+    const char *who = proxy ? "proxy" : "server";
+    struct say asked = say_span(hs->carrier_asked);
+    bool own = proxy && hs->carrier_asked.n > 0;
+    const char *what = own ? asked.s : request_of(hs->carrier);
+    struct say said = say_span(hs->carrier_note);
+    if (refused && hs->carrier_note.n) {
+        hypothesis_reason(h, "the %s turned down %s: %s", who, what, said.s);
+        hypothesis_because(h, "the %s answered \"%s\"", who, said.s);
+    } else if (refused) {
+        hypothesis_reason(h, "the %s turned down %s", who, what);
+    } else {
+        hypothesis_reason(h, "the %s hung up instead of answering %s", who,
+                          what);
+        hypothesis_because(h, "the %s ended the connection without an answer",
+                           who);
+    }
+    hypothesis_because(h, "the client asked for %s", what);
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct handshake *hs = f->hs;
     if (!hs->carrier) {
         return;
     }
-    bool proxy = is_proxy(hs->carrier);
-    const char *cause = proxy ? "proxy_refused" : "starttls_refused";
-    struct hypothesis *h = NULL;
+    const char *cause =
+        is_proxy(hs->carrier) ? "proxy_refused" : "starttls_refused";
     if (hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {
-        h = hypothesis_add(hy, cause, CONF_CERTAIN, 92);
+        explain(hs, hypothesis_add(hy, cause, CONF_CERTAIN, 92), true);
     } else if (f->end->stage == STAGE_TUNNEL && f->end->by == BY_SERVER &&
                hs_find(hs, HS_CARRIER, SIDE_NONE) &&
                !hs_find(hs, HS_CARRIER_OK, SIDE_NONE)) {
-        h = hypothesis_add(hy, cause, CONF_LIKELY, 70);
-    } else {
-        return;
-    }
-    if (hs->carrier_note.n) {
-        hypothesis_reason(h, "the %s turned %s down: %s",
-                          proxy ? "proxy" : "server", hs->carrier,
-                          say_span(hs->carrier_note).s);
-        hypothesis_because(h, "the %s answered \"%s\"",
-                           proxy ? "proxy" : "server",
-                           say_span(hs->carrier_note).s);
+        explain(hs, hypothesis_add(hy, cause, CONF_LIKELY, 70), false);
     }
 }
 

@@ -51,7 +51,11 @@ static void encrypted(const struct facts *f, struct hypotheses *hy)
 {
     struct hypothesis *h = hypothesis_add(hy, "server_certificate_rejected",
                                           CONF_LIKELY, f->leaf ? 50 : 65);
-    hypothesis_because(h, f->server_tls13
+    hypothesis_because(h, f->hs->flavour == FLAVOUR_QUIC
+                              ? "the client said one thing under Handshake "
+                                "keys and no more, and the server did not "
+                                "repeat its flight: it was told of a failure"
+                          : f->server_tls13
                               ? "the client sent a record of an alert's size "
                                 "where its Finished was due"
                               : "the client sent an encrypted alert right "

@@ -21,10 +21,12 @@ static struct hypothesis *claim(const struct facts *f, struct hypotheses *hy,
     return h;
 }
 
-/* Encrypted, as one of the first records after the ServerHello. */
+/* Encrypted, as one of the first records after the ServerHello; unread, or
+ * decrypted and without a reason. */
 static bool is_early_refusal(const struct facts *f)
 {
-    return f->alert_by_server && f->alert == ALERT_NONE && f->server_tls13 &&
+    bool unsaid = f->alert == ALERT_NONE || f->alert == 40;
+    return f->alert_by_server && unsaid && f->server_tls13 &&
            f->phase == PHASE_SERVER_HELLO;
 }
 

@@ -70,13 +70,36 @@ static void unanswered(const struct facts *f, struct hypotheses *hy)
     }
 }
 
+static void unanswered_udp(const struct facts *f, struct hypotheses *hy)
+{
+    const struct hs_event *icmp = hs_find(f->hs, HS_ICMP, SIDE_CLIENT);
+    unsigned again = f->hs->dir[SIDE_CLIENT].retransmits;
+    struct hypothesis *h =
+        hypothesis_add(hy, "client_hello_unanswered", CONF_LIKELY, 70);
+    hypothesis_reason(h, "the server never answered the ClientHello");
+    hypothesis_because(h, "no datagram came back from the server");
+    if (again) {
+        hypothesis_because(h,
+                           "the client sent its ClientHello again (%u "
+                           "time%s)",
+                           again, again == 1 ? "" : "s");
+    }
+    if (icmp && !is_too_big(icmp)) {
+        hypothesis_reason(h, "the ClientHello could not be delivered: nothing "
+                             "takes it at the server, or a filter rejects it");
+        hypothesis_because(h,
+                           "ICMP said that it cannot be delivered: type %u "
+                           "code %u in frame %llu",
+                           (unsigned)icmp->aux >> 8, (unsigned)icmp->aux & 0xff,
+                           (unsigned long long)icmp->frame);
+    }
+}
+
 static void at_hello(const struct facts *f, struct hypotheses *hy)
 {
     const struct hs_dir *client = &f->hs->dir[SIDE_CLIENT];
     if (f->hs->transport == TRANSPORT_UDP) {
-        struct hypothesis *h =
-            hypothesis_add(hy, "client_hello_unanswered", CONF_LIKELY, 70);
-        hypothesis_because(h, "no datagram came back from the server");
+        unanswered_udp(f, hy);
         if (find_too_big(f->hs)) {
             add_mtu(f,
                     hypothesis_add(hy, "client_hello_lost", CONF_LIKELY, 75));
@@ -181,7 +204,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
     const struct conclusion *end = f->end;
     bool gave_up = end->by == BY_CLIENT && !end->has_alert &&
                    f->waited_ns >= PATIENCE &&
-                   (end->how == HOW_CLOSE || end->how == HOW_RESET);
+                   (end->how == HOW_CLOSE || end->how == HOW_RESET ||
+                    end->how == HOW_QUIC_CLOSE);
     if (end->how != HOW_TIMEOUT && !gave_up) {
         return;
     }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* STARTTLS of NNTP (RFC 4642 section 2.2). */
+#include "dissectors/carrier_read.h"
+
+static enum carrier_fit probe(const struct carrier_opening *o)
+{
+    static const char *const greetings[] = {"200", "201", NULL};
+    static const char *const commands[] = {
+        "CAPABILITIES", "MODE READER", "STARTTLS", "AUTHINFO ", "GROUP ",
+        "LIST",         "HELP\r\n",    "DATE\r\n", "IHAVE ",    NULL};
+    enum carrier_fit greeting = carrier_prefixes(o->server, greetings);
+    if (o->client.n == 0) {
+        return greeting == FIT_NO ? FIT_NO : FIT_MORE;
+    }
+    if (carrier_begins(o->client, "CAPABILITIES")) {
+        return FIT_YES;
+    }
+    enum carrier_fit command = carrier_prefixes(o->client, commands);
+    return command == FIT_YES ? greeting : command;
+}
+
+static enum carrier_step reply(struct carrier *s, struct span line)
+{
+    unsigned code = carrier_reply(s, line);
+    if (!code || !carrier_answered(s)) {
+        return CARRIER_GO_ON;
+    }
+    carrier_note(s, line);
+    if (code == 382) {
+        return CARRIER_GRANTED;
+    }
+    if (code < 400) { /* not an answer to STARTTLS: text that looks like one */
+        s->asked = true;
+        return CARRIER_GO_ON;
+    }
+    return CARRIER_REFUSED;
+}
+
+static enum carrier_step feed(struct carrier *s, enum side side,
+                              struct cursor *c)
+{
+    struct span line;
+    if (!carrier_line(&s->buf[side], c, &line)) {
+        return CARRIER_GO_ON;
+    }
+    if (side == SIDE_SERVER) {
+        return reply(s, line);
+    }
+    if (carrier_command(line, "STARTTLS")) {
+        return carrier_ask(s);
+    }
+    s->owed++;
+    return CARRIER_GO_ON;
+}
+
+const struct dissector nntp_dissector = {
+    .name = "nntp",
+    .carrier = "starttls-nntp",
+    .probe = probe,
+    .feed = feed,
+};

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* STLS of POP3 (RFC 2595 section 4). */
+#include "dissectors/carrier_read.h"
+
+static enum carrier_fit probe(const struct carrier_opening *o)
+{
+    static const char *const certain[] = {"CAPA\r\n", "STLS\r\n", NULL};
+    static const char *const usual[] = {"USER ", "AUTH", "APOP ", "QUIT\r\n",
+                                        NULL};
+    enum carrier_fit greeting = carrier_prefix(o->server, "+OK");
+    if (o->client.n == 0) {
+        return greeting == FIT_NO ? FIT_NO : FIT_MORE;
+    }
+    enum carrier_fit fit = carrier_prefixes(o->client, certain);
+    if (fit == FIT_NO && carrier_prefixes(o->client, usual) != FIT_NO) {
+        return greeting == FIT_YES ? carrier_prefixes(o->client, usual)
+                                   : greeting;
+    }
+    return fit;
+}
+
+/* Lines within an answer begin otherwise; those of a mail may not, but STLS is
+ * no command while mails are read. */
+static enum carrier_step reply(struct carrier *s, struct span line)
+{
+    bool yes = carrier_command(line, "+OK");
+    bool no = carrier_command(line, "-ERR");
+    if ((!yes && !no) || !carrier_answered(s)) {
+        return CARRIER_GO_ON;
+    }
+    carrier_note(s, line);
+    return yes ? CARRIER_GRANTED : CARRIER_REFUSED;
+}
+
+static enum carrier_step feed(struct carrier *s, enum side side,
+                              struct cursor *c)
+{
+    struct span line;
+    if (!carrier_line(&s->buf[side], c, &line)) {
+        return CARRIER_GO_ON;
+    }
+    if (side == SIDE_SERVER) {
+        return reply(s, line);
+    }
+    if (carrier_command(line, "STLS")) {
+        return carrier_ask(s);
+    }
+    s->owed++;
+    return CARRIER_GO_ON;
+}
+
+const struct dissector pop3_dissector = {
+    .name = "pop3",
+    .carrier = "starttls-pop3",
+    .probe = probe,
+    .feed = feed,
+};

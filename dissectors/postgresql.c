@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SSLRequest of PostgreSQL (documentation, sections 55.2.11 and 55.7): answered
+ * by one byte, S or N, or by an ErrorResponse. GSSENCRequest may come first.
+ * Direct TLS (sslnegotiation=direct) is no carrier.
+ */
+#include "dissectors/carrier_read.h"
+
+enum {
+    CODE_CANCEL = 80877102,
+    CODE_SSL = 80877103,
+    CODE_GSS = 80877104,
+    CODE_STARTUP = 0x00030000,
+};
+
+enum { AT_START, WAIT_SSL, WAIT_GSS, IN_ERROR };
+
+static bool is_opening(uint32_t length, uint32_t code)
+{
+    if (code == CODE_SSL || code == CODE_GSS) {
+        return length == 8;
+    }
+    return (code == CODE_CANCEL && length == 16) ||
+           (code >> 16 == 3 && length > 8 && length <= 10000);
+}
+
+static enum carrier_fit probe(const struct carrier_opening *o)
+{
+    if (o->server.n && o->client.n == 0) {
+        return FIT_NO;
+    }
+    struct cursor c = cursor_open(o->client);
+    uint32_t length = cursor_u32(&c, "length");
+    if (!cursor_ok(&c)) {
+        c = cursor_open(o->client);
+        return o->client.n == 0 || cursor_peek(&c) == 0 ? FIT_MORE : FIT_NO;
+    }
+    uint32_t code = cursor_u32(&c, "code");
+    if (!cursor_ok(&c)) {
+        return length >= 8 && length <= 10000 ? FIT_MORE : FIT_NO;
+    }
+    return is_opening(length, code) ? FIT_YES : FIT_NO;
+}
+
+static enum carrier_step request(struct carrier *s, struct cursor *c)
+{
+    struct span message;
+    if (!carrier_fill(&s->buf[SIDE_CLIENT], c, 8, &message)) {
+        return CARRIER_GO_ON;
+    }
+    s->buf[SIDE_CLIENT].complete = true;
+    struct cursor m = cursor_open(message);
+    uint32_t length = cursor_u32(&m, "length");
+    uint32_t code = cursor_u32(&m, "code");
+    if (length == 8 && code == CODE_SSL) {
+        s->step = WAIT_SSL;
+        s->asked = true;
+        return CARRIER_ASKED;
+    }
+    if (length == 8 && code == CODE_GSS) {
+        s->step = WAIT_GSS;
+        return CARRIER_GO_ON;
+    }
+    return CARRIER_NOT_TLS;
+}
+
+/* ErrorResponse: E, length, then fields of a letter and a text; M is the
+ * message. Version 2 of the protocol sent the text alone. */
+static enum carrier_step error(struct carrier *s, struct cursor *c)
+{
+    struct carrier_buffer *b = &s->buf[SIDE_SERVER];
+    struct span message;
+    if (!carrier_fill(b, c, 5, &message)) {
+        return CARRIER_GO_ON;
+    }
+    struct cursor m = cursor_open(message);
+    cursor_skip(&m, 1, "type");
+    size_t length = cursor_u32(&m, "length");
+    size_t whole =
+        length < CARRIER_BUFFER_BYTES ? length + 1 : CARRIER_BUFFER_BYTES;
+    if (!carrier_fill(b, c, whole, &message)) {
+        return CARRIER_GO_ON;
+    }
+    b->complete = true;
+    s->asked = false;
+    carrier_note_text(s, "E");
+    m = cursor_open(span_sub(message, 5, whole));
+    while (cursor_left(&m)) {
+        uint8_t field = cursor_u8(&m, "field");
+        size_t at = 5 + cursor_offset(&m);
+        while (cursor_left(&m) && cursor_u8(&m, "text") != 0) {
+        }
+        if (field == 'M') {
+            carrier_note(s, span_sub(message, at, 5 + cursor_offset(&m) - at));
+        }
+    }
+    return CARRIER_REFUSED;
+}
+
+static enum carrier_step answer(struct carrier *s, struct cursor *c)
+{
+    uint8_t byte = cursor_peek(c);
+    if (s->step == IN_ERROR) {
+        return error(s, c);
+    }
+    if (s->step == WAIT_SSL && byte == 'E') {
+        s->step = IN_ERROR;
+        return error(s, c);
+    }
+    cursor_skip(c, 1, "answer");
+    if (s->step == WAIT_GSS) {
+        s->step = AT_START;
+        return byte == 'G' ? CARRIER_NOT_TLS : CARRIER_GO_ON;
+    }
+    if (s->step != WAIT_SSL || (byte != 'S' && byte != 'N')) {
+        return CARRIER_GO_ON;
+    }
+    s->step = AT_START;
+    s->asked = false;
+    carrier_note_text(s, "%c", byte);
+    return byte == 'S' ? CARRIER_GRANTED : CARRIER_REFUSED;
+}
+
+static enum carrier_step feed(struct carrier *s, enum side side,
+                              struct cursor *c)
+{
+    return side == SIDE_CLIENT ? request(s, c) : answer(s, c);
+}
+
+const struct dissector postgresql_dissector = {
+    .name = "postgresql",
+    .carrier = "starttls-postgresql",
+    .probe = probe,
+    .feed = feed,
+};

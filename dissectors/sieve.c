@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* STARTTLS of ManageSieve (RFC 5804 section 2.2). */
+#include "dissectors/carrier_read.h"
+
+enum { OFFERED = 1 };
+
+static enum carrier_fit probe(const struct carrier_opening *o)
+{
+    static const char *const greetings[] = {
+        "\"IMPLEMENTATION\"", "\"SIEVE\"",   "\"SASL\"",
+        "\"STARTTLS\"",       "\"VERSION\"", NULL};
+    return carrier_prefixes(o->server, greetings);
+}
+
+/* The capabilities of the greeting end in an OK of their own. */
+static enum carrier_step reply(struct carrier *s, struct span line)
+{
+    bool yes = carrier_command(line, "OK");
+    bool bye = carrier_command(line, "BYE");
+    bool no = carrier_command(line, "NO") || bye;
+    if (carrier_begins(line, "\"STARTTLS\"")) {
+        s->flags |= OFFERED;
+    }
+    if (!yes && !no) {
+        return CARRIER_GO_ON;
+    }
+    bool closing = bye && s->asked;
+    if (!carrier_answered(s) && !closing) {
+        return CARRIER_GO_ON;
+    }
+    s->asked = false;
+    carrier_note(s, line);
+    if (no && !(s->flags & OFFERED)) {
+        carrier_note_more(s, " (STARTTLS was not offered)");
+    }
+    return yes ? CARRIER_GRANTED : CARRIER_REFUSED;
+}
+
+static enum carrier_step feed(struct carrier *s, enum side side,
+                              struct cursor *c)
+{
+    struct span line;
+    if (!carrier_line(&s->buf[side], c, &line)) {
+        return CARRIER_GO_ON;
+    }
+    if (side == SIDE_SERVER) {
+        return reply(s, line);
+    }
+    if (carrier_command(line, "STARTTLS")) {
+        return carrier_ask(s);
+    }
+    s->owed++;
+    return CARRIER_GO_ON;
+}
+
+const struct dissector sieve_dissector = {
+    .name = "sieve",
+    .carrier = "starttls-sieve",
+    .probe = probe,
+    .feed = feed,
+};

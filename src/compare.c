@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Matches the connections of two captures. The client's random (RFC 8446
+ * section 4.1.2) tells for sure: who terminates TLS makes its own. What has no
+ * partner by it is matched by name and time: a proxy's own connection to the
+ * same name starts soon after the client's. Addresses and ports do not count,
+ * as they may be translated on the way.
+ *
+ * Which of the two captures has the client's side is the caller's word. Clocks
+ * of the two need not agree by more than a few seconds.
+ */
+#include "compare.h"
+
+#include "capture/capture.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RANDOM_BYTES 32u
+#define NAME_BYTES   256u
+#define APART        (5 * TICK_SEC)
+
+/* One connection as one side saw it. */
+struct sight {
+    uint8_t random[RANDOM_BYTES];
+    uint8_t server_random[RANDOM_BYTES];
+    uint8_t leaf[RANDOM_BYTES];
+    bool has_server_random, has_leaf;
+    char name[NAME_BYTES]; /* SNI, or empty */
+    char issuer[NAME_BYTES];
+    struct hs_addr addr[2];
+    uint8_t ip_version;
+    tick_t when;
+    enum outcome outcome;
+    enum stage stage;
+    const char *cause; /* static, or NULL */
+    uint64_t bytes[2], frame;
+    bool reset[2], closed[2]; /* by enum side */
+    bool complete;            /* its packets were all captured */
+    struct sight *partner;
+};
+
+struct list {
+    struct sight *v;
+    size_t n, size;
+};
+
+struct compare {
+    struct list side[2];
+    uint64_t left_out;
+};
+
+struct compare *compare_new(void)
+{
+    return calloc(1, sizeof(struct compare));
+}
+
+void compare_free(struct compare *c)
+{
+    if (c) {
+        free(c->side[0].v);
+        free(c->side[1].v);
+        free(c);
+    }
+}
+
+/* ---- remembering ---- */
+
+static void copy_text(char *to, struct span s)
+{
+    size_t n = s.n < NAME_BYTES - 1 ? s.n : NAME_BYTES - 1;
+    if (n) {
+        memcpy(to, s.p, n);
+    }
+    to[n] = '\0';
+}
+
+static bool copy_random(uint8_t *to, struct span s)
+{
+    if (s.n != RANDOM_BYTES) {
+        return false;
+    }
+    memcpy(to, s.p, RANDOM_BYTES);
+    return true;
+}
+
+static bool fill(struct sight *s, const struct record *r)
+{
+    const struct handshake *hs = r->hs;
+    const struct verdict *v = r->verdict;
+    memset(s, 0, sizeof *s);
+    if (!copy_random(s->random, hs->offer.random)) {
+        return false;
+    }
+    s->has_server_random = copy_random(s->server_random, hs->choice.random);
+    copy_text(s->name, hs->offer.sni);
+    if (hs->server_chain.n) {
+        const struct cert *leaf = hs->server_chain.v[0];
+        s->has_leaf = copy_random(s->leaf, span_of(leaf->sha256, 32));
+        copy_text(s->issuer, leaf->issuer.common_name);
+    }
+    memcpy(s->addr, hs->addr, sizeof s->addr);
+    s->ip_version = hs->ip_version;
+    s->when = hs->when_hello ? hs->when_hello : hs->first;
+    s->outcome = hs->end_state.outcome;
+    s->stage = hs->end_state.stage;
+    s->cause = v && v->cause ? v->cause->slug : NULL;
+    s->frame = hs->frame_first;
+    s->complete = !(hs->end_state.blind & ~(uint32_t)BLIND_NO_KEYS);
+    for (int i = 0; i < 2; i++) {
+        s->bytes[i] = hs->dir[i].bytes;
+        s->reset[i] = hs->rst_seen[i];
+        s->closed[i] = hs->fin_seen[i];
+    }
+    return true;
+}
+
+void compare_add(struct compare *c, const struct record *r,
+                 enum compare_where where)
+{
+    struct list *l = &c->side[where];
+    if (l->n == l->size) {
+        size_t size = l->size ? l->size * 2 : 64;
+        struct sight *v =
+            l->n < COMPARE_MAX ? realloc(l->v, size * sizeof *v) : NULL;
+        if (!v) {
+            c->left_out++;
+            return;
+        }
+        l->v = v;
+        l->size = size;
+    }
+    if (fill(&l->v[l->n], r)) {
+        l->n++;
+    } else {
+        c->left_out++;
+    }
+}
+
+/* ---- matching ---- */
+
+static int by_random(const void *a, const void *b)
+{
+    const struct sight *x = a;
+    const struct sight *y = b;
+    int order = memcmp(x->random, y->random, RANDOM_BYTES);
+    return order ? order : (x->when > y->when) - (x->when < y->when);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct sight *x = *(struct sight *const *)a;
+    const struct sight *y = *(struct sight *const *)b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x->when > y->when) - (x->when < y->when);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct sight *x = *(struct sight *const *)a;
+    const struct sight *y = *(struct sight *const *)b;
+    if (x->when != y->when) {
+        return x->when < y->when ? -1 : 1;
+    }
+    return (x->frame > y->frame) - (x->frame < y->frame);
+}
+
+static void pair(struct sight *a, struct sight *b)
+{
+    a->partner = b;
+    b->partner = a;
+}
+
+/* Both sorted by their randoms: one walk. */
+static void match_randoms(struct list *in, struct list *out)
+{
+    if (in->n && out->n) {
+        qsort(in->v, in->n, sizeof *in->v, by_random);
+        qsort(out->v, out->n, sizeof *out->v, by_random);
+    }
+    size_t k = 0;
+    for (size_t i = 0; i < in->n && k < out->n; i++) {
+        int order = memcmp(in->v[i].random, out->v[k].random, RANDOM_BYTES);
+        while (order > 0 && ++k < out->n) {
+            order = memcmp(in->v[i].random, out->v[k].random, RANDOM_BYTES);
+        }
+        if (order == 0 && k < out->n) {
+            pair(&in->v[i], &out->v[k++]);
+        }
+    }
+}
+
+/* Pointers to those without a partner (of all when `paired`), sorted. */
+static struct sight **collect(struct list *l, bool paired, size_t *n,
+                              int (*order)(const void *, const void *))
+{
+    struct sight **v = calloc(l->n ? l->n : 1, sizeof *v);
+    *n = 0;
+    for (size_t i = 0; v && i < l->n; i++) {
+        if (paired || !l->v[i].partner) {
+            v[(*n)++] = &l->v[i];
+        }
+    }
+    if (v && *n > 1) {
+        qsort(v, *n, sizeof *v, order);
+    }
+    return v;
+}
+
+/* The first outer connection to the same name that is still free and begins
+ * about when the inner one does. */
+static void match_names(struct list *in, struct list *out)
+{
+    size_t inner_n;
+    size_t outer_n;
+    struct sight **inner = collect(in, false, &inner_n, by_name);
+    struct sight **outer = collect(out, false, &outer_n, by_name);
+    size_t k = 0;
+    for (size_t i = 0; inner && outer && i < inner_n; i++) {
+        struct sight *s = inner[i];
+        while (k < outer_n && (strcmp(outer[k]->name, s->name) < 0 ||
+                               (strcmp(outer[k]->name, s->name) == 0 &&
+                                tick_sub(outer[k]->when, s->when) < -APART))) {
+            k++;
+        }
+        bool fits = k < outer_n && s->name[0] &&
+                    strcmp(outer[k]->name, s->name) == 0 &&
+                    tick_sub(outer[k]->when, s->when) <= APART;
+        if (fits) {
+            pair(s, outer[k++]);
+        }
+    }
+    free(inner);
+    free(outer);
+}
+
+/* ---- telling ---- */
+
+static void title(struct text *t, const struct sight *s)
+{
+    text_time(t, s->when);
+    text_char(t, ' ');
+    format_endpoint(t, s->addr[0].ip, s->addr[0].port, s->ip_version);
+    text_add(t, " > ");
+    format_endpoint(t, s->addr[1].ip, s->addr[1].port, s->ip_version);
+    if (s->name[0]) {
+        text_add(t, " (");
+        text_term(t, span_text(s->name));
+        text_char(t, ')');
+    }
+    text_char(t, '\n');
+}
+
+static void tell_outcome(struct text *t, const char *where,
+                         const struct sight *s)
+{
+    text_fmt(t, "  %s: %s, got as far as %s", where, outcome_name(s->outcome),
+             stage_name(s->stage));
+    if (s->cause) {
+        text_fmt(t, ", %s", s->cause);
+    }
+    text_char(t, '\n');
+}
+
+static void tell_intercepted(struct text *t, const struct sight *in,
+                             const struct sight *out)
+{
+    text_add(t, "  intercepted: another ClientHello went on to the server\n");
+    if (in->has_leaf && out->has_leaf) {
+        bool same = memcmp(in->leaf, out->leaf, RANDOM_BYTES) == 0;
+        text_add(t, same ? "  the certificate is the same\n"
+                         : "  the certificate was replaced: issued by \"");
+        if (!same) {
+            text_term(t, span_text(in->issuer));
+            text_add(t, "\" inside, by \"");
+            text_term(t, span_text(out->issuer));
+            text_add(t, "\" outside\n");
+        }
+    }
+    tell_outcome(t, "inside", in);
+    tell_outcome(t, "outside", out);
+}
+
+/* A reset or close of `who` that `here` saw and its partner did not. */
+static bool is_forged(const struct sight *here, enum side who)
+{
+    const struct sight *there = here->partner;
+    return there->complete && here->reset[who] && !there->reset[who];
+}
+
+/* Bytes of `who` are missing where they should arrive. After a success the two
+ * sides stop counting at different places. */
+static bool is_lost(const struct sight *from, enum side who)
+{
+    const struct sight *to = from->partner;
+    bool over =
+        from->outcome == OUTCOME_SUCCESS && to->outcome == OUTCOME_SUCCESS;
+    return !over && from->complete && to->complete &&
+           from->bytes[who] > to->bytes[who];
+}
+
+static void tell_differences(struct text *t, const struct sight *in,
+                             const struct sight *out)
+{
+    if (is_forged(in, SIDE_SERVER)) {
+        text_add(t, "  forged in between: a reset in the server's name that "
+                    "the server did not send\n");
+    }
+    if (is_forged(out, SIDE_CLIENT)) {
+        text_add(t, "  forged in between: a reset in the client's name that "
+                    "the client did not send\n");
+    }
+    if (is_lost(out, SIDE_SERVER)) {
+        text_fmt(t,
+                 "  lost in between: %" PRIu64 " of %" PRIu64
+                 " bytes from the server\n",
+                 out->bytes[SIDE_SERVER] - in->bytes[SIDE_SERVER],
+                 out->bytes[SIDE_SERVER]);
+    }
+    if (is_lost(in, SIDE_CLIENT)) {
+        text_fmt(t,
+                 "  lost in between: %" PRIu64 " of %" PRIu64
+                 " bytes from the client\n",
+                 in->bytes[SIDE_CLIENT] - out->bytes[SIDE_CLIENT],
+                 in->bytes[SIDE_CLIENT]);
+    }
+    tell_outcome(t, "inside", in);
+    tell_outcome(t, "outside", out);
+}
+
+static enum compare_fate fate_of(const struct sight *in)
+{
+    const struct sight *out = in->partner;
+    if (!out) {
+        return COMPARE_ABSENT;
+    }
+    bool other_server =
+        in->has_server_random && out->has_server_random &&
+        memcmp(in->server_random, out->server_random, RANDOM_BYTES) != 0;
+    if (memcmp(in->random, out->random, RANDOM_BYTES) != 0 || other_server) {
+        return COMPARE_INTERCEPTED;
+    }
+    if (is_forged(in, SIDE_SERVER) || is_forged(out, SIDE_CLIENT)) {
+        return COMPARE_FORGED;
+    }
+    if (is_lost(out, SIDE_SERVER) || is_lost(in, SIDE_CLIENT)) {
+        return COMPARE_LOST;
+    }
+    return COMPARE_SAME;
+}
+
+static void tell(struct text *t, const struct sight *in, enum compare_fate fate)
+{
+    title(t, in);
+    switch (fate) {
+    case COMPARE_SAME:
+        text_add(t, "  passed: both sides saw the same\n");
+        tell_outcome(t, "inside", in);
+        break;
+    case COMPARE_INTERCEPTED:
+        tell_intercepted(t, in, in->partner);
+        break;
+    case COMPARE_ABSENT:
+        text_add(t, in->reset[SIDE_SERVER] || in->closed[SIDE_SERVER]
+                        ? "  stopped in between, and closed in the server's "
+                          "name: nothing of it outside\n"
+                        : "  stopped in between: nothing of it outside\n");
+        tell_outcome(t, "inside", in);
+        break;
+    default:
+        tell_differences(t, in, in->partner);
+        break;
+    }
+    text_char(t, '\n');
+}
+
+static void print_counts(const struct compare_result *r, struct text *t)
+{
+    static const char *const words[COMPARE_FATES] = {
+        [COMPARE_SAME] = "passed through unchanged",
+        [COMPARE_INTERCEPTED] = "intercepted: terminated and made anew",
+        [COMPARE_LOST] = "with bytes lost in between",
+        [COMPARE_FORGED] = "with a reset forged in between",
+        [COMPARE_ABSENT] = "seen inside only",
+        [COMPARE_OUTER] = "seen outside only",
+    };
+    for (int i = 0; i < COMPARE_FATES; i++) {
+        if (r->n[i]) {
+            text_fmt(t, "%" PRIu64 " connection%s %s\n", r->n[i],
+                     r->n[i] == 1 ? "" : "s", words[i]);
+        }
+    }
+    if (r->left_out) {
+        text_fmt(t, "%" PRIu64 " left out: no ClientHello, or too many\n",
+                 r->left_out);
+    }
+}
+
+void compare_print(struct compare *c, bool all, struct text *out,
+                   struct compare_result *result)
+{
+    struct list *inside = &c->side[COMPARE_INSIDE];
+    struct list *outside = &c->side[COMPARE_OUTSIDE];
+    *result = (struct compare_result){.left_out = c->left_out};
+    match_randoms(inside, outside);
+    match_names(inside, outside);
+    size_t n;
+    struct sight **v = collect(inside, true, &n, by_time);
+    for (size_t i = 0; v && i < n; i++) {
+        enum compare_fate fate = fate_of(v[i]);
+        result->n[fate]++;
+        if (all || fate != COMPARE_SAME) {
+            tell(out, v[i], fate);
+        }
+    }
+    free(v);
+    for (size_t i = 0; i < outside->n; i++) {
+        result->n[COMPARE_OUTER] += !outside->v[i].partner;
+    }
+    print_counts(result, out);
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    struct compare *compare;
+    enum compare_where where;
+};
+
+static void on_record(void *ctx, const struct record *r, uint32_t source)
+{
+    const struct reading *reading = ctx;
+    (void)source;
+    compare_add(reading->compare, r, reading->where);
+}
+
+/* Until the end or damage; false then. */
+static bool read_frames(struct capture *c, struct pipeline *p, char error[256])
+{
+    struct frame f;
+    for (;;) {
+        switch (capture_next(c, &f)) {
+        case CAPTURE_FRAME:
+            pipeline_frame(p, &f, 0);
+            break;
+        case CAPTURE_IDLE:
+            break;
+        case CAPTURE_END:
+            return true;
+        case CAPTURE_ERROR:
+            snprintf(error, 256, "%s", capture_error(c));
+            return false;
+        }
+    }
+}
+
+static bool read_side(const char *file, const struct pipeline_options *base,
+                      struct reading *reading, char error[256])
+{
+    struct pipeline_options o = *base;
+    o.all = true;
+    o.emit = on_record;
+    o.emit_ctx = reading;
+    struct capture *c = capture_open_file(file, NULL, error);
+    if (!c) {
+        return false;
+    }
+    struct pipeline *p = pipeline_new(&o);
+    bool ok = p != NULL;
+    if (ok) {
+        ok = read_frames(c, p, error);
+        pipeline_finish(p);
+    } else {
+        snprintf(error, 256, "out of memory");
+    }
+    pipeline_free(p);
+    capture_close(c);
+    return ok;
+}
+
+bool compare_files(const char *const files[2],
+                   const struct pipeline_options *base, struct text *out,
+                   const char **file, char error[256])
+{
+    bool ok = true;
+    struct compare *c = compare_new();
+    *file = files[0];
+    if (!c) {
+        snprintf(error, 256, "out of memory");
+        return false;
+    }
+    for (int i = 0; i < 2 && ok; i++) {
+        struct reading reading = {c, (enum compare_where)i};
+        *file = files[i];
+        ok = read_side(files[i], base, &reading, error);
+    }
+    struct compare_result result;
+    compare_print(c, base->all, out, &result);
+    compare_free(c);
+    return ok;
+}

@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the certificates of many connections tell about inspection: groups of
+ * forging leaves by their issuer, the names that were shown with public
+ * chains, and the certificates that were looked at already.
+ *
+ * All three tables are set-associative and of fixed size, as the profiles are;
+ * a group is only allocated when something is forged, so on a clean network
+ * they stay empty. Names and clients count up to a bound.
+ */
+#include "judge/interception.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "judge/facts.h"
+#include "judge/hypothesis.h"
+#include "judge/interception_group.h"
+#include "judge/interception_hidden.h"
+#include "judge/say.h"
+
+#define GROUP_WAYS 8u
+#define GROUP_SETS 512u
+
+#define SEEN_WAYS 4u
+#define SEEN_SETS 4096u
+
+#define PUBLIC_WAYS 4u
+#define PUBLIC_SETS 4096u
+
+/* Names with public chains that are kept as text. */
+#define OPEN_MAX 64u
+
+/* A certificate that was looked at. */
+struct seen_slot {
+    uint64_t key; /* 0: free */
+    uint32_t used;
+    bool forging;
+};
+
+/* A name that was shown with a public chain. */
+struct public_slot {
+    uint64_t key, issuer;
+    uint64_t server; /* its address */
+    uint32_t used;
+};
+
+/* The same as text, with one of its clients. */
+struct open_name {
+    char host[HOST_BYTES];
+    uint64_t client;
+};
+
+struct interception {
+    struct hash_seed seed;
+    struct known_patterns *patterns;
+    struct hidden *hidden;
+    uint32_t clock;
+    struct group *groups[GROUP_SETS * GROUP_WAYS]; /* owned, or NULL */
+    struct seen_slot seen[SEEN_SETS * SEEN_WAYS];
+    struct public_slot publics[PUBLIC_SETS * PUBLIC_WAYS];
+    struct open_name open[OPEN_MAX];
+    unsigned open_n, open_next;
+};
+
+const char *inspection_name(enum inspection i)
+{
+    switch (i) {
+    case INSPECTION_DETECTED:
+        return "detected";
+    case INSPECTION_SUSPECTED:
+        return "suspected";
+    default:
+        return NULL;
+    }
+}
+
+struct interception *interception_new(void)
+{
+    struct interception *ix = calloc(1, sizeof *ix);
+    if (!ix) {
+        return NULL;
+    }
+    ix->seed = hash_seed_random();
+    ix->patterns = known_patterns_new();
+    ix->hidden = hidden_new();
+    if (!ix->patterns || !ix->hidden) {
+        interception_free(ix);
+        return NULL;
+    }
+    return ix;
+}
+
+void interception_free(struct interception *ix)
+{
+    if (!ix) {
+        return;
+    }
+    for (unsigned i = 0; i < GROUP_SETS * GROUP_WAYS; i++) {
+        free(ix->groups[i]);
+    }
+    known_patterns_free(ix->patterns);
+    hidden_free(ix->hidden);
+    free(ix);
+}
+
+void interception_note(struct interception *ix, const struct handshake *hs)
+{
+    hidden_note(ix->hidden, hs);
+}
+
+/* Never 0, which means none. */
+static uint64_t hash_of(const struct interception *ix, struct span s)
+{
+    return hash_bytes(&ix->seed, s) | 1u;
+}
+
+static uint64_t hash_address(const struct interception *ix,
+                             const struct handshake *hs, enum side side)
+{
+    return hash_of(ix, span_of(hs->addr[side].ip, 16));
+}
+
+static uint64_t hash_client(const struct interception *ix,
+                            const struct handshake *hs)
+{
+    return hash_address(ix, hs, SIDE_CLIENT);
+}
+
+/* ---- certificates looked at ---- */
+
+/* Where the leaf lies in the Certificate message (RFC 5246 7.4.2, RFC 8446
+ * 4.4.2); empty when it does not. */
+static struct span raw_leaf(const struct handshake *hs)
+{
+    struct cursor c = cursor_open(hs->raw[HS_RAW_SERVER_CERTIFICATE]);
+    if (hs->version != UNSEEN_U16 && version_is_13(hs->version)) {
+        cursor_vec8(&c, "certificate_request_context");
+    }
+    cursor_u24(&c, "certificate_list");
+    size_t n = cursor_u24(&c, "certificate");
+    return cursor_take(&c, n, "certificate");
+}
+
+static struct seen_slot *seen_find(struct interception *ix, uint64_t key)
+{
+    struct seen_slot *set = &ix->seen[key / 2 % SEEN_SETS * SEEN_WAYS];
+    for (unsigned i = 0; i < SEEN_WAYS; i++) {
+        if (set[i].key == key) {
+            set[i].used = ++ix->clock;
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+static void seen_add(struct interception *ix, uint64_t key, bool forging)
+{
+    struct seen_slot *found = seen_find(ix, key);
+    struct seen_slot *set = &ix->seen[key / 2 % SEEN_SETS * SEEN_WAYS];
+    struct seen_slot *oldest = &set[0];
+    for (unsigned i = 1; i < SEEN_WAYS && !found; i++) {
+        if (oldest->key && (!set[i].key || set[i].used < oldest->used)) {
+            oldest = &set[i];
+        }
+    }
+    struct seen_slot *slot = found ? found : oldest;
+    *slot = (struct seen_slot){key, ++ix->clock, forging};
+}
+
+bool interception_wants(struct interception *ix, const struct handshake *hs)
+{
+    struct span leaf = raw_leaf(hs);
+    if (!leaf.n) {
+        return false;
+    }
+    const struct seen_slot *slot = seen_find(ix, hash_of(ix, leaf));
+    return !slot || slot->forging;
+}
+
+/* ---- names with public chains ---- */
+
+static struct public_slot *public_find(struct interception *ix, uint64_t key)
+{
+    struct public_slot *set = &ix->publics[key / 2 % PUBLIC_SETS * PUBLIC_WAYS];
+    for (unsigned i = 0; i < PUBLIC_WAYS; i++) {
+        if (set[i].key == key) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+static struct public_slot *public_slot(struct interception *ix, uint64_t key)
+{
+    struct public_slot *found = public_find(ix, key);
+    struct public_slot *set = &ix->publics[key / 2 % PUBLIC_SETS * PUBLIC_WAYS];
+    struct public_slot *oldest = &set[0];
+    for (unsigned i = 0; i < PUBLIC_WAYS; i++) {
+        if (!set[i].key || (oldest->key && set[i].used < oldest->used)) {
+            oldest = &set[i];
+        }
+    }
+    return found ? found : oldest;
+}
+
+static void open_add(struct interception *ix, const struct sighting *s)
+{
+    uint64_t client = hash_client(ix, s->hs);
+    for (unsigned i = 0; i < ix->open_n; i++) {
+        if (ix->open[i].client == client &&
+            strcmp(ix->open[i].host, s->host) == 0) {
+            return;
+        }
+    }
+    struct open_name *o = &ix->open[ix->open_next];
+    memcpy(o->host, s->host, sizeof o->host);
+    o->client = client;
+    ix->open_next = (ix->open_next + 1) % OPEN_MAX;
+    ix->open_n += ix->open_n < OPEN_MAX;
+}
+
+static void learn_public(struct interception *ix, const struct sighting *s)
+{
+    uint64_t key = hash_of(ix, span_text(s->host));
+    struct public_slot *slot = public_slot(ix, key);
+    *slot = (struct public_slot){.key = key,
+                                 .issuer = hash_of(ix, s->leaf->issuer.der),
+                                 .server = hash_address(ix, s->hs, SIDE_SERVER),
+                                 .used = ++ix->clock};
+    open_add(ix, s);
+}
+
+/* ---- groups ---- */
+
+static struct group *group_find(const struct interception *ix, uint64_t key)
+{
+    struct group *const *set = &ix->groups[key / 2 % GROUP_SETS * GROUP_WAYS];
+    for (unsigned i = 0; i < GROUP_WAYS; i++) {
+        if (set[i] && set[i]->key == key) {
+            return set[i];
+        }
+    }
+    return NULL;
+}
+
+static struct group *group_add(struct interception *ix, uint64_t key,
+                               const struct sighting *s)
+{
+    struct group **set = &ix->groups[key / 2 % GROUP_SETS * GROUP_WAYS];
+    unsigned at = 0;
+    for (unsigned i = 1; i < GROUP_WAYS && set[at]; i++) {
+        if (!set[i] || set[i]->used < set[at]->used) {
+            at = i;
+        }
+    }
+    if (!set[at]) {
+        set[at] = malloc(sizeof *set[at]);
+    }
+    struct group *g = set[at];
+    if (!g) {
+        return NULL;
+    }
+    memset(g, 0, sizeof *g);
+    g->key = key;
+    struct say issuer = say_name(&s->leaf->issuer);
+    size_t n = strlen(issuer.s);
+    n = n < ISSUER_BYTES ? n : ISSUER_BYTES - 1;
+    memcpy(g->issuer, issuer.s, n);
+    g->first = s->when;
+    return g;
+}
+
+static const struct group_leaf *group_leaf_find(const struct group *g,
+                                                uint64_t der)
+{
+    for (unsigned i = 0; i < g->leaves_n; i++) {
+        if (g->leaves[i].der == der) {
+            return &g->leaves[i];
+        }
+    }
+    return NULL;
+}
+
+/* Organisations other than the issuer's own. */
+static uint64_t hash_organization(const struct interception *ix,
+                                  const struct cert *leaf)
+{
+    struct span own = leaf->subject.organization;
+    return own.n && !span_eq(own, leaf->issuer.organization) ? hash_of(ix, own)
+                                                             : 0;
+}
+
+static void group_leaf_add(const struct interception *ix, struct group *g,
+                           uint64_t der, const struct sighting *s)
+{
+    if (g->leaves_n == GROUP_LEAVES_MAX) {
+        return;
+    }
+    bool dated = s->leaf->not_before != INT64_MIN;
+    g->leaves[g->leaves_n++] = (struct group_leaf){
+        .der = der,
+        .spki = hash_of(ix, span_of(s->leaf->spki_sha256, 32)),
+        .domain = hash_of(ix, s->domain),
+        .organization = hash_organization(ix, s->leaf),
+        .age = dated ? tick_sub(s->when, s->leaf->not_before) : INT64_MAX,
+        .seen = s->when,
+        .well_known = s->well_known,
+    };
+}
+
+/* Adds v to a list of distinct values. True when it is new; *more is set when
+ * there was no room. */
+static bool add_distinct(uint64_t *list, unsigned *n, unsigned max, uint64_t v,
+                         bool *more)
+{
+    for (unsigned i = 0; i < *n; i++) {
+        if (list[i] == v) {
+            return false;
+        }
+    }
+    if (*n == max) {
+        *more = true;
+        return false;
+    }
+    list[(*n)++] = v;
+    return true;
+}
+
+static void group_count(const struct interception *ix, struct group *g,
+                        const struct sighting *s)
+{
+    g->handshakes++;
+    g->first = s->when < g->first ? s->when : g->first;
+    g->last = s->when > g->last ? s->when : g->last;
+    add_distinct(g->clients, &g->clients_n, GROUP_CLIENTS_MAX,
+                 hash_client(ix, s->hs), &g->clients_more);
+    if (add_distinct(g->names, &g->names_n, GROUP_LEAVES_MAX,
+                     hash_of(ix, span_text(s->host)), &g->names_more) &&
+        g->names_n <= GROUP_NAMES_MAX) {
+        memcpy(g->shown[g->names_n - 1], s->host, HOST_BYTES);
+    }
+}
+
+/* Whether the name was shown with a public chain of another issuer. Not when it
+ * was shown by who is the client now: a reverse proxy that encrypts again on
+ * the way to its own servers. */
+static bool has_other_issuer(struct interception *ix, const struct sighting *s)
+{
+    const struct public_slot *slot =
+        public_find(ix, hash_of(ix, span_text(s->host)));
+    return slot && slot->issuer != hash_of(ix, s->leaf->issuer.der) &&
+           slot->server != hash_client(ix, s->hs);
+}
+
+static void learn_forging(struct interception *ix, struct sighting *s,
+                          uint64_t der)
+{
+    uint64_t key = hash_of(ix, s->leaf->issuer.der);
+    struct group *g = group_find(ix, key);
+    g = g ? g : group_add(ix, key, s);
+    if (!g) {
+        return;
+    }
+    g->used = ++ix->clock;
+    if (s->product &&
+        (!g->product || s->product->certainty > g->product->certainty)) {
+        g->product = s->product;
+    }
+    if (!group_leaf_find(g, der)) {
+        group_leaf_add(ix, g, der, s);
+    }
+    group_count(ix, g, s);
+    s->other_issuer = has_other_issuer(ix, s);
+    enum inspection v = group_weigh(g, group_leaf_find(g, der), s, NULL);
+    g->verdict = v > g->verdict ? v : g->verdict;
+}
+
+void interception_learn(struct interception *ix, const struct handshake *hs,
+                        struct trust *trust)
+{
+    struct sighting s;
+    enum leaf_kind kind = sighting_of(ix->patterns, hs, trust, &s);
+    if (!s.leaf) { /* hidden, or not for the name asked for */
+        hidden_learn(ix->hidden, hs);
+        return;
+    }
+    uint64_t der = hash_of(ix, s.leaf->der);
+    seen_add(ix, der, kind == LEAF_FORGING);
+    if (kind == LEAF_PUBLIC) {
+        learn_public(ix, &s);
+    } else if (kind == LEAF_FORGING) {
+        learn_forging(ix, &s, der);
+    }
+}
+
+/* ---- verdicts ---- */
+
+static bool has_name(const struct group *g, uint64_t name)
+{
+    for (unsigned i = 0; i < g->names_n; i++) {
+        if (g->names[i] == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The inspection that showed a certificate for this name. */
+static const struct group *group_of_name(const struct interception *ix,
+                                         uint64_t name)
+{
+    for (unsigned i = 0; i < GROUP_SETS * GROUP_WAYS; i++) {
+        const struct group *g = ix->groups[i];
+        if (g && g->verdict == INSPECTION_DETECTED && has_name(g, name)) {
+            return g;
+        }
+    }
+    return NULL;
+}
+
+/* A hidden certificate that the client turns down, for a name that was
+ * inspected on another connection. */
+static bool judge_by_name(const struct interception *ix,
+                          const struct handshake *hs, struct text_list *because)
+{
+    struct sighting s = {.hs = hs};
+    if (!hs->expanded || !hidden_is_refusal(hs) || !sighting_name(&s)) {
+        return false;
+    }
+    const struct group *g = group_of_name(ix, hash_of(ix, span_text(s.host)));
+    if (!g) {
+        return false;
+    }
+    char text[SENTENCE_BYTES];
+    snprintf(text, sizeof text,
+             "on another connection %s was shown with an inspection "
+             "certificate by \"%s\"",
+             s.host, g->issuer);
+    text_list_add(because, text);
+    return true;
+}
+
+enum inspection interception_judge(struct interception *ix,
+                                   const struct handshake *hs,
+                                   struct trust *trust, struct verdict *v)
+{
+    struct sighting s;
+    if (judge_by_name(ix, hs, &v->interception_evidence) ||
+        hidden_judge(ix->hidden, hs, &v->interception_evidence)) {
+        v->interception = inspection_name(INSPECTION_SUSPECTED);
+        return INSPECTION_SUSPECTED;
+    }
+    if (sighting_of(ix->patterns, hs, trust, &s) != LEAF_FORGING) {
+        return INSPECTION_NONE;
+    }
+    const struct group *g = group_find(ix, hash_of(ix, s.leaf->issuer.der));
+    if (!g) {
+        return INSPECTION_NONE;
+    }
+    s.other_issuer = has_other_issuer(ix, &s);
+    struct text_list because = {0};
+    enum inspection found = group_weigh(
+        g, group_leaf_find(g, hash_of(ix, s.leaf->der)), &s, &because);
+    found = g->verdict > found ? g->verdict : found;
+    if (found == INSPECTION_NONE) {
+        text_list_free(&because);
+        return found;
+    }
+    v->interception = inspection_name(found);
+    if (g->product && g->product->certainty != KNOWN_RECALLED) {
+        v->interception_product = g->product->product;
+    }
+    v->interception_evidence = because;
+    return found;
+}
+
+void interception_broke(struct interception *ix, const struct handshake *hs)
+{
+    if (!hs->server_chain.n) {
+        return;
+    }
+    struct span issuer = hs->server_chain.v[0]->issuer.der;
+    struct group *g = group_find(ix, hash_of(ix, issuer));
+    if (g) {
+        g->broken++;
+    }
+}
+
+/* ---- stories ---- */
+
+static bool is_worse(const struct group *a, const struct group *b)
+{
+    if (a->verdict != b->verdict) {
+        return a->verdict > b->verdict;
+    }
+    if (a->handshakes != b->handshakes) {
+        return a->handshakes > b->handshakes;
+    }
+    return a->first != b->first ? a->first < b->first
+                                : strcmp(a->issuer, b->issuer) < 0;
+}
+
+static bool has_client(const struct group *g, uint64_t client)
+{
+    for (unsigned i = 0; i < g->clients_n; i++) {
+        if (g->clients[i] == client) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Names that clients of the group saw with public chains alone. */
+static void tell_open(const struct interception *ix, const struct group *g,
+                      struct interception_story *out)
+{
+    for (unsigned i = 0; i < ix->open_n; i++) {
+        const struct open_name *o = &ix->open[i];
+        bool listed = !has_client(g, o->client) ||
+                      has_name(g, hash_of(ix, span_text(o->host)));
+        for (unsigned k = 0; k < out->open_n && k < STORY_NAMES_MAX; k++) {
+            listed = listed || strcmp(out->open[k], o->host) == 0;
+        }
+        if (listed) {
+            continue;
+        }
+        if (out->open_n < STORY_NAMES_MAX) {
+            out->open[out->open_n] = o->host;
+        }
+        out->open_n++;
+    }
+}
+
+static void tell(const struct interception *ix, const struct group *g,
+                 struct interception_story *out)
+{
+    bool proven = g->product && g->product->certainty != KNOWN_RECALLED;
+    *out = (struct interception_story){
+        .verdict = inspection_name(g->verdict),
+        .issuer = g->issuer,
+        .product = proven ? g->product->product : NULL,
+        .names_n = g->names_n,
+        .names_more = g->names_more,
+        .clients_n = g->clients_n,
+        .clients_more = g->clients_more,
+        .handshakes = g->handshakes,
+        .broken = g->broken,
+        .first = g->first,
+        .last = g->last,
+    };
+    for (unsigned i = 0; i < g->names_n && i < STORY_NAMES_MAX; i++) {
+        out->names[i] = g->shown[i];
+    }
+    tell_open(ix, g, out);
+}
+
+size_t interception_stories(const struct interception *ix,
+                            struct interception_story *out, size_t max)
+{
+    const struct group *best[STORIES_MAX] = {0};
+    size_t n = 0;
+    max = max < STORIES_MAX ? max : STORIES_MAX;
+    for (unsigned i = 0; i < GROUP_SETS * GROUP_WAYS; i++) {
+        const struct group *g = ix->groups[i];
+        if (!g || g->verdict == INSPECTION_NONE) {
+            continue;
+        }
+        for (size_t k = 0; k < max; k++) {
+            if (!best[k] || is_worse(g, best[k])) {
+                const struct group *moved = best[k];
+                best[k] = g;
+                g = moved;
+            }
+            if (!g) {
+                break;
+            }
+        }
+    }
+    while (n < max && best[n]) {
+        tell(ix, best[n], &out[n]);
+        n++;
+    }
+    return n;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may stand between a client and a server, and who certainly does not:
+ * issuer names of inspection products and of private authorities, domains with
+ * public certificates, and Mozilla's roots (the tables in data/).
+ *
+ * A name proves little by itself; weighing it is the judge's.
+ */
+#include "known/known.h"
+
+#include <regex.h>
+#include <stdlib.h>
+
+#define COUNT(table) (sizeof(table) / sizeof(table)[0])
+
+/* Longest name looked at; X.520's upper bound for a CN or O is 64. */
+#define NAME_BYTES 256u
+
+enum { FIELD_CN, FIELD_O, FIELD_OU, FIELD_ANY };
+enum { HOW_EXACT, HOW_PREFIX, HOW_SUBSTRING, HOW_REGEX, HOW_IREGEX };
+
+struct pattern {
+    uint8_t field, how;
+    const char *text;
+};
+
+struct inspection_row {
+    struct known_inspection what;
+    struct pattern pattern;
+};
+
+struct private_row {
+    const char *kind;
+    struct pattern pattern;
+};
+
+static const struct inspection_row products[] = {
+#include "known/inspection.inc"
+};
+
+static const struct private_row privates[] = {
+#include "known/private_issuers.inc"
+};
+
+static const char *const domains[] = {
+#include "known/wellknown_domains.inc"
+};
+
+static const uint8_t roots[][32] = {
+#include "known/mozilla_roots.inc"
+};
+
+struct compiled {
+    regex_t regex;
+    bool used;
+};
+
+struct known_patterns {
+    struct compiled products[COUNT(products)];
+    struct compiled privates[COUNT(privates)];
+};
+
+/* ---- patterns ---- */
+
+/* A pattern that cannot be compiled fits nothing. */
+static void compile(struct compiled *c, const struct pattern *p)
+{
+    if (p->how == HOW_REGEX || p->how == HOW_IREGEX) {
+        int flags = REG_EXTENDED | REG_NOSUB;
+        flags |= p->how == HOW_IREGEX ? REG_ICASE : 0;
+        c->used = regcomp(&c->regex, p->text, flags) == 0;
+    }
+}
+
+struct known_patterns *known_patterns_new(void)
+{
+    struct known_patterns *p = calloc(1, sizeof *p);
+    for (size_t i = 0; p && i < COUNT(products); i++) {
+        compile(&p->products[i], &products[i].pattern);
+    }
+    for (size_t i = 0; p && i < COUNT(privates); i++) {
+        compile(&p->privates[i], &privates[i].pattern);
+    }
+    return p;
+}
+
+static void release(struct compiled *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (c[i].used) {
+            regfree(&c[i].regex);
+        }
+    }
+}
+
+void known_patterns_free(struct known_patterns *p)
+{
+    if (!p) {
+        return;
+    }
+    release(p->products, COUNT(products));
+    release(p->privates, COUNT(privates));
+    free(p);
+}
+
+static bool text_fits(const struct pattern *p, const struct compiled *c,
+                      struct span s)
+{
+    char name[NAME_BYTES];
+    if (s.n == 0 || s.n >= sizeof name) {
+        return false;
+    }
+    memcpy(name, s.p, s.n);
+    name[s.n] = '\0';
+    switch (p->how) {
+    case HOW_EXACT:
+        return span_eq(s, span_text(p->text));
+    case HOW_PREFIX:
+        return span_starts(s, p->text);
+    case HOW_SUBSTRING:
+        return strstr(name, p->text) != NULL;
+    default:
+        return c->used && regexec(&c->regex, name, 0, NULL, 0) == 0;
+    }
+}
+
+/* The next "OU=" value of a distinguished name's text, from *at on; empty at
+ * the end. */
+static struct span next_unit(struct span dn, size_t *at)
+{
+    for (size_t i = *at; i + 3 < dn.n; i++) {
+        bool begins = i == 0 || dn.p[i - 1] == ',' || dn.p[i - 1] == '+' ||
+                      dn.p[i - 1] == ' ';
+        if (!begins || !span_starts(span_sub(dn, i, 3), "OU=")) {
+            continue;
+        }
+        size_t from = i + 3;
+        size_t to = from;
+        while (to < dn.n && dn.p[to] != ',' && dn.p[to] != '+') {
+            to += dn.p[to] == '\\' ? 2u : 1u;
+        }
+        to = to < dn.n ? to : dn.n;
+        *at = to;
+        return span_sub(dn, from, to - from);
+    }
+    return (struct span){dn.p, 0};
+}
+
+static bool unit_fits(const struct pattern *p, const struct compiled *c,
+                      struct span dn)
+{
+    size_t at = 0;
+    struct span unit = next_unit(dn, &at);
+    while (unit.n) {
+        if (text_fits(p, c, unit)) {
+            return true;
+        }
+        unit = next_unit(dn, &at);
+    }
+    return false;
+}
+
+static bool pattern_fits(const struct pattern *p, const struct compiled *c,
+                         const struct known_issuer *issuer)
+{
+    bool any = p->field == FIELD_ANY;
+    return ((any || p->field == FIELD_CN) &&
+            text_fits(p, c, issuer->common_name)) ||
+           ((any || p->field == FIELD_O) &&
+            text_fits(p, c, issuer->organization)) ||
+           ((any || p->field == FIELD_OU) &&
+            unit_fits(p, c, issuer->distinguished_name));
+}
+
+const struct known_inspection *
+known_inspection_find(const struct known_patterns *p,
+                      const struct known_issuer *issuer)
+{
+    const struct known_inspection *best = NULL;
+    for (size_t i = 0; i < COUNT(products); i++) {
+        const struct known_inspection *k = &products[i].what;
+        if ((!best || k->certainty > best->certainty) &&
+            pattern_fits(&products[i].pattern, &p->products[i], issuer)) {
+            best = k;
+        }
+    }
+    return best;
+}
+
+const char *known_private_issuer(const struct known_patterns *p,
+                                 const struct known_issuer *issuer)
+{
+    for (size_t i = 0; i < COUNT(privates); i++) {
+        if (pattern_fits(&privates[i].pattern, &p->privates[i], issuer)) {
+            return privates[i].kind;
+        }
+    }
+    return NULL;
+}
+
+/* ---- sorted tables ---- */
+
+static int compare_domain(struct span a, const char *b)
+{
+    size_t n = strlen(b);
+    int order = memcmp(a.p, b, a.n < n ? a.n : n);
+    return order ? order : (a.n > n) - (a.n < n);
+}
+
+bool known_well_known_domain(struct span domain)
+{
+    size_t lo = 0;
+    size_t hi = COUNT(domains);
+    while (domain.n && lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int order = compare_domain(domain, domains[mid]);
+        if (order == 0) {
+            return true;
+        }
+        if (order < 0) {
+            hi = mid;
+        } else {
+            lo = mid + 1;
+        }
+    }
+    return false;
+}
+
+bool known_public_root(const uint8_t spki_sha256[32])
+{
+    size_t lo = 0;
+    size_t hi = COUNT(roots);
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int order = memcmp(spki_sha256, roots[mid], 32);
+        if (order == 0) {
+            return true;
+        }
+        if (order < 0) {
+            hi = mid;
+        } else {
+            lo = mid + 1;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line as scripts see it: exit status, one clear line for bad
+ * input, what was analysed before an error still reported, quiet end of a
+ * closed pipe. Runs the built program ($TLSWHY).
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct result {
+    int status;
+    char out[65536];
+    char err[8192];
+};
+
+static char directory[64];
+
+static void set_up(void)
+{
+    snprintf(directory, sizeof directory, "/tmp/tlswhy-cli-XXXXXX");
+    cr_assert_not_null(mkdtemp(directory));
+}
+
+static void tear_down(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    cr_expect_eq(system(command), 0);
+}
+
+static void slurp(const char *name, char *buf, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *f = fopen(path, "r");
+    cr_assert_not_null(f);
+    size_t n = fread(buf, 1, size - 1, f);
+    buf[n] = '\0';
+    fclose(f);
+}
+
+/* Runs a shell command with $TLSWHY and $PCAPS set; cwd is the scratch
+ * directory. */
+static struct result run(const char *command)
+{
+    static struct result r;
+    char line[2048];
+    const char *src = getenv("TLSWHY_SRCDIR");
+    const char *program = getenv("TLSWHY");
+    cr_assert(src && program, "run by make check");
+    snprintf(line, sizeof line,
+             "cd %s && export TLSWHY='%s' PCAPS='%s/pcaps' LC_ALL=C && "
+             "{ %s; } >out 2>err",
+             directory, program, src, command);
+    int status = system(line);
+    cr_assert(WIFEXITED(status));
+    r.status = WEXITSTATUS(status);
+    slurp("out", r.out, sizeof r.out);
+    slurp("err", r.err, sizeof r.err);
+    return r;
+}
+
+static size_t count(const char *text, const char *part)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, part)); p += strlen(part)) {
+        n++;
+    }
+    return n;
+}
+
+/* Status 2, exactly one line on standard error, which holds `part`. */
+static void expect_error(const char *command, const char *part)
+{
+    struct result r = run(command);
+    cr_expect_eq(r.status, 2, "%s: status %d", command, r.status);
+    cr_expect_eq(count(r.err, "\n"), 1u, "%s: %s", command, r.err);
+    cr_expect_eq(strncmp(r.err, "tlswhy: ", 8), 0, "%s", r.err);
+    cr_expect_not_null(strstr(r.err, part), "%s: %s", command, r.err);
+}
+
+TestSuite(cli, .init = set_up, .fini = tear_down, .timeout = 60);
+
+Test(cli, failures_and_status)
+{
+    struct result r = run("$TLSWHY $PCAPS/demo.pcap");
+    cr_expect_eq(r.status, 0);
+    cr_expect_not_null(strstr(r.out, "server_certificate_expired"));
+    cr_expect_not_null(strstr(r.out, " packets captured"));
+    cr_expect_not_null(strstr(r.out, "0 packets dropped by the kernel"));
+    cr_expect_not_null(strstr(r.out, "0 flows evicted"));
+    r = run("$TLSWHY --exit-code -q $PCAPS/demo.pcap");
+    cr_expect_eq(r.status, 1);
+    r = run("$TLSWHY --exit-code $PCAPS/ok_tls13_openssl.pcap");
+    cr_expect_eq(r.status, 0);
+}
+
+Test(cli, json_is_one_object_a_line)
+{
+    struct result r = run("$TLSWHY -a -f json $PCAPS/demo.pcap");
+    cr_expect_eq(r.status, 0);
+    cr_expect_eq(count(r.out, "\n"), 2u);
+    cr_expect_eq(count(r.out, "\"action\":\"tls_handshake\""), 2u);
+    cr_expect_str_eq(r.err, "");
+    r = run("$TLSWHY -f json --summary $PCAPS/demo.pcap");
+    cr_expect_eq(count(r.out, "\n"), 1u);
+    cr_expect_not_null(strstr(r.err, " packets captured"));
+}
+
+Test(cli, filters)
+{
+    struct result r = run("$TLSWHY -a -f json -r $PCAPS/demo.pcap port 443");
+    cr_expect_eq(count(r.out, "\n"), 2u);
+    r = run("$TLSWHY -a -f json -r $PCAPS/demo.pcap port 444");
+    cr_expect_eq(r.status, 0);
+    cr_expect_str_eq(r.out, "");
+    expect_error("$TLSWHY -r $PCAPS/demo.pcap 'port nonsense here'", "demo");
+}
+
+Test(cli, standard_input_and_compression)
+{
+    struct result r = run("$TLSWHY -f json -r - <$PCAPS/demo.pcap");
+    cr_expect_eq(count(r.out, "\n"), 1u);
+    r = run("cat $PCAPS/demo.pcap | $TLSWHY -f json -");
+    cr_expect_eq(count(r.out, "\n"), 1u);
+    r = run("gzip -c $PCAPS/demo.pcap >x && $TLSWHY -f json x");
+    if (!strstr(r.err, "unsupported compression")) {
+        cr_expect_eq(count(r.out, "\n"), 1u, "%s", r.err);
+    }
+}
+
+/* What is over is told while the pipe is still open. */
+Test(cli, a_pipe_is_analysed_while_it_flows)
+{
+    struct result r = run("(cat $PCAPS/demo.pcap; sleep 3) | "
+                          "$TLSWHY -f json - >live & "
+                          "sleep 1.5; cp live seen; wait; cat seen");
+    cr_expect_eq(count(r.out, "\n"), 1u);
+}
+
+Test(cli, bad_input_is_one_clear_line)
+{
+    expect_error("$TLSWHY nothere", "nothere: No such file");
+    expect_error(": >empty; $TLSWHY empty", "empty: ");
+    expect_error("echo hello world this is text >t; $TLSWHY t",
+                 "t: not a capture");
+    expect_error("mkdir d; $TLSWHY d", "d: ");
+    expect_error("head -c 1000 $PCAPS/demo.pcap >cut; $TLSWHY cut", "cut: ");
+    expect_error("$TLSWHY -i nosuchif0", "nosuchif0: ");
+}
+
+Test(cli, usage_errors)
+{
+    static const char *const commands[] = {
+        "$TLSWHY",
+        "$TLSWHY --nonsense x",
+        "$TLSWHY -f nonsense $PCAPS/demo.pcap",
+        "$TLSWHY --handshake-timeout 0 $PCAPS/demo.pcap",
+        "$TLSWHY --max-flows many $PCAPS/demo.pcap",
+        "$TLSWHY -i lo -r $PCAPS/demo.pcap",
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        struct result r = run(commands[i]);
+        cr_expect_eq(r.status, 2, "%s", commands[i]);
+        cr_expect_eq(strncmp(r.err, "tlswhy: ", 8), 0, "%s", r.err);
+        cr_expect_str_eq(r.out, "", "%s", commands[i]);
+    }
+}
+
+Test(cli, unknown_link_type)
+{
+    /* A pcap header with LINKTYPE_USER15 and one packet of four bytes. */
+    expect_error("printf '\\324\\303\\262\\241\\2\\0\\4\\0\\0\\0\\0\\0\\0\\0\\0"
+                 "\\0\\0\\0\\1\\0\\242\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\4\\0"
+                 "\\0\\0\\4\\0\\0\\0abcd' >u; $TLSWHY u",
+                 "u: link type 162");
+}
+
+Test(cli, good_files_survive_bad_neighbours)
+{
+    struct result r = run("$TLSWHY -f json nothere $PCAPS/demo.pcap alsonot");
+    cr_expect_eq(r.status, 2);
+    cr_expect_eq(count(r.out, "\n"), 1u);
+    cr_expect_eq(count(r.err, "\n"), 2u);
+    r = run("head -c 2500 $PCAPS/demo.pcap >cut; $TLSWHY -a -f json cut");
+    cr_expect_eq(r.status, 2);
+    cr_expect_geq(count(r.out, "\n"), 1u, "what came before is reported");
+}
+
+Test(cli, several_files_name_themselves)
+{
+    struct result r = run("cp $PCAPS/demo.pcap a; cp $PCAPS/alpn_12_go.pcap b;"
+                          "$TLSWHY -f json a b");
+    cr_expect_eq(count(r.out, "\"file\":\"a\""), 1u);
+    cr_expect_eq(count(r.out, "\"file\":\"b\""), 1u);
+}
+
+Test(cli, output_that_cannot_be_written)
+{
+    expect_error("$TLSWHY -f json -o /nonexistent/x $PCAPS/demo.pcap",
+                 "/nonexistent/x: No such file");
+    expect_error("$TLSWHY -f json -o /dev/full $PCAPS/demo.pcap",
+                 "/dev/full: No space left");
+    struct result r = run("$TLSWHY -a $PCAPS/*.pcap | head -n 1 >/dev/null");
+    cr_expect_str_eq(r.err, "");
+    r = run("$TLSWHY -f json -o file $PCAPS/demo.pcap && cat file");
+    cr_expect_eq(count(r.out, "\n"), 1u);
+}
+
+Test(cli, help_and_version)
+{
+    struct result r = run("$TLSWHY --help");
+    cr_expect_eq(r.status, 0);
+    cr_expect_not_null(strstr(r.out, "--handshake-timeout"));
+    r = run("$TLSWHY -V");
+    cr_expect_eq(r.status, 0);
+    cr_expect_not_null(strstr(r.out, "libpcap"));
+    cr_expect_not_null(strstr(r.out, "nDPI"));
+}
