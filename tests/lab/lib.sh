@@ -94,7 +94,7 @@ wait_for() { # SECONDS COMMAND...
         sleep 0.1
     done
 }
-listening() { [ -n "$(in_server ss -Hltn "sport = :$port")" ]; }
+listening() { [ -n "$(in_server ss -Hltun "sport = :$port")" ]; }
 capturing() { grep -qs 'listening on' "$dir/tcpdump.log"; }
 
 # Runs one scenario in a subshell of its own.

@@ -47,6 +47,9 @@ version_of() {
     apache) apache2 -v | sed -n 's/.*\(Apache[^ ]*\).*/\1/p' ;;
     stunnel) stunnel -version 2>&1 | sed -n 's/^\(stunnel [^ ]*\).*/\1/p' ;;
     raw | raw_*) echo 'a raw socket script (peers/raw.py)' ;;
+    dtls_gnutls) version_of gnutls ;;
+    dtls) openssl version | sed 's/^\([^ ]* [^ ]*\).*/\1/' ;;
+    quic) echo "ngtcp2 $(dpkg-query -f '${Version}' -W ngtcp2-client | sed 's/[+-].*//') (GnuTLS)" ;;
     none) echo 'nothing listens' ;;
     *) echo "$1" ;;
     esac
