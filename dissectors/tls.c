@@ -281,6 +281,7 @@ static void handshake_bytes(const struct reader *r, struct span part)
 static void handshake_gap(const struct reader *r, uint32_t n)
 {
     struct tls_dir *d = r->d;
+    uint32_t after = d->body_left - n; /* of the record, behind the gap */
     while (n > 0) {
         if (d->msg_skip) {
             uint32_t k = d->msg_skip < n ? d->msg_skip : n;
@@ -291,7 +292,7 @@ static void handshake_gap(const struct reader *r, uint32_t n)
         } else {
             /* The next message's header is lost: skip to the next record. */
             d->buf_n = 0;
-            d->msg_skip = d->body_left > n ? d->body_left - n : 0;
+            d->msg_skip = after;
             return;
         }
     }

@@ -50,18 +50,26 @@ struct run {
     struct keylog *keys; /* from --keylog and from captures */
     const char **names;  /* of sources, by index; borrowed */
     size_t names_n;
-    bool error; /* exit status 2 at the end */
+    bool error;  /* exit status 2 at the end */
+    bool opened; /* something could be read: there are totals */
     uint64_t failures;
     struct totals totals;
 };
 
-/* The one thing a signal handler may touch. */
+/* The only things a signal handler may touch. */
 static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t reopen_requested;
 
 static void on_signal(int number)
 {
     (void)number;
     stop_requested = 1;
+}
+
+static void on_hangup(int number)
+{
+    (void)number;
+    reopen_requested = 1;
 }
 
 static void complain(struct run *r, const char *name, const char *what)
@@ -97,6 +105,10 @@ static void on_record(void *ctx, const struct record *from, uint32_t source)
 
 static bool should_stop(const struct run *r)
 {
+    if (reopen_requested) {
+        reopen_requested = 0;
+        output_reopen(r->output);
+    }
     return stop_requested || output_closed(r->output);
 }
 
@@ -296,6 +308,7 @@ static size_t open_sources(struct run *r, const char *const *names, size_t n,
             complain(r, name, error);
             continue;
         }
+        r->opened = true;
         v[opened++] =
             (struct source){.capture = c, .index = (uint32_t)(from + i)};
     }
@@ -377,15 +390,17 @@ static struct report_options report_options(const struct options *o, int fd)
 static void catch_signals(void)
 {
     struct sigaction stop = {.sa_handler = on_signal};
+    struct sigaction reopen = {.sa_handler = on_hangup, .sa_flags = SA_RESTART};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGHUP, &reopen, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
 static void print_version(void)
 {
-    printf("tlswhy %s\n%snDPI %s\n%s\n", VERSION, capture_versions(),
+    printf("tlswhy %s\n%s\nnDPI %s\n%s\n", VERSION, capture_versions(),
            application_version(), OpenSSL_version(OPENSSL_VERSION));
 }
 
@@ -534,6 +549,18 @@ static void run_compare(struct run *r, const struct trust *trust)
     text_free(&t);
 }
 
+/* What is left, and the totals. */
+static void finish(struct run *r)
+{
+    pipeline_finish(r->pipeline);
+    pipeline_totals(r->pipeline, &r->totals);
+    output_end(r->output, &r->totals);
+    if (r->summary) {
+        print_summary(r);
+    }
+    report_keys(r);
+}
+
 static int run(struct run *r)
 {
     const struct options *o = &r->options;
@@ -554,13 +581,9 @@ static int run(struct run *r)
         } else {
             read_files(r);
         }
-        pipeline_finish(r->pipeline);
-        pipeline_totals(r->pipeline, &r->totals);
-        output_end(r->output, &r->totals);
-        if (r->summary) {
-            print_summary(r);
+        if (r->opened) {
+            finish(r);
         }
-        report_keys(r);
     }
     int status = r->failures && o->exit_code ? EXIT_FAILURES : EXIT_OK;
     bool closed = r->output && output_closed(r->output);

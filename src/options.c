@@ -271,6 +271,8 @@ static bool set_option(struct options *o, int c, const char *arg,
     case 'p':
         o->no_promiscuous = true;
         return true;
+    case 'n':
+        return true; /* tcpdump's habit; names are never looked up here */
     case 'v':
         o->verbose++;
         return true;
@@ -331,7 +333,7 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
     error[0] = '\0';
     opterr = 0;
     int c;
-    while ((c = getopt_long(argc, argv, "+i:r:Daf:o:B:s:pvqhV", long_options,
+    while ((c = getopt_long(argc, argv, "ni:r:Daf:o:B:s:pvqhV", long_options,
                             NULL)) != -1) {
         if (c == '?' || c == ':') {
             return bad(error, "unknown option, or its value is missing:",

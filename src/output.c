@@ -15,7 +15,7 @@
 struct output {
     const struct reporter *reporter;
     struct report_options options;
-    const char *path;
+    const char *path; /* for messages */
     int fd;
     bool closed, failed;
     void *state;
@@ -81,6 +81,22 @@ static void maybe_flush(struct output *o)
     if (o->text.n >= FLUSH_BYTES) {
         output_flush(o);
     }
+}
+
+void output_reopen(struct output *o)
+{
+    output_flush(o);
+    if (o->fd == STDOUT_FILENO) {
+        return;
+    }
+    int fd = open(o->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        fprintf(stderr, "tlswhy: %s: %s\n", o->path, strerror(errno));
+        return; /* better the old file than none */
+    }
+    close(o->fd);
+    o->fd = fd;
+    o->failed = false;
 }
 
 void output_begin(struct output *o)

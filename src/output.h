@@ -17,6 +17,10 @@ void output_end(struct output *o, const struct totals *t);
 /* Writes what is buffered. */
 void output_flush(struct output *o);
 
+/* Opens the output file again by its name, as log rotation wants it after it
+ * has moved the old one away; nothing for standard output. */
+void output_reopen(struct output *o);
+
 /* The reader of the output went away: the program ends quietly. */
 bool output_closed(const struct output *o);
 /* Something could not be written (disk full); said once on standard error. */

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 
 #define TIMER_STEP (20 * TICK_MSEC)
+#define CLOCK_LEAP (3600 * TICK_SEC)
 
 struct pending {
     struct handshake *hs;
@@ -41,6 +42,7 @@ struct pipeline {
     size_t pending_n, pending_size, pending_bytes;
     size_t session_bytes;
     tick_t clock, timers_due;
+    tick_t leap; /* a time far ahead that one packet claimed; 0: none */
     uint32_t source;
     struct totals totals;
     struct tls_decrypt_stats decrypted;
@@ -219,13 +221,14 @@ static void decrypt(struct pipeline *p, struct handshake *hs)
     }
 }
 
-/* A connection is over. */
-static void finish_handshake(struct pipeline *p, struct handshake *hs)
+/* A connection is over. Returns whether it succeeded. */
+static bool finish_handshake(struct pipeline *p, struct handshake *hs)
 {
     decrypt(p, hs);
     hs_conclude(hs);
     judge_learn(p->judge, hs);
     const struct conclusion *c = &hs->end_state;
+    bool success = c->outcome == OUTCOME_SUCCESS;
     bool wanted =
         c->outcome == OUTCOME_FAILURE || c->late_alert_unanswered || p->o.all;
     if (wanted || judge_wants(p->judge, hs)) {
@@ -234,10 +237,11 @@ static void finish_handshake(struct pipeline *p, struct handshake *hs)
     }
     if (wanted) {
         want_verdict(p, hs);
-        return;
+        return success;
     }
     count_outcome(&p->totals, c);
     hs_free(hs);
+    return success;
 }
 
 /* ---- sessions ---- */
@@ -251,12 +255,13 @@ static void drop_session(struct pipeline *p, struct flow *f)
     }
 }
 
-/* Ends the session of a flow and hands its handshake on. */
-static void end_session(struct pipeline *p, struct flow *f, enum hs_end end)
+/* Ends the session of a flow and hands its handshake on. Returns whether what
+ * comes late on these ports could be taken for a new attempt. */
+static bool end_session(struct pipeline *p, struct flow *f, enum hs_end end)
 {
     struct session *s = f->session;
     if (!s) {
-        return;
+        return false;
     }
     if (session_is_tls(s)) {
         struct handshake hs;
@@ -265,10 +270,10 @@ static void end_session(struct pipeline *p, struct flow *f, enum hs_end end)
         hs.source = f->source;
         hs.timeout_ms = (uint32_t)(p->o.handshake_timeout / TICK_MSEC);
         drop_session(p, f);
-        finish_handshake(p, &hs);
-        return;
+        return !finish_handshake(p, &hs);
     }
     drop_session(p, f);
+    return false;
 }
 
 static enum hs_end end_of_class(unsigned class)
@@ -294,10 +299,7 @@ static void expire(struct pipeline *p, struct flow *f)
         flow_table_touch(p->flows, f, FLOW_STALLED, touched);
         return;
     }
-    bool ended = f->session && session_is_tls(f->session);
-    unsigned class = f->class;
-    end_session(p, f, end_of_class(class));
-    if (ended && class != FLOW_SETTLING) {
+    if (end_session(p, f, end_of_class(f->class))) {
         flow_table_touch(p->flows, f, FLOW_DEAD, p->clock);
     } else {
         flow_table_remove(p->flows, f);
@@ -610,6 +612,31 @@ static void icmp_packet(struct pipeline *p, const struct packet *k)
     }
 }
 
+/*
+ * Time comes from the packets and never goes back. A leap of hours is believed
+ * only when the next packet confirms it: one wrong time stamp must not end
+ * every handshake in progress.
+ */
+static void advance_clock(struct pipeline *p, tick_t when)
+{
+    struct totals *t = &p->totals;
+    bool first = t->packets_captured == 1;
+    if (!first && when - p->clock > CLOCK_LEAP) {
+        bool confirmed =
+            p->leap && when >= p->leap && when - p->leap < CLOCK_LEAP;
+        p->leap = when;
+        if (!confirmed) {
+            return;
+        }
+    } else {
+        p->leap = 0;
+    }
+    if (when > p->clock) {
+        p->clock = when;
+        t->last = when;
+    }
+}
+
 void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source)
 {
     struct packet k;
@@ -619,10 +646,7 @@ void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source)
     if (!t->first || f->when < t->first) {
         t->first = f->when;
     }
-    if (f->when > p->clock) {
-        p->clock = f->when;
-        t->last = f->when;
-    }
+    advance_clock(p, f->when);
     p->source = source;
     run_timers(p);
     switch (decoder_frame(p->decoder, f, &k)) {

@@ -197,6 +197,12 @@ static void swap_sides(struct session *s)
     bool syn = s->hs.syn_seen[0];
     s->hs.syn_seen[0] = s->hs.syn_seen[1];
     s->hs.syn_seen[1] = syn;
+    bool fin = s->hs.fin_seen[0];
+    s->hs.fin_seen[0] = s->hs.fin_seen[1];
+    s->hs.fin_seen[1] = fin;
+    bool rst = s->hs.rst_seen[0];
+    s->hs.rst_seen[0] = s->hs.rst_seen[1];
+    s->hs.rst_seen[1] = rst;
     struct span first = s->hs.raw[HS_RAW_CLIENT_FIRST];
     s->hs.raw[HS_RAW_CLIENT_FIRST] = s->hs.raw[HS_RAW_SERVER_FIRST];
     s->hs.raw[HS_RAW_SERVER_FIRST] = first;
@@ -467,6 +473,8 @@ static void on_gap(void *ctx, uint32_t n, struct stamp at, bool cut)
     d->cut = d->cut || cut;
     if (s->mode == MODE_TLS) {
         tls_gap(&s->tls, &s->hs, side_of(s, c->dir), n, at.when, at.frame);
+    } else {
+        hs_note(&s->hs, HS_GAP, side_of(s, c->dir), n, 0, at.when, at.frame);
     }
     prelude_gap(&s->prelude, c->dir, n);
 }
@@ -558,12 +566,23 @@ static uint16_t oddities(const struct session *s, const struct flow *f,
     return aux;
 }
 
+/* Outside any window that a handshake has (RFC 9293 section 3.5.3). */
+static bool is_far_off(const struct tcp_stream *t, uint32_t seq)
+{
+    const int32_t window = 4 << 20;
+    int32_t off = (int32_t)(seq - t->next);
+    return t->started && (off > window || off < -window);
+}
+
 static void note_reset(struct session *s, struct flow *f,
                        const struct packet *p, unsigned dir)
 {
     struct sender *w = &s->sender[dir];
     if (w->rst_noted) {
         return;
+    }
+    if (is_far_off(&s->stream[dir], p->seq)) {
+        return; /* no stack accepts it */
     }
     uint16_t aux = oddities(s, f, p, dir);
     enum side side = side_of(s, dir);
@@ -740,8 +759,12 @@ void session_icmp(struct session *s, const struct packet *p, unsigned dir)
         udp_session_icmp(s->udp, &s->hs, p, dir);
         return;
     }
-    hs_note(&s->hs, HS_ICMP, side_of(s, dir), p->icmp_mtu,
-            (uint16_t)(p->icmp_type << 8 | p->icmp_code), p->when, p->frame);
+    /* Anybody can send these: they must not use the timeline up. */
+    if (hs_count(&s->hs, HS_ICMP, SIDE_NONE) < LIMIT_ICMP_NOTED) {
+        hs_note(&s->hs, HS_ICMP, side_of(s, dir), p->icmp_mtu,
+                (uint16_t)(p->icmp_type << 8 | p->icmp_code), p->when,
+                p->frame);
+    }
 }
 
 bool session_is_tls(const struct session *s)
@@ -787,6 +810,21 @@ static bool is_lost_on_path(const struct session *s, const struct flow *f,
            (int32_t)(h->acked - s->stream[dir].next) <= 0;
 }
 
+/* What the receiver acknowledged last and we never saw, we missed: nobody may
+ * be blamed for not having sent it. One byte alone is a FIN that we missed. */
+static void settle_acked(struct session *s, const struct flow *f, unsigned dir,
+                         struct stamp at, const struct stream_sink *sink)
+{
+    const struct flow_half *h = &f->half[dir];
+    bool fin = (h->flags & HALF_FIN) && h->acked == h->fin_seq + 1;
+    uint32_t ack = fin ? h->fin_seq : h->acked;
+    /* That a whole direction is missing shows without it. */
+    if ((h->flags & HALF_ACKED) && h->packets > 0 &&
+        ((h->flags & HALF_FIN) || ack - s->stream[dir].next != 1)) {
+        tcp_stream_settle(&s->stream[dir], ack, at, sink);
+    }
+}
+
 /* Delivers what the streams still hold. */
 static void flush_streams(struct session *s, const struct flow *f)
 {
@@ -798,6 +836,7 @@ static void flush_streams(struct session *s, const struct flow *f)
             dir_stats(s, dir)->lost_bytes = tcp_stream_hole(&s->stream[dir]);
         } else {
             tcp_stream_flush(&s->stream[dir], &sink);
+            settle_acked(s, f, dir, at, &sink);
             note_fin(s, f, dir, at);
         }
     }

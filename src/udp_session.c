@@ -9,6 +9,7 @@
  */
 #include "udp_session.h"
 
+#include "base/limits.h"
 #include "dissectors/dtls.h"
 #include "dissectors/quic.h"
 #include "known/known.h"
@@ -158,8 +159,11 @@ enum session_want udp_session_packet(struct udp_session *u,
 void udp_session_icmp(struct udp_session *u, struct handshake *hs,
                       const struct packet *p, unsigned dir)
 {
-    hs_note(hs, HS_ICMP, side_of(u, dir), p->icmp_mtu,
-            (uint16_t)(p->icmp_type << 8 | p->icmp_code), p->when, p->frame);
+    if (hs_count(hs, HS_ICMP, SIDE_NONE) < LIMIT_ICMP_NOTED) {
+        hs_note(hs, HS_ICMP, side_of(u, dir), p->icmp_mtu,
+                (uint16_t)(p->icmp_type << 8 | p->icmp_code), p->when,
+                p->frame);
+    }
 }
 
 /* A hello, or what is left of one when it ends; a ServerHello for those whose

@@ -40,6 +40,9 @@
 #define LIMIT_KEPT_RECORD_BYTES   (64u * 1024)
 #define LIMIT_DECRYPT_ARENA_BYTES (192u * 1024)
 
+/* ICMP errors in a timeline: retransmissions of a hello bring a few. */
+#define LIMIT_ICMP_NOTED 8u
+
 /* Protected records noted after a handshake before it counts as settled. */
 #define LIMIT_SETTLE_RECORDS 24u
 

@@ -65,6 +65,11 @@ unsigned tcp_stream_push(struct tcp_stream *s, uint32_t seq, struct span bytes,
 void tcp_stream_acked(struct tcp_stream *s, uint32_t ack, struct stamp at,
                       const struct stream_sink *sink);
 
+/* The stream has ended, and the receiver had acknowledged up to `ack`: what of
+ * that is still missing is a gap in our capture. */
+void tcp_stream_settle(struct tcp_stream *s, uint32_t ack, struct stamp at,
+                       const struct stream_sink *sink);
+
 /* Bytes missing before the first kept segment; 0 when nothing waits. */
 uint32_t tcp_stream_hole(const struct tcp_stream *s);
 

@@ -158,7 +158,7 @@ unsigned tcp_stream_push(struct tcp_stream *s, uint32_t seq, struct span bytes,
     unsigned flags = 0;
     bool start = true;
     if (rel < 0) {
-        uint32_t old = (uint32_t)-rel;
+        uint32_t old = s->next - seq; /* -rel may not fit an int32_t */
         if (old >= wire) {
             return old == 1 && wire <= 1 ? PUSH_KEEPALIVE : PUSH_RETRANSMIT;
         }
@@ -208,6 +208,18 @@ void tcp_stream_acked(struct tcp_stream *s, uint32_t ack, struct stamp at,
         sink->gap(sink->ctx, hole, at, false);
         drain(s, sink);
     }
+}
+
+void tcp_stream_settle(struct tcp_stream *s, uint32_t ack, struct stamp at,
+                       const struct stream_sink *sink)
+{
+    int32_t hole = seq_diff(ack, s->next);
+    if (!s->started || hole <= 0 || hole > 1 << 30) {
+        return;
+    }
+    s->next = ack;
+    s->hole_packets = 0;
+    sink->gap(sink->ctx, (uint32_t)hole, at, false);
 }
 
 uint32_t tcp_stream_hole(const struct tcp_stream *s)

@@ -317,6 +317,18 @@ static void succeed(struct conclusion *out)
 
 /* ---- walking the timeline (all versions) ---- */
 
+/* A hole shows late, by packets behind it or by repeated acknowledgements: one
+ * that is noted after the end may well lie before it. */
+static bool gap_follows(const struct handshake *hs, unsigned i)
+{
+    for (; i < hs->events_n; i++) {
+        if (hs->events[i].kind == HS_GAP) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void walk(struct scan *s)
 {
     const struct handshake *hs = s->hs;
@@ -337,6 +349,7 @@ static void walk(struct scan *s)
         if (event_ends(s, i)) {
             s->end = e;
             s->after = i + 1;
+            s->gap = s->gap || gap_follows(hs, s->after);
             return;
         }
     }

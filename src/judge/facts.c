@@ -82,6 +82,14 @@ static bool did_server_answer(const struct handshake *hs)
     return false;
 }
 
+/* Among bytes of the server that we missed may have been its hello: then only
+ * a code that is about hellos says that the alert answered one. */
+static bool is_answer_to_hello(const struct handshake *hs, uint16_t alert)
+{
+    return hs->dir[SIDE_SERVER].gap_bytes == 0 || alert == 70 || alert == 86 ||
+           alert == 112 || alert == 120;
+}
+
 static void derive_course(struct facts *f)
 {
     const struct handshake *hs = f->hs;
@@ -98,7 +106,9 @@ static void derive_course(struct facts *f)
         f->after_server_hello && was_server_certificate_visible(f);
     f->phase = phase_of(f);
     f->hello_refused = f->alert_by_server && f->alert != ALERT_NONE &&
-                       (f->phase == PHASE_HELLO || f->phase == PHASE_RETRY);
+                       is_answer_to_hello(hs, f->alert) &&
+                       (f->phase == PHASE_HELLO || f->phase == PHASE_RETRY ||
+                        (f->phase == PHASE_BEFORE && f->alert == 70));
     f->refused_unsaid = f->hello_refused && (f->alert == 40 || f->alert == 0);
     tick_t ended = end->when_decisive ? end->when_decisive : hs->last;
     f->when = hs->when_hello ? hs->when_hello : hs->first;
@@ -143,9 +153,26 @@ static void derive_dates(struct facts *f)
     }
 }
 
+/* Whether the leaf holds the address that the client connected to. */
+static bool has_address(const struct facts *f)
+{
+    const struct span_list *ips = &f->leaf->ip;
+    size_t n = f->hs->ip_version == 6 ? 16 : 4;
+    struct span ip = span_of(f->hs->addr[SIDE_SERVER].ip, n);
+    for (uint16_t i = 0; i < ips->n; i++) {
+        if (span_eq(ips->v[i], ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void derive_name(struct facts *f)
 {
     const struct client_offer *o = &f->hs->offer;
+    if (o->seen && !o->has_sni && f->leaf && !f->leaf->malformed) {
+        f->address_missing = f->leaf->has_san && !has_address(f);
+    }
     if (!o->has_sni || o->sni.n == 0) {
         return;
     }
@@ -304,9 +331,10 @@ static enum objection objection_of(const struct facts *f)
  */
 static bool is_late_refusal(const struct facts *f)
 {
-    const unsigned faults = FAULT_EXPIRED | FAULT_NOT_YET_VALID | FAULT_NAME |
-                            FAULT_SELF_SIGNED | FAULT_UNKNOWN_ISSUER |
-                            FAULT_INCOMPLETE | FAULT_USAGE | FAULT_WEAK;
+    /* Not what depends on whose roots are asked. */
+    const unsigned faults = FAULT_EXPIRED | FAULT_NOT_YET_VALID |
+                            FAULT_CA_EXPIRED | FAULT_NAME | FAULT_SELF_SIGNED |
+                            FAULT_USAGE | FAULT_WEAK;
     bool judges_late =
         f->client_stack == STACK_NSS || f->client_stack == STACK_SCHANNEL;
     return f->end->late_alert_unanswered && judges_late && f->leaf &&

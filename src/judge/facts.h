@@ -105,6 +105,8 @@ struct facts {
     bool sni_is_ip;    /* SNI holds an address literal */
     bool name_checked; /* SNI and a leaf were both there */
     bool name_matches;
+    bool address_missing; /* no SNI, as for an address, and the leaf has
+                             names but not the server's address */
     bool leaf_expired, leaf_not_yet_valid; /* at the packet's time */
     int64_t leaf_days;                     /* days since expiry / until valid */
     bool alert_by_client, alert_by_server; /* of the deciding alert */

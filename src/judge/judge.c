@@ -208,6 +208,14 @@ static bool is_inspection_symptom(const char *leader, const char *cause)
            strncmp(cause, "server_certificate_", 19) == 0;
 }
 
+/* Whoever names a fault of the certificate has said that it was rejected. */
+static bool is_implied(const struct verdict *v, const char *cause)
+{
+    return v->confidence >= CONF_LIKELY &&
+           strncmp(v->cause->slug, "server_certificate_", 19) == 0 &&
+           strcmp(cause, "server_certificate_rejected") == 0;
+}
+
 static void write_alternatives(const struct hypotheses *hy, struct verdict *v)
 {
     v->alternatives = calloc(ALTERNATIVES_MAX, sizeof *v->alternatives);
@@ -216,6 +224,7 @@ static void write_alternatives(const struct hypotheses *hy, struct verdict *v)
         bool weak = h->confidence == CONF_POSSIBLE || is_general(h->cause) ||
                     is_inspection_symptom(v->cause->slug, h->cause);
         bool dropped = v->confidence == CONF_CERTAIN && weak && !h->keep;
+        dropped = dropped || is_implied(v, h->cause);
         if (dropped || v->alternatives_n == ALTERNATIVES_MAX ||
             strcmp(h->cause, v->cause->slug) == 0 ||
             is_alternative_listed(v, h->cause)) {

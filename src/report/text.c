@@ -325,11 +325,68 @@ static void one_line(struct paint *p, const struct record *r)
     paint_newline(p);
 }
 
-/* ---- reporter ---- */
+/* ---- repeats ---- */
+
+#define REPEATS_KEPT 64u
+
+/* Failures told in full lately: server, cause and alert. */
+struct told {
+    uint8_t ip[16];
+    const char *cause;
+    uint16_t port, alert;
+    uint8_t side;
+};
 
 struct state {
     struct summary *summary; /* while totals are wanted */
+    struct told told[REPEATS_KEPT];
+    unsigned told_n;
 };
+
+static struct told told_of(const struct record *r)
+{
+    const struct conclusion *c = &r->hs->end_state;
+    const struct hs_addr *a = &r->hs->addr[SIDE_SERVER];
+    const struct known_cause *cause = record_cause(r);
+    struct told t = {.cause = cause ? cause->slug : "",
+                     .port = a->port,
+                     .alert = c->alert_code,
+                     .side = (uint8_t)c->by};
+    memcpy(t.ip, a->ip, sizeof t.ip);
+    return t;
+}
+
+/* The earlier failure that this one repeats, or NULL, and it is remembered. */
+static const struct told *repeats(struct state *s, const struct record *r)
+{
+    struct told t = told_of(r);
+    unsigned n = s->told_n < REPEATS_KEPT ? s->told_n : REPEATS_KEPT;
+    for (unsigned i = 0; i < n; i++) {
+        const struct told *old = &s->told[i];
+        if (strcmp(old->cause, t.cause) == 0 && old->port == t.port &&
+            old->alert == t.alert && old->side == t.side &&
+            memcmp(old->ip, t.ip, sizeof t.ip) == 0) {
+            return old;
+        }
+    }
+    s->told[s->told_n++ % REPEATS_KEPT] = t;
+    return NULL;
+}
+
+static void repeat(struct paint *p, const struct record *r)
+{
+    const struct known_cause *cause = record_cause(r);
+    const char *reason = record_reason(r);
+    headline(p, r);
+    paint_str(p, PAINT_BAD, "the same:");
+    paint_str(p, PAINT_PLAIN,
+              reason  ? reason
+              : cause ? cause->sentence
+                      : "the handshake failed");
+    paint_newline(p);
+}
+
+/* ---- reporter ---- */
 
 static void on_begin(void *state, const struct report_options *o,
                      struct text *out)
@@ -349,8 +406,12 @@ static void on_record(void *state, const struct report_options *o,
         return;
     }
     paint_init(&p, out, o);
-    if (record_outcome(r) == OUTCOME_FAILURE &&
-        (!r->hs->end_state.benign || o->explain)) {
+    bool failed = record_outcome(r) == OUTCOME_FAILURE &&
+                  (!r->hs->end_state.benign || o->explain);
+    bool again = failed && !o->verbose && !o->explain && repeats(s, r);
+    if (again) {
+        repeat(&p, r);
+    } else if (failed) {
         failure(&p, r);
     } else {
         one_line(&p, r);

@@ -146,6 +146,8 @@ Test(cli, a_pipe_is_analysed_while_it_flows)
 Test(cli, bad_input_is_one_clear_line)
 {
     expect_error("$TLSWHY nothere", "nothere: No such file");
+    struct result r = run("$TLSWHY nothere");
+    cr_expect_str_eq(r.out, "", "no totals of nothing");
     expect_error(": >empty; $TLSWHY empty", "empty: ");
     expect_error("echo hello world this is text >t; $TLSWHY t",
                  "t: not a capture");
@@ -210,6 +212,25 @@ Test(cli, output_that_cannot_be_written)
     cr_expect_str_eq(r.err, "");
     r = run("$TLSWHY -f json -o file $PCAPS/demo.pcap && cat file");
     cr_expect_eq(count(r.out, "\n"), 1u);
+}
+
+Test(cli, options_may_follow_files)
+{
+    struct result r = run("$TLSWHY $PCAPS/demo.pcap -nn -f json -a");
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect_eq(count(r.out, "\n"), 2u);
+}
+
+Test(cli, repeats_are_told_in_short)
+{
+    /* Two clients, one server, one cause. */
+    struct result r = run("$TLSWHY --no-summary $PCAPS/demo.pcap "
+                          "$PCAPS/cert_expired_12_openssl.pcap");
+    cr_expect_eq(count(r.out, "server_certificate_expired]"), 1u, "%s", r.out);
+    cr_expect_eq(count(r.out, "the same:"), 1u);
+    r = run("$TLSWHY -v --no-summary $PCAPS/demo.pcap "
+            "$PCAPS/cert_expired_12_openssl.pcap");
+    cr_expect_eq(count(r.out, "the same:"), 0u);
 }
 
 Test(cli, help_and_version)

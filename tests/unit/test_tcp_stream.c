@@ -159,6 +159,34 @@ Test(tcp_stream, late_data_fills_an_acknowledged_hole_in_time)
     tcp_stream_fini(&t);
 }
 
+/* A connection may end before a few more packets could confirm the hole. */
+Test(tcp_stream, settling_declares_what_was_acknowledged_and_not_seen)
+{
+    struct tcp_stream t = {0};
+    struct sunk s = {0};
+    struct stream_sink sink = {take, gap, &s};
+    struct stamp at = {0, 9};
+    tcp_stream_start(&t, 0);
+    push(&t, &s, 0, "ab");
+    tcp_stream_acked(&t, 9, at, &sink);
+    cr_assert_eq(s.gaps, 0u);
+    tcp_stream_settle(&t, 9, at, &sink);
+    cr_assert_eq(s.gap_bytes, 7u);
+    tcp_stream_fini(&t);
+}
+
+Test(tcp_stream, settling_with_everything_seen_does_nothing)
+{
+    struct tcp_stream t = {0};
+    struct sunk s = {0};
+    struct stream_sink sink = {take, gap, &s};
+    struct stamp at = {0, 9};
+    tcp_stream_start(&t, 0);
+    push(&t, &s, 0, "ab");
+    tcp_stream_settle(&t, 2, at, &sink);
+    cr_assert_eq(s.gaps, 0u);
+}
+
 Test(tcp_stream, a_lying_acknowledgement_does_nothing)
 {
     struct tcp_stream t = {0};

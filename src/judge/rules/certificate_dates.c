@@ -104,12 +104,16 @@ static void in_date(const struct facts *f, struct hypotheses *hy)
                        say_date(f->leaf->not_after).s, say_date(f->when).s);
 }
 
-static void hidden(struct hypotheses *hy)
+static void hidden(const struct facts *f, struct hypotheses *hy)
 {
     struct hypothesis *h =
         hypothesis_add(hy, "server_certificate_expired", CONF_LIKELY, 80);
-    hypothesis_because(h, "the alert means that a certificate in the chain is "
-                          "out of date; TLS 1.3 hides which");
+    hypothesis_reason(h, "a certificate in the server's chain has expired");
+    hypothesis_because(h,
+                       "the alert means that a certificate in the chain is "
+                       "out of date; %s",
+                       f->server_tls13 ? "TLS 1.3 hides which"
+                                       : "this capture lacks them");
     h = hypothesis_add(hy, "server_certificate_not_yet_valid", CONF_POSSIBLE,
                        40);
     hypothesis_because(h, "several clients use the same alert for a "
@@ -136,7 +140,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
         if (f->leaf) {
             in_date(f, hy);
         } else {
-            hidden(hy);
+            hidden(f, hy);
         }
     }
 }

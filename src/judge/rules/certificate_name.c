@@ -7,8 +7,35 @@
 #include "judge/facts.h"
 #include "judge/say.h"
 
+/* The client asked for no name, as for an address in the URL, and the
+ * certificate does not hold that address (RFC 9110 section 4.3.5). */
+static void by_address(const struct facts *f, struct hypotheses *hy)
+{
+    if (!f->address_missing || f->objection != OBJECTION_NAMED ||
+        (f->alert != 42 && f->alert != 46)) {
+        return;
+    }
+    const unsigned own =
+        FAULT_CA_EXPIRED | FAULT_UNKNOWN_ISSUER | FAULT_INCOMPLETE;
+    bool alone = (f->faults & ~own) == 0;
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_name_mismatch",
+                       alone ? CONF_LIKELY : CONF_POSSIBLE, alone ? 64 : 44);
+    hypothesis_reason(h,
+                      "the server's certificate is for %s, not for the "
+                      "address %s",
+                      say_names(f->leaf).s, say_server(f->hs).s);
+    hypothesis_because(h,
+                       "the client sent no server name, as for an address in "
+                       "the URL, and the certificate is for %s: it does not "
+                       "hold %s",
+                       say_names(f->leaf).s, say_server(f->hs).s);
+    hypothesis_keep(h);
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
+    by_address(f, hy);
     if (f->objection == OBJECTION_NONE || !(f->faults & FAULT_NAME)) {
         return;
     }

@@ -7,6 +7,24 @@
 #include "judge/facts.h"
 #include "judge/say.h"
 
+/* OpenSSL, Java and others have codes of their own for issuer and expiry: by
+ * 42 they mean what is left. Go and GnuTLS say 42 to everything. */
+static bool is_what_is_left(const struct facts *f)
+{
+    return f->alert == 42 && f->client_stack != STACK_GO &&
+           f->client_stack != STACK_GNUTLS && f->client_stack != STACK_UNKNOWN;
+}
+
+static void what_is_left(struct hypotheses *hy)
+{
+    struct hypothesis *h = hypothesis_add(
+        hy, "server_certificate_not_yet_valid", CONF_POSSIBLE, 37);
+    hypothesis_because(h, "this client says 42 when a certificate is not valid "
+                          "yet by its clock");
+    hypothesis_add(hy, "server_certificate_name_mismatch", CONF_POSSIBLE, 36);
+    hypothesis_add(hy, "server_certificate_weak", CONF_POSSIBLE, 34);
+}
+
 /* Causes that the hidden certificate may have had. */
 static void possible_faults(struct hypotheses *hy)
 {
@@ -27,12 +45,20 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
         hypothesis_add(hy, "server_certificate_rejected", c, weight);
     hypothesis_because(h, "the alert is about the server's certificate");
     if (!f->leaf) {
-        hypothesis_because(h, "TLS 1.3 hides the certificate from this "
-                              "capture");
-        if (f->alert == 42 || f->alert == 46) {
+        hypothesis_because(h, "%s",
+                           f->server_tls13 ? "TLS 1.3 hides the certificate "
+                                             "from this capture"
+                                           : "this capture lacks the "
+                                             "certificate");
+        if (is_what_is_left(f)) {
+            what_is_left(hy);
+        } else if (f->alert == 42 || f->alert == 46) {
             possible_faults(hy);
         }
         return;
+    }
+    if (is_what_is_left(f)) {
+        what_is_left(hy);
     }
     if (f->faults == 0) {
         hypothesis_side(h, FIX_CLIENT);

@@ -20,6 +20,14 @@ static bool is_generic(uint16_t alert)
  * their clients, so without the client's word (48) or a lone fault it is one
  * candidate among others; and a silent close says least.
  */
+/* Stacks that have codes for the issuer (48, or Java's 46) mean something else
+ * by 42: the dates, the name, the key. Go and GnuTLS say 42 to everything. */
+static bool says_issuer_otherwise(const struct facts *f)
+{
+    return f->alert == 42 && f->client_stack != STACK_GO &&
+           f->client_stack != STACK_GNUTLS;
+}
+
 static enum confidence sureness(const struct facts *f, unsigned fault,
                                 int *weight)
 {
@@ -32,6 +40,10 @@ static enum confidence sureness(const struct facts *f, unsigned fault,
         }
         if (!is_generic(f->alert)) {
             *weight = 30;
+            return CONF_POSSIBLE;
+        }
+        if (says_issuer_otherwise(f)) {
+            *weight = f->client_stack == STACK_UNKNOWN ? 45 : 35;
             return CONF_POSSIBLE;
         }
         *weight = others ? 60 : 75;
@@ -83,8 +95,11 @@ static void missing_issuer(const struct facts *f, struct hypotheses *hy,
     hypothesis_reason(h,
                       incomplete ? "the server does not send the certificate "
                                    "of %s, which issued its own"
-                                 : "the server's chain ends in %s, which the "
-                                   "client does not trust",
+                      : f->alert == 48
+                          ? "the server's chain ends in %s, which the client "
+                            "does not trust"
+                          : "the server's chain ends in %s, which is not "
+                            "trusted here (--ca)",
                       say_name(&last->issuer).s);
     hypothesis_because(h,
                        "the server sent %u certificate%s; the last one was "
@@ -116,8 +131,11 @@ static void unknown_root(const struct facts *f, struct hypotheses *hy)
     struct hypothesis *h =
         hypothesis_add(hy, "server_certificate_unknown_issuer", c, weight);
     hypothesis_reason(h,
-                      "the server's chain ends in %s, which the client does "
-                      "not trust",
+                      f->alert == 48
+                          ? "the server's chain ends in %s, which the client "
+                            "does not trust"
+                          : "the server's chain ends in %s, which is not "
+                            "trusted here (--ca)",
                       say_name(&last->issuer).s);
     hypothesis_because(h,
                        "the chain ends in %s, which is none of the trusted "
@@ -177,12 +195,15 @@ static void broken(const struct facts *f, struct hypotheses *hy)
                        f->trust.why[0] ? f->trust.why : "it does not verify");
 }
 
-static void hidden(struct hypotheses *hy)
+static void hidden(const struct facts *f, struct hypotheses *hy)
 {
     struct hypothesis *h = hypothesis_add(
         hy, "server_certificate_unknown_issuer", CONF_LIKELY, 80);
-    hypothesis_because(h, "the alert means that the client found no trusted "
-                          "issuer; TLS 1.3 hides the certificates");
+    hypothesis_because(h,
+                       "the alert means that the client found no trusted "
+                       "issuer; %s",
+                       f->server_tls13 ? "TLS 1.3 hides the certificates"
+                                       : "this capture lacks the certificates");
     h = hypothesis_add(hy, "server_certificate_incomplete_chain", CONF_POSSIBLE,
                        60);
     hypothesis_because(h, "a missing intermediate gives the same alert");
@@ -198,7 +219,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     if (!f->leaf) {
         if (says_ca) {
-            hidden(hy);
+            hidden(f, hy);
         }
         return;
     }

@@ -60,6 +60,9 @@ static void tampered(const struct facts *f, struct hypotheses *hy,
 static void by_server(const struct facts *f, struct hypotheses *hy,
                       unsigned odd)
 {
+    if (f->hs->dir[SIDE_SERVER].bytes > 0) {
+        return; /* it had begun to answer */
+    }
     struct hypothesis *h =
         hypothesis_add(hy, "client_hello_reset", CONF_LIKELY, 66);
     if (odd == 0) {
