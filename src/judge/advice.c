@@ -46,6 +46,14 @@ static bool carrier_starts(const struct handshake *hs, const char *prefix)
     return hs->carrier && span_starts(span_text(hs->carrier), prefix);
 }
 
+unsigned http_status(const struct handshake *hs)
+{
+    if (!span_starts(hs->carrier_note, "HTTP/1.") || hs->carrier_note.n < 12) {
+        return ALERT_NONE;
+    }
+    return number_of(span_sub(hs->carrier_note, 9, 3));
+}
+
 struct condition {
     const char *word;
     bool holds;
@@ -126,6 +134,9 @@ static bool word_holds(const struct facts *f, struct span word)
         static const char starttls[] = "starttls-";
         size_t n = span_starts(carrier, starttls) ? sizeof starttls - 1 : 0;
         return span_eq(rest, span_sub(carrier, n, carrier.n));
+    }
+    if (starts(word, "http_", &rest)) {
+        return http_status(f->hs) == number_of(rest);
     }
     if (starts(word, "peer_", &rest)) {
         return f->hs->peer_protocol &&

@@ -19,6 +19,7 @@
  *   tcp dtls quic        the transport
  *   starttls proxy socks how TLS was reached
  *   carrier_X            it is starttls-X, or X
+ *   http_N               a proxy refused with HTTP status N
  *   target               a proxy was asked for a host and port
  *   client_auth          the server asked for a client certificate
  *   pq                   a post-quantum key share was offered
@@ -48,5 +49,8 @@ bool advice_when(const struct facts *f, const char *when);
  * when a value is unknown or memory is out. `shell`: quote for a command. */
 bool advice_expand(const struct facts *f, const char *row, bool shell,
                    char **out);
+
+/* The status of a proxy's HTTP answer; ALERT_NONE when it gave none. */
+unsigned http_status(const struct handshake *hs);
 
 #endif

@@ -1122,6 +1122,54 @@ Test(certificate, wildcard_fits)
     hs_free(&s.hs);
 }
 
+/* An address in the URL: no server name is sent (RFC 6066 section 3). */
+Test(certificate, without_the_address_asked_for)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.hs.offer.has_sni = false;
+    alert(&s, SIDE_CLIENT, 46);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_name_mismatch");
+    cr_expect_str_eq(v->reason, "the server's certificate is for "
+                                "www.example.test, not for the address "
+                                "198.51.100.5");
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(certificate, with_the_address_asked_for)
+{
+    static const uint8_t ip[4] = {198, 51, 100, 5};
+    struct span address = span_of(ip, sizeof ip);
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.ip = (struct span_list){&address, 1, true};
+    s.hs.offer.has_sni = false;
+    alert(&s, SIDE_CLIENT, 46);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_rejected");
+    cr_expect(!has_alternative(v, "server_certificate_name_mismatch"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* OpenSSL has 48 for the issuer: by 42 it does not mean that. */
+Test(certificate, an_unknown_issuer_is_not_what_42_is_about)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 42);
+    struct trust_result t = {.state = TRUST_UNKNOWN_ISSUER};
+    struct hypothesis h =
+        best_of(&certificate_trust_rule, &s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.confidence, CONF_POSSIBLE);
+}
+
 static void late_close(struct scene *s)
 {
     note(s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 40);
@@ -1987,6 +2035,7 @@ Test(advice, every_condition_word_in_the_data_is_known)
                 size_t len = n - (size_t)(word - w);
                 bool known = strncmp(word, "alert_", 6) == 0 ||
                              strncmp(word, "peer_", 5) == 0 ||
+                             strncmp(word, "http_", 5) == 0 ||
                              strncmp(word, "carrier_", 8) == 0;
                 for (size_t x = 0; x < COUNT(words); x++) {
                     known = known || (strlen(words[x]) == len &&

@@ -4,6 +4,7 @@
  * others), HTTP CONNECT (RFC 9110 section 9.3.6), SOCKS (RFC 1928 section 6);
  * or it hung up in place of an answer.
  */
+#include "judge/advice.h"
 #include "judge/facts.h"
 #include "judge/say.h"
 
@@ -69,6 +70,13 @@ static void explain(const struct handshake *hs, struct hypothesis *h,
                            who);
     }
     hypothesis_because(h, "the client asked for %s", what);
+    unsigned status = refused ? http_status(hs) : ALERT_NONE;
+    if (status == 407) {
+        hypothesis_side(h, FIX_CLIENT);
+    } else if (status >= 502 && status <= 504) {
+        hypothesis_side(h, FIX_NETWORK);
+        hypothesis_because(h, "the proxy itself could not reach the target");
+    }
 }
 
 static void run(const struct facts *f, struct hypotheses *hy)
