@@ -57,7 +57,7 @@ void paint_line(struct paint *p, unsigned indent)
     p->indent = indent;
 }
 
-/* Colours go around words, so they are never open across a line's end. */
+/* Colours are closed before a line's end and opened again behind it. */
 static void paint_on(struct paint *p, enum paint_colour colour)
 {
     static const char *const codes[] = {
@@ -96,16 +96,16 @@ static void paint_word(struct paint *p, enum paint_colour colour,
     unsigned columns = text_columns(word);
     bool first = p->col <= p->indent;
     if (!first && p->col + 1 + columns > p->width) {
+        paint_off(p, colour);
         paint_line(p, p->indent);
+        paint_on(p, colour);
         first = true;
     }
     if (!first) {
         text_char(p->out, ' ');
         p->col++;
     }
-    paint_on(p, colour);
     text_add_n(p->out, (const char *)word.p, word.n);
-    paint_off(p, colour);
     p->col += columns;
 }
 
@@ -131,9 +131,11 @@ void paint_words(struct paint *p, enum paint_colour colour, struct span s)
     text_init(&safe, PARAGRAPH_BYTES);
     text_term(&safe, s);
     struct span rest = span_of(text_str(&safe), safe.n);
+    paint_on(p, colour);
     for (struct span word = next_word(&rest); word.n; word = next_word(&rest)) {
         paint_word(p, colour, word);
     }
+    paint_off(p, colour);
     text_free(&safe);
 }
 
