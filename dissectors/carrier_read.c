@@ -256,3 +256,22 @@ void carrier_target(struct carrier *s, const char *fmt, ...)
     vsnprintf(s->target, sizeof s->target, fmt, ap);
     va_end(ap);
 }
+
+enum carrier_step carrier_lines(struct carrier *s, enum side side,
+                                struct cursor *c, const char *command,
+                                enum carrier_step (*reply)(struct carrier *,
+                                                           struct span))
+{
+    struct span line;
+    if (!carrier_line(&s->buf[side], c, &line)) {
+        return CARRIER_GO_ON;
+    }
+    if (side == SIDE_SERVER) {
+        return reply(s, line);
+    }
+    if (carrier_command(line, command)) {
+        return carrier_ask(s);
+    }
+    s->owed++;
+    return CARRIER_GO_ON;
+}

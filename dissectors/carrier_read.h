@@ -64,4 +64,11 @@ void carrier_note_more(struct carrier *s, const char *text);
 void carrier_target(struct carrier *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Feeds a protocol of lines in which the client asks with one command and every
+ * command gets one answer: takes a line, and hands the server's to reply(). */
+enum carrier_step carrier_lines(struct carrier *s, enum side side,
+                                struct cursor *c, const char *command,
+                                enum carrier_step (*reply)(struct carrier *,
+                                                           struct span));
+
 #endif

@@ -35,18 +35,7 @@ static enum carrier_step reply(struct carrier *s, struct span line)
 static enum carrier_step feed(struct carrier *s, enum side side,
                               struct cursor *c)
 {
-    struct span line;
-    if (!carrier_line(&s->buf[side], c, &line)) {
-        return CARRIER_GO_ON;
-    }
-    if (side == SIDE_SERVER) {
-        return reply(s, line);
-    }
-    if (carrier_command(line, "STLS")) {
-        return carrier_ask(s);
-    }
-    s->owed++;
-    return CARRIER_GO_ON;
+    return carrier_lines(s, side, c, "STLS", reply);
 }
 
 const struct dissector pop3_dissector = {
