@@ -8,6 +8,8 @@
  */
 #include "known/known.h"
 
+#include "base/hash.h"
+
 #include <regex.h>
 #include <stdlib.h>
 
@@ -55,9 +57,21 @@ struct compiled {
     bool used;
 };
 
+/* Answers for issuers asked about lately: the same few come again and again,
+ * and trying every pattern takes tens of microseconds. */
+#define MEMOS 256u
+
+struct memo {
+    uint64_t issuer; /* hash of its names; 0: free */
+    const struct known_inspection *product;
+    const char *private;
+};
+
 struct known_patterns {
     struct compiled products[COUNT(products)];
     struct compiled privates[COUNT(privates)];
+    struct hash_seed seed;
+    struct memo *memos; /* MEMOS of them; NULL when memory was out */
 };
 
 /* ---- patterns ---- */
@@ -81,6 +95,10 @@ struct known_patterns *known_patterns_new(void)
     for (size_t i = 0; p && i < COUNT(privates); i++) {
         compile(&p->privates[i], &privates[i].pattern);
     }
+    if (p) {
+        p->seed = hash_seed_random();
+        p->memos = calloc(MEMOS, sizeof *p->memos);
+    }
     return p;
 }
 
@@ -100,6 +118,7 @@ void known_patterns_free(struct known_patterns *p)
     }
     release(p->products, COUNT(products));
     release(p->privates, COUNT(privates));
+    free(p->memos);
     free(p);
 }
 
@@ -172,9 +191,8 @@ static bool pattern_fits(const struct pattern *p, const struct compiled *c,
             unit_fits(p, c, issuer->distinguished_name));
 }
 
-const struct known_inspection *
-known_inspection_find(const struct known_patterns *p,
-                      const struct known_issuer *issuer)
+static const struct known_inspection *
+find_product(const struct known_patterns *p, const struct known_issuer *issuer)
 {
     const struct known_inspection *best = NULL;
     for (size_t i = 0; i < COUNT(products); i++) {
@@ -187,8 +205,8 @@ known_inspection_find(const struct known_patterns *p,
     return best;
 }
 
-const char *known_private_issuer(const struct known_patterns *p,
-                                 const struct known_issuer *issuer)
+static const char *find_private(const struct known_patterns *p,
+                                const struct known_issuer *issuer)
 {
     for (size_t i = 0; i < COUNT(privates); i++) {
         if (pattern_fits(&privates[i].pattern, &p->privates[i], issuer)) {
@@ -196,6 +214,44 @@ const char *known_private_issuer(const struct known_patterns *p,
         }
     }
     return NULL;
+}
+
+static uint64_t issuer_hash(const struct known_patterns *p,
+                            const struct known_issuer *issuer)
+{
+    uint64_t h = hash_bytes(&p->seed, issuer->common_name) * 31 +
+                 hash_bytes(&p->seed, issuer->organization);
+    return (h * 31 + hash_bytes(&p->seed, issuer->distinguished_name)) | 1;
+}
+
+/* What is known of the issuer; `fresh` is used when nothing can be kept. */
+static const struct memo *recall(const struct known_patterns *p,
+                                 const struct known_issuer *issuer,
+                                 struct memo *fresh)
+{
+    uint64_t h = issuer_hash(p, issuer);
+    struct memo *m = p->memos ? &p->memos[(h >> 8) % MEMOS] : fresh;
+    if (m->issuer != h) {
+        *m = (struct memo){.issuer = h,
+                           .product = find_product(p, issuer),
+                           .private = find_private(p, issuer)};
+    }
+    return m;
+}
+
+const struct known_inspection *
+known_inspection_find(const struct known_patterns *p,
+                      const struct known_issuer *issuer)
+{
+    struct memo fresh = {0};
+    return recall(p, issuer, &fresh)->product;
+}
+
+const char *known_private_issuer(const struct known_patterns *p,
+                                 const struct known_issuer *issuer)
+{
+    struct memo fresh = {0};
+    return recall(p, issuer, &fresh)->private;
 }
 
 /* ---- sorted tables ---- */
