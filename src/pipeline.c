@@ -43,6 +43,7 @@ struct pipeline {
     size_t session_bytes;
     tick_t clock, timers_due;
     tick_t leap; /* a time far ahead that one packet claimed; 0: none */
+    struct packet leaper; /* that packet's addresses */
     uint32_t source;
     struct totals totals;
     struct tls_decrypt_stats decrypted;
@@ -541,6 +542,9 @@ static struct flow *flow_of(struct pipeline *p, const struct packet *k,
 static void feed_session(struct pipeline *p, struct flow *f,
                          const struct packet *k, unsigned dir)
 {
+    if (p->source != f->source) {
+        session_many_sources(f->session);
+    }
     enum session_want want = session_packet(f->session, f, k, dir);
     ptrdiff_t growth = session_growth(f->session);
     p->session_bytes += (size_t)growth;
@@ -612,6 +616,18 @@ static void icmp_packet(struct pipeline *p, const struct packet *k)
     }
 }
 
+/* The connection of the packet that leapt belongs to the new time. */
+static void keep_leaper(struct pipeline *p, tick_t when)
+{
+    unsigned dir;
+    struct flow *f = p->leaper.ip_version
+                         ? flow_table_find(p->flows, &p->leaper, &dir)
+                         : NULL;
+    if (f) {
+        flow_table_touch(p->flows, f, (enum flow_class)f->class, when);
+    }
+}
+
 /*
  * Time comes from the packets and never goes back. A leap of hours is believed
  * only when the next packet confirms it: one wrong time stamp must not end
@@ -628,6 +644,7 @@ static void advance_clock(struct pipeline *p, tick_t when)
         if (!confirmed) {
             return;
         }
+        keep_leaper(p, when);
     } else {
         p->leap = 0;
     }
@@ -651,6 +668,10 @@ void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source)
     run_timers(p);
     switch (decoder_frame(p->decoder, f, &k)) {
     case DECODE_PACKET:
+        if (p->leap) {
+            p->leaper = k;
+            p->leaper.payload = (struct span){NULL, 0};
+        }
         if (k.proto == PROTO_TCP) {
             tcp_packet(p, &k);
         } else if (k.proto == PROTO_UDP) {

@@ -767,6 +767,11 @@ void session_icmp(struct session *s, const struct packet *p, unsigned dir)
     }
 }
 
+void session_many_sources(struct session *s)
+{
+    s->hs.many_sources = true;
+}
+
 bool session_is_tls(const struct session *s)
 {
     if (s->udp) {

@@ -45,6 +45,9 @@ void session_prefetch(const struct session *s);
 enum session_want session_packet(struct session *s, struct flow *f,
                                  const struct packet *p, unsigned dir);
 
+/* A packet of another capture than the one that began it. */
+void session_many_sources(struct session *s);
+
 /* An ICMP error about a packet that `dir` sent. */
 void session_icmp(struct session *s, const struct packet *p, unsigned dir);
 

@@ -148,10 +148,10 @@ void hs_sort(struct handshake *hs)
     tick_t reached[2] = {INT64_MIN, INT64_MIN};
     for (unsigned i = 0; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        key[i] = e->when;
+        key[i] = hs->many_sources ? e->when : (tick_t)e->frame;
         if (!is_transport(e->kind) && e->side < SIDE_NONE) {
-            if (e->when > reached[e->side]) {
-                reached[e->side] = e->when;
+            if (key[i] > reached[e->side]) {
+                reached[e->side] = key[i];
             }
             key[i] = reached[e->side];
         }

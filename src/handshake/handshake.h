@@ -435,6 +435,8 @@ struct handshake {
     bool encrypted[2];    /* that side's records are protected now */
     bool sync_lost[2];    /* record boundaries were lost by a gap */
     bool midstream;       /* no SYN was captured */
+    bool many_sources;    /* its packets come from several captures, whose
+                             frame numbers say nothing of their order */
     bool syn_seen[2];
     bool fin_seen[2], rst_seen[2];
     uint32_t frames_client_hello_segments;

@@ -245,3 +245,59 @@ Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
     trust_free(trust);
     unload(&t);
 }
+
+/* Reads demo.pcap with the time of frames from..to moved by years, and counts
+ * what comes out. */
+static void count_record(void *ctx, const struct record *r, uint32_t source)
+{
+    unsigned *n = ctx;
+    (void)source;
+    n[r->verdict->outcome]++;
+}
+
+static void read_with_leap(uint64_t from, uint64_t to, unsigned n[3])
+{
+    char path[4096];
+    char error[CAPTURE_ERROR_BYTES];
+    struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
+                                 .max_flows = 1000,
+                                 .max_memory_bytes = 64 << 20,
+                                 .all = true,
+                                 .emit = count_record,
+                                 .emit_ctx = n};
+    snprintf(path, sizeof path, "%s/pcaps/demo.pcap", source_dir());
+    struct capture *c = capture_open_file(path, NULL, error);
+    cr_assert_not_null(c, "%s", error);
+    struct pipeline *p = pipeline_new(&o);
+    cr_assert_not_null(p);
+    struct frame f;
+    memset(n, 0, 3 * sizeof *n);
+    while (capture_next(c, &f) == CAPTURE_FRAME) {
+        if (f.number >= from && f.number <= to) {
+            f.when += 40 * 365 * 86400 * TICK_SEC;
+        }
+        pipeline_frame(p, &f, 0);
+    }
+    pipeline_finish(p);
+    pipeline_free(p);
+    capture_close(c);
+}
+
+Test(pcaps, one_wrong_time_stamp_changes_no_verdict)
+{
+    for (uint64_t frame = 2; frame < 30; frame++) {
+        unsigned n[3];
+        read_with_leap(frame, frame, n);
+        cr_expect_eq(n[OUTCOME_FAILURE], 1u, "frame %d", (int)frame);
+        cr_expect_eq(n[OUTCOME_SUCCESS], 1u, "frame %d", (int)frame);
+    }
+}
+
+/* Captures put behind each other: the new time counts from its first packet. */
+Test(pcaps, a_confirmed_leap_is_believed)
+{
+    unsigned n[3];
+    read_with_leap(13, UINT64_MAX, n);
+    cr_expect_eq(n[OUTCOME_FAILURE], 1u);
+    cr_expect_eq(n[OUTCOME_SUCCESS], 1u);
+}
