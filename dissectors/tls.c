@@ -535,7 +535,6 @@ static void v2_hello(const struct reader *r, struct span body)
     hs_keep(hs, HS_RAW_CLIENT_HELLO, body, LIMIT_HELLO_BYTES);
     hs->hello_version = version;
     hs->record_version[SIDE_CLIENT] = version;
-    r->t->v2_hello = true;
     note(r, HS_CLIENT_HELLO, (uint32_t)body.n, 0);
 }
 
@@ -652,7 +651,6 @@ void tls_gap(struct tls_state *t, struct handshake *hs, enum side side,
     if (d->lost || n > d->body_left || d->body_left == 0) {
         d->lost = true;
         d->uncounted = true;
-        hs->sync_lost[side] = true;
         return;
     }
     d->body_gap = true;

@@ -15,8 +15,7 @@ struct tls_dir {
     uint8_t type;       /* of the record being read */
     uint32_t body_left; /* bytes of it still to come */
     uint32_t body_len;
-    struct span hs; /* handshake bytes waiting (in buf) */
-    uint8_t *buf;   /* malloc'd; partial message */
+    uint8_t *buf; /* malloc'd; partial message */
     uint32_t buf_n, buf_size;
     uint32_t msg_skip; /* bytes of a huge message to pass over */
     uint8_t alert[2];
@@ -37,7 +36,6 @@ struct tls_dir {
 struct tls_state {
     struct tls_dir dir[2]; /* by enum side */
     uint16_t app_records[2];
-    bool v2_hello; /* the first client message was SSLv2-format */
 };
 
 /* What the first bytes of a direction look like. */

@@ -37,10 +37,8 @@ enum {
 
 struct hello_scan {
     uint16_t version; /* highest offered, or selected */
-    bool early_data, psk, ticket;
+    bool early_data, psk;
     bool supported_versions;
-    bool session_id;
-    struct span session;
     bool cid; /* connection_id (RFC 9146) and its length */
     uint8_t cid_bytes;
 };
@@ -98,9 +96,6 @@ static void scan_extensions(struct cursor *c, struct hello_scan *s, bool client)
         case 41:
             s->psk = true;
             break;
-        case 35:
-            s->ticket = cursor_left(&body) > 0;
-            break;
         case 54:
             s->cid_bytes = cursor_u8(&body, "connection id");
             s->cid = cursor_ok(&body);
@@ -116,9 +111,7 @@ static void scan_client_hello(struct span body, bool dtls, struct hello_scan *s)
     struct cursor c = cursor_open(body);
     s->version = cursor_u16(&c, "version");
     cursor_skip(&c, 32, "random");
-    struct cursor session = cursor_vec8(&c, "session id");
-    s->session = cursor_rest(&session);
-    s->session_id = s->session.n > 0;
+    (void)cursor_vec8(&c, "session id");
     if (dtls) {
         (void)cursor_vec8(&c, "cookie");
     }
@@ -142,8 +135,7 @@ static bool scan_server_hello(struct span body, struct hello_scan *s,
     s->version = cursor_u16(&c, "version");
     struct span random = cursor_take(&c, 32, "random");
     if (!is_old_draft(s->version)) {
-        struct cursor session = cursor_vec8(&c, "session id");
-        s->session = cursor_rest(&session);
+        (void)cursor_vec8(&c, "session id");
         *cipher = cursor_u16(&c, "cipher suite");
         cursor_skip(&c, 1, "compression method");
     } else {
@@ -190,23 +182,10 @@ static void on_client_hello(struct handshake *hs, const struct tls_message *m)
     if (!again) {
         hs->hello_version = s.version;
         hs->early_data_offered = s.early_data;
-        hs->session_offered = s.session_id || s.psk || s.ticket;
     } else {
         hs->early_data_offered = false; /* RFC 8446 4.2.10 */
     }
     note(hs, m, HS_CLIENT_HELLO, 0);
-}
-
-static bool session_echoed(const struct handshake *hs, struct span session)
-{
-    struct hello_scan s = {0};
-    if (session.n == 0) {
-        return false;
-    }
-    /* Version, random and session id: no need to read on. */
-    scan_client_hello(span_sub(hs->raw[HS_RAW_CLIENT_HELLO], 0, 2 + 32 + 33),
-                      hs->flavour == FLAVOUR_DTLS, &s);
-    return span_eq(s.session, session);
 }
 
 static void on_server_hello(struct handshake *hs, const struct tls_message *m)
@@ -229,7 +208,6 @@ static void on_server_hello(struct handshake *hs, const struct tls_message *m)
     hs->version = s.version;
     hs->cipher = cipher;
     hs->psk_accepted = s.psk;
-    hs->session_echoed = session_echoed(hs, s.session);
     note(hs, m, HS_SERVER_HELLO, 0);
     if (tls_is_13(hs->version)) {
         hs->encrypted[SIDE_SERVER] = true;

@@ -268,8 +268,7 @@ static bool set_option(struct options *o, int c, const char *arg,
     case OPT_NO_COLOR:
         o->no_color = true;
         return true;
-    case 'p':
-        o->no_promiscuous = true;
+    case 'p': /* never promiscuous anyway */
         return true;
     case 'n':
         return true; /* tcpdump's habit; names are never looked up here */

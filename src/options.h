@@ -30,7 +30,7 @@ struct options {
     uint32_t snaplen_bytes;
     enum tristate summary;
     bool compare; /* the two files are two sides of something */
-    bool all, explain, exit_code, quiet, no_color, no_promiscuous;
+    bool all, explain, exit_code, quiet, no_color;
     int verbose;
 };
 

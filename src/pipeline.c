@@ -24,11 +24,6 @@
 #define TIMER_STEP (20 * TICK_MSEC)
 #define CLOCK_LEAP (3600 * TICK_SEC)
 
-struct pending {
-    struct handshake *hs;
-    struct pending *next;
-};
-
 struct pipeline {
     struct pipeline_options o;
     struct decoder *decoder;

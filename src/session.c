@@ -504,7 +504,6 @@ static void count_packet(struct session *s, const struct packet *p,
         d->first = p->when;
     }
     d->last = p->when;
-    d->zero_window = p->window == 0 && !(p->flags & (TCP_RST | TCP_SYN));
     if (p->payload_wire_bytes > d->max_segment) {
         d->max_segment = p->payload_wire_bytes > UINT16_MAX
                              ? UINT16_MAX

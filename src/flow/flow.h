@@ -93,7 +93,7 @@ enum flow_class {
     FLOW_CLASS_COUNT
 };
 
-enum { HALF_SYN = 1, HALF_FIN = 2, HALF_RST = 4, HALF_ACKED = 8 };
+enum { HALF_SYN = 1, HALF_FIN = 2, HALF_ACKED = 4 };
 
 struct flow_half {
     uint32_t isn;     /* sequence number of the SYN */

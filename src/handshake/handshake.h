@@ -287,7 +287,6 @@ struct hs_dir {
     bool acked_any_data;    /* the peer acknowledged some data of it */
     bool hello_acked;       /* all bytes of the first hello acknowledged */
     bool cut;               /* snapshot length cut its data */
-    bool zero_window;       /* it advertised a closed window */
     uint8_t ttl_syn, ttl_min, ttl_max; /* 0: not seen; RSTs not counted */
     uint16_t mss;                      /* from its SYN */
     uint16_t max_segment;              /* largest payload seen */
@@ -429,17 +428,13 @@ struct handshake {
     uint16_t record_version[2]; /* of the first hello record each way */
     bool client_swapped;        /* the TLS client is not the TCP client */
     bool early_data_offered;    /* early_data in the ClientHello */
-    bool session_offered; /* session id, ticket or PSK in the ClientHello */
-    bool psk_accepted;    /* pre_shared_key in the ServerHello */
-    bool session_echoed;  /* ServerHello repeats the offered session id */
-    bool encrypted[2];    /* that side's records are protected now */
-    bool sync_lost[2];    /* record boundaries were lost by a gap */
-    bool midstream;       /* no SYN was captured */
-    bool many_sources;    /* its packets come from several captures, whose
-                             frame numbers say nothing of their order */
+    bool psk_accepted;          /* pre_shared_key in the ServerHello */
+    bool encrypted[2];          /* that side's records are protected now */
+    bool midstream;             /* no SYN was captured */
+    bool many_sources;          /* its packets come from several captures, whose
+                                   frame numbers say nothing of their order */
     bool syn_seen[2];
     bool fin_seen[2], rst_seen[2];
-    uint32_t frames_client_hello_segments;
     enum hs_end end;
     uint32_t timeout_ms; /* the handshake timeout that applied */
 

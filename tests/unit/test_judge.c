@@ -1731,7 +1731,6 @@ static void make_large(struct scene *s)
     static const uint16_t shares[] = {0x11ec, 0x001d};
     s->hs.offer.bytes = 1720;
     s->hs.offer.key_shares = LIST(shares);
-    s->hs.frames_client_hello_segments = 2;
     s->hs.dir[SIDE_CLIENT].first_flight_segments = 2;
 }
 

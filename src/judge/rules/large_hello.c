@@ -14,8 +14,7 @@ static bool is_large(const struct facts *f)
 {
     const struct handshake *hs = f->hs;
     return hs->offer.bytes > SEGMENT_BYTES &&
-           (hs->frames_client_hello_segments > 1 ||
-            hs->dir[SIDE_CLIENT].first_flight_segments > 1 ||
+           (hs->dir[SIDE_CLIENT].first_flight_segments > 1 ||
             hs->offer.bytes > 1460);
 }
 
