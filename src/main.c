@@ -13,6 +13,7 @@
 #include "keys/keylog.h"
 #include "options.h"
 #include "output.h"
+#include "packet_files.h"
 #include "pipeline.h"
 
 #include <langinfo.h>
@@ -45,7 +46,8 @@ struct source {
 struct run {
     struct options options;
     struct output *output;
-    struct summary *summary; /* for totals on standard error */
+    struct summary *summary;      /* for totals on standard error */
+    struct packet_files *packets; /* --extract, --annotate; or NULL */
     struct pipeline *pipeline;
     struct keylog *keys; /* from --keylog and from captures */
     const char **names;  /* of sources, by index; borrowed */
@@ -95,6 +97,7 @@ static void on_record(void *ctx, const struct record *from, uint32_t source)
     if (r->summary) {
         summary_add(r->summary, &record);
     }
+    packet_files_record(r->packets, &record);
     output_record(r->output, &record);
     if (r->options.interfaces_n) {
         output_flush(r->output);
@@ -426,11 +429,31 @@ static struct pipeline_options pipeline_options(struct run *r,
         .all = o->all,
         .live = o->interfaces_n > 0,
         .application = true,
+        .keep_frames = o->extract || o->annotate,
         .trust = (struct trust *)(uintptr_t)trust,
         .keys = r->keys,
         .emit = on_record,
         .emit_ctx = r,
     };
+}
+
+static bool open_packet_files(struct run *r)
+{
+    const struct options *o = &r->options;
+    const struct packet_files_options po = {
+        .extract = o->extract,
+        .annotate = o->annotate,
+        .live = o->interfaces_n > 0,
+        .names = r->names,
+        .names_n = r->names_n,
+    };
+    const char *name;
+    char error[256];
+    r->packets = packet_files_new(&po, &name, error);
+    if (!r->packets) {
+        complain(r, name, error);
+    }
+    return r->packets != NULL;
 }
 
 static bool set_up(struct run *r, const struct trust *trust)
@@ -456,9 +479,12 @@ static bool set_up(struct run *r, const struct trust *trust)
                   (live && o->summary == TRI_DEFAULT && !o->quiet))) {
         r->summary = summary_new();
     }
-    struct pipeline_options po = pipeline_options(r, trust);
     r->names = o->interfaces_n ? o->interfaces : o->files;
     r->names_n = o->interfaces_n ? o->interfaces_n : o->files_n;
+    struct pipeline_options po = pipeline_options(r, trust);
+    if (po.keep_frames && !open_packet_files(r)) {
+        return false;
+    }
     r->pipeline = pipeline_new(&po);
     if (!r->pipeline) {
         complain(r, "start", "out of memory");
@@ -558,6 +584,9 @@ static void finish(struct run *r)
     if (r->summary) {
         print_summary(r);
     }
+    if (!packet_files_finish(r->packets, r->options.quiet)) {
+        r->error = true;
+    }
     report_keys(r);
 }
 
@@ -593,6 +622,7 @@ static int run(struct run *r)
     pipeline_free(r->pipeline);
     output_free(r->output);
     summary_free(r->summary);
+    packet_files_free(r->packets);
     keylog_free(r->keys);
     trust_free(trust);
     return status;

@@ -25,6 +25,8 @@ enum {
     OPT_EXIT_CODE,
     OPT_NO_COLOR,
     OPT_COMPARE,
+    OPT_EXTRACT,
+    OPT_ANNOTATE,
 };
 
 static const struct option long_options[] = {
@@ -38,6 +40,8 @@ static const struct option long_options[] = {
     {"no-summary", no_argument, NULL, OPT_NO_SUMMARY},
     {"ca", required_argument, NULL, OPT_CA},
     {"keylog", required_argument, NULL, OPT_KEYLOG},
+    {"extract", required_argument, NULL, OPT_EXTRACT},
+    {"annotate", required_argument, NULL, OPT_ANNOTATE},
     {"handshake-timeout", required_argument, NULL, OPT_TIMEOUT},
     {"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
     {"max-memory", required_argument, NULL, OPT_MAX_MEMORY},
@@ -88,6 +92,10 @@ const char *options_help(void)
            "      --keylog FILE          TLS secrets (the format of "
            "SSLKEYLOGFILE); those in\n"
            "                             a pcapng are used without it\n"
+           "      --extract DIR          each failed connection's packets to "
+           "a pcapng there\n"
+           "      --annotate FILE        those of all to one pcapng, verdicts "
+           "as comments\n"
            "      --handshake-timeout S  silence that counts as failed "
            "(default 10)\n"
            "      --max-flows N          connections watched at once (default "
@@ -256,6 +264,12 @@ static bool set_option(struct options *o, int c, const char *arg,
     case OPT_KEYLOG:
         o->keylog = arg;
         return true;
+    case OPT_EXTRACT:
+        o->extract = arg;
+        return true;
+    case OPT_ANNOTATE:
+        o->annotate = arg;
+        return true;
     case OPT_EXPLAIN:
         o->explain = true;
         return true;
@@ -353,6 +367,12 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
     }
     if (!o->interfaces_n && !o->files_n) {
         snprintf(error, 256, "no capture file and no interface given");
+        return false;
+    }
+    if (o->compare && (o->extract || o->annotate)) {
+        snprintf(error, 256,
+                 "--compare writes no packets: --extract and "
+                 "--annotate do not go with it");
         return false;
     }
     if (o->compare && o->files_n != 2) {

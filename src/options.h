@@ -28,6 +28,8 @@ struct options {
     size_t max_memory_bytes; /* 0: default */
     uint32_t buffer_bytes;
     uint32_t snaplen_bytes;
+    const char *extract;  /* NULL: none */
+    const char *annotate; /* NULL: none */
     enum tristate summary;
     bool compare; /* the two files are two sides of something */
     bool all, explain, exit_code, quiet, no_color;

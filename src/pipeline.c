@@ -11,6 +11,7 @@
 #include "pipeline.h"
 
 #include "application.h"
+#include "base/frame_log.h"
 #include "base/limits.h"
 #include "decode/packet.h"
 #include "dissectors/tls_expand.h"
@@ -36,6 +37,8 @@ struct pipeline {
     struct handshake **pending; /* concluded, waiting for their verdict */
     size_t pending_n, pending_size, pending_bytes;
     size_t session_bytes;
+    size_t frames_bytes;       /* of open flows' frame logs */
+    const struct frame *frame; /* the one being looked at */
     tick_t clock, timers_due;
     tick_t leap; /* a time far ahead that one packet claimed; 0: none */
     struct packet leaper; /* that packet's addresses */
@@ -153,6 +156,11 @@ static int by_first_packet(const void *a, const void *b)
                                              : 0;
 }
 
+static size_t pending_size_of(const struct handshake *hs)
+{
+    return sizeof *hs + hs->arena.used_bytes + frame_log_bytes(hs->frames);
+}
+
 /* Judges the oldest n of the waiting ones. */
 static void judge_pending(struct pipeline *p, size_t n)
 {
@@ -160,8 +168,7 @@ static void judge_pending(struct pipeline *p, size_t n)
         qsort(p->pending, p->pending_n, sizeof *p->pending, by_first_packet);
     }
     for (size_t i = 0; i < n; i++) {
-        p->pending_bytes -=
-            sizeof(struct handshake) + p->pending[i]->arena.used_bytes;
+        p->pending_bytes -= pending_size_of(p->pending[i]);
         judge_one(p, p->pending[i]);
     }
     p->pending_n -= n;
@@ -182,7 +189,7 @@ static bool pending_add(struct pipeline *p, struct handshake *hs)
         p->pending_size = size;
     }
     p->pending[p->pending_n++] = hs;
-    p->pending_bytes += sizeof *hs + hs->arena.used_bytes;
+    p->pending_bytes += pending_size_of(hs);
     return true;
 }
 
@@ -240,6 +247,37 @@ static bool finish_handshake(struct pipeline *p, struct handshake *hs)
     return success;
 }
 
+/* ---- frames that --extract and --annotate want ---- */
+
+static void keep_frame(struct pipeline *p, struct flow *f)
+{
+    if (!f->frames) {
+        f->frames = frame_log_new();
+        p->frames_bytes += frame_log_bytes(f->frames);
+    }
+    if (f->frames) {
+        ptrdiff_t growth = frame_log_add(f->frames, p->frame, p->source);
+        p->frames_bytes += (size_t)growth;
+    }
+}
+
+/* The frames are the caller's now. */
+static struct frame_log *take_frames(struct pipeline *p, struct flow *f)
+{
+    struct frame_log *log = f->frames;
+    p->frames_bytes -= frame_log_bytes(log);
+    f->frames = NULL;
+    return log;
+}
+
+static void remove_flow(struct pipeline *p, struct flow *f)
+{
+    if (f->frames) {
+        frame_log_free(take_frames(p, f));
+    }
+    flow_table_remove(p->flows, f);
+}
+
 /* ---- sessions ---- */
 
 static void drop_session(struct pipeline *p, struct flow *f)
@@ -265,6 +303,7 @@ static bool end_session(struct pipeline *p, struct flow *f, enum hs_end end)
         hs.cert_cache = p->cert_cache;
         hs.source = f->source;
         hs.timeout_ms = (uint32_t)(p->o.handshake_timeout / TICK_MSEC);
+        hs.frames = take_frames(p, f);
         drop_session(p, f);
         return !finish_handshake(p, &hs);
     }
@@ -298,7 +337,7 @@ static void expire(struct pipeline *p, struct flow *f)
     if (end_session(p, f, end_of_class(f->class))) {
         flow_table_touch(p->flows, f, FLOW_DEAD, p->clock);
     } else {
-        flow_table_remove(p->flows, f);
+        remove_flow(p, f);
     }
 }
 
@@ -320,7 +359,8 @@ static void run_timers(struct pipeline *p)
 
 static bool over_memory(const struct pipeline *p)
 {
-    return p->session_bytes + p->pending_bytes + flow_table_bytes(p->flows) >
+    return p->session_bytes + p->frames_bytes + p->pending_bytes +
+               flow_table_bytes(p->flows) >
            p->o.max_memory_bytes;
 }
 
@@ -336,13 +376,13 @@ static bool evict_one(struct pipeline *p)
             continue;
         }
         if (order[i] == FLOW_DEAD) {
-            flow_table_remove(p->flows, f);
+            remove_flow(p, f);
             return true;
         }
         p->totals.flows_evicted++;
         bool over = f->class == FLOW_HALF_CLOSED || f->class == FLOW_CLOSING;
         end_session(p, f, over ? HS_END_CLOSED : HS_END_EVICTED);
-        flow_table_remove(p->flows, f);
+        remove_flow(p, f);
         return true;
     }
     return false;
@@ -477,11 +517,11 @@ static void obey(struct pipeline *p, struct flow *f, enum session_want want)
     }
     case WANT_FINISH:
         end_session(p, f, HS_END_SETTLED);
-        flow_table_remove(p->flows, f);
+        remove_flow(p, f);
         break;
     case WANT_DROP:
         drop_session(p, f);
-        flow_table_remove(p->flows, f);
+        remove_flow(p, f);
         break;
     }
 }
@@ -493,7 +533,7 @@ static void opening_packet(struct pipeline *p, struct flow *f,
     bool closed = (k->flags & TCP_RST) || ((f->half[0].flags & HALF_FIN) &&
                                            (f->half[1].flags & HALF_FIN));
     if (closed) {
-        flow_table_remove(p->flows, f); /* connected and left: no TLS */
+        remove_flow(p, f); /* connected and left: no TLS */
     } else if (k->flags & TCP_SYN) {
         flow_table_touch(p->flows, f, FLOW_OPENING, p->clock);
     }
@@ -516,7 +556,7 @@ static struct flow *flow_of(struct pipeline *p, const struct packet *k,
     struct flow *f = flow_table_find(p->flows, k, dir);
     if (f && is_reuse(f, *dir, k)) {
         end_session(p, f, HS_END_REUSED);
-        flow_table_remove(p->flows, f);
+        remove_flow(p, f);
         f = NULL;
     }
     if (!f) {
@@ -556,6 +596,9 @@ static void tcp_packet(struct pipeline *p, const struct packet *k)
     if (!f || f->class == FLOW_DEAD) {
         return;
     }
+    if (p->o.keep_frames) {
+        keep_frame(p, f);
+    }
     if (f->session) {
         session_prefetch(f->session);
     }
@@ -567,7 +610,7 @@ static void tcp_packet(struct pipeline *p, const struct packet *k)
         }
         session_of(p, f);
         if (!f->session) {
-            flow_table_remove(p->flows, f);
+            remove_flow(p, f);
             return;
         }
     }
@@ -587,10 +630,13 @@ static void udp_packet(struct pipeline *p, const struct packet *k)
     if (!f || f->class == FLOW_DEAD) {
         return;
     }
+    if (p->o.keep_frames) {
+        keep_frame(p, f);
+    }
     if (!f->session) {
         session_of(p, f);
         if (!f->session) {
-            flow_table_remove(p->flows, f);
+            remove_flow(p, f);
             return;
         }
     }
@@ -607,6 +653,9 @@ static void icmp_packet(struct pipeline *p, const struct packet *k)
     unsigned dir = 0;
     struct flow *f = flow_table_find(p->flows, &quoted, &dir);
     if (f && f->session) {
+        if (p->o.keep_frames) {
+            keep_frame(p, f);
+        }
         session_icmp(f->session, k, dir);
     }
 }
@@ -660,6 +709,7 @@ void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source)
     }
     advance_clock(p, f->when);
     p->source = source;
+    p->frame = f;
     run_timers(p);
     switch (decoder_frame(p->decoder, f, &k)) {
     case DECODE_PACKET:
@@ -717,7 +767,7 @@ static void end_all(struct pipeline *p)
                 end = HS_END_CAPTURE;
             }
             end_session(p, f, end);
-            flow_table_remove(p->flows, f);
+            remove_flow(p, f);
         }
     }
 }
@@ -777,7 +827,7 @@ void pipeline_free(struct pipeline *p)
             struct flow *f;
             while ((f = flow_table_oldest(p->flows, (enum flow_class)c))) {
                 drop_session(p, f);
-                flow_table_remove(p->flows, f);
+                remove_flow(p, f);
             }
         }
     }

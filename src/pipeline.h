@@ -20,6 +20,7 @@ struct pipeline_options {
     bool all;            /* successes and unknowns are emitted too */
     bool live;           /* emit at once instead of waiting for evidence */
     bool application;    /* ask nDPI */
+    bool keep_frames;    /* records come with their packets (hs->frames) */
     struct trust *trust; /* borrowed; may be NULL */
     struct keylog *keys; /* secrets to decrypt with; borrowed; may be NULL */
     /* Called for every record; `source` is the index of the capture. */

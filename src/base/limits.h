@@ -50,4 +50,17 @@
 #define LIMIT_PENDING_VERDICTS 8192u
 #define LIMIT_PENDING_BYTES    (64u * 1024 * 1024)
 
+/* Copies of one connection's frames (--extract, --annotate): a handshake with
+ * a large chain and its retransmissions has 60 frames and 60 KiB. */
+#define LIMIT_LOG_FRAMES 512u
+#define LIMIT_LOG_BYTES  (256u * 1024)
+
+/* Files that --extract writes, and their bytes in all: a directory that still
+ * can be listed, a disk that is not filled by a flood. */
+#define LIMIT_EXTRACT_FILES 10000u
+#define LIMIT_EXTRACT_BYTES ((uint64_t)1 << 30)
+
+/* Frames that --annotate holds back in order to sort them by time. */
+#define LIMIT_ANNOTATE_BYTES ((size_t)128 * 1024 * 1024)
+
 #endif

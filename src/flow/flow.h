@@ -9,6 +9,7 @@
 #ifndef FLOW_FLOW_H
 #define FLOW_FLOW_H
 
+#include "base/frame_log.h"
 #include "base/span.h"
 #include "base/tick.h"
 #include "decode/packet.h"
@@ -126,6 +127,7 @@ struct flow {
     tick_t when_syn[2];
     uint32_t frame_syn_delta[2]; /* frame of SYN / SYN-ACK minus frame_first */
     uint32_t source;             /* index of the capture that began it */
+    struct frame_log *frames;    /* the pipeline's; NULL unless it keeps them */
 };
 
 struct flow_table;

@@ -2,6 +2,7 @@
 /* The only writers of the handshake model, and its vocabulary. */
 #include "handshake/handshake.h"
 
+#include "base/frame_log.h"
 #include "base/limits.h"
 
 /* Half-open connections in number have four events; a handshake has 20. */
@@ -37,6 +38,8 @@ void hs_move_live(struct handshake *live, struct handshake *out)
 void hs_free(struct handshake *hs)
 {
     arena_free(&hs->arena);
+    frame_log_free(hs->frames);
+    hs->frames = NULL;
     hs->events = NULL;
     hs->events_n = 0;
     hs->events_size = 0;

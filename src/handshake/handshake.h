@@ -389,6 +389,7 @@ struct hs_addr {
 };
 
 struct cert_cache; /* dissectors/x509_cache.h */
+struct frame_log;  /* base/frame_log.h */
 
 struct handshake {
     struct arena arena;            /* all spans and lists below live here */
@@ -458,6 +459,8 @@ struct handshake {
     bool client_verify_seen;
 
     struct conclusion end_state; /* by hs_conclude() */
+
+    struct frame_log *frames; /* its packets, one reference; or NULL */
 };
 
 #define HS_LIVE_BYTES offsetof(struct handshake, expanded)
