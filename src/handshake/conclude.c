@@ -2,35 +2,20 @@
 /*
  * From the timeline to outcome, stage, and who ended it how.
  *
- * TLS <= 1.2 shows its steps. In TLS 1.3 (RFC 8446) everything after the
- * ServerHello is protected, so the sizes, directions and order of records
- * decide (record_class.h). The first abnormal event wins; what follows a FIN,
- * RST or alert of the other side is reaction. Where the capture has holes the
- * outcome is unknown rather than somebody's fault.
- *
- * Where secrets opened the records (wire_events is set), what was in them
- * decides as far as it was read, and their sizes do for the rest.
+ * TLS <= 1.2 shows its steps; what TLS 1.3 hides is told by conclude_tls13.c
+ * and, where secrets opened the records, by conclude_opened.c; datagrams by
+ * conclude_udp.c. The first abnormal event wins; what follows a FIN, RST or
+ * alert of the other side is reaction. Where the capture has holes the outcome
+ * is unknown rather than somebody's fault.
  *
  * It does not say why: that is src/judge.
  */
+#include "handshake/conclude.h"
+
 #include "handshake/conclude_udp.h"
-#include "handshake/handshake.h"
-#include "handshake/record_class.h"
 #include "known/known.h"
 
 enum { ALERT_CLOSE_NOTIFY = 0, ALERT_USER_CANCELED = 90 };
-
-struct scan {
-    const struct handshake *hs;
-    struct conclusion *out;
-    bool tls13;
-    bool finished[2];
-    const struct hs_event *end; /* the first abnormal event */
-    bool gap;                   /* bytes were missing before the end */
-    unsigned after;             /* index of the first event after the
-                                   handshake, or events_n */
-    bool opened;                /* TLS 1.3, and the timeline was decrypted */
-};
 
 static bool is_tls13(uint16_t version)
 {
@@ -38,13 +23,13 @@ static bool is_tls13(uint16_t version)
            (version >> 8) == 0xfb || version == 0xfefc;
 }
 
-static bool is_close(const struct hs_event *e)
+bool conclude_is_close(const struct hs_event *e)
 {
     return e->kind == HS_FIN || e->kind == HS_RST;
 }
 
 /* Handshake messages and records that only an intact handshake goes on to. */
-static bool is_progress(const struct hs_event *e)
+bool conclude_is_progress(const struct hs_event *e)
 {
     return (e->kind >= HS_CLIENT_HELLO && e->kind <= HS_ENCRYPTED_HANDSHAKE) ||
            e->kind == HS_PROTECTED || e->kind == HS_APPLICATION_DATA;
@@ -54,7 +39,7 @@ static bool is_progress(const struct hs_event *e)
 static bool progress_after(const struct handshake *hs, unsigned i)
 {
     for (i++; i < hs->events_n; i++) {
-        if (is_progress(&hs->events[i])) {
+        if (conclude_is_progress(&hs->events[i])) {
             return true;
         }
     }
@@ -81,7 +66,7 @@ static bool reset_ends(const struct handshake *hs, unsigned i)
     bool on[2] = {false, false};
     for (i++; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (is_progress(e) && e->side < SIDE_NONE) {
+        if (conclude_is_progress(e) && e->side < SIDE_NONE) {
             on[e->side] = true;
         }
     }
@@ -123,7 +108,8 @@ static bool speaks_tls_after(const struct handshake *hs, unsigned i)
 {
     enum side side = (enum side)hs->events[i].side;
     for (i++; i < hs->events_n; i++) {
-        if (hs->events[i].side == side && is_progress(&hs->events[i])) {
+        if (hs->events[i].side == side &&
+            conclude_is_progress(&hs->events[i])) {
             return true;
         }
     }
@@ -135,7 +121,7 @@ static bool speaks_tls_after(const struct handshake *hs, unsigned i)
 static const struct hs_event *crossing_plaintext(const struct scan *s)
 {
     const struct handshake *hs = s->hs;
-    if (!s->end || !is_close(s->end) || s->end->side != SIDE_CLIENT ||
+    if (!s->end || !conclude_is_close(s->end) || s->end->side != SIDE_CLIENT ||
         s->out->stage > STAGE_CLIENT_HELLO) {
         return NULL;
     }
@@ -204,7 +190,7 @@ static enum stage stage_of_opened(const struct hs_event *e)
     return server ? STAGE_SERVER_DONE : stage_of(e);
 }
 
-static void raise_stage(struct conclusion *out, enum stage s)
+void conclude_raise_stage(struct conclusion *out, enum stage s)
 {
     if (s > out->stage) {
         out->stage = s;
@@ -252,7 +238,7 @@ static void set_quic_alert(struct conclusion *out, const struct hs_event *e)
     }
 }
 
-static void fail_by(struct conclusion *out, const struct hs_event *e)
+void conclude_fail_by(struct conclusion *out, const struct hs_event *e)
 {
     out->outcome = OUTCOME_FAILURE;
     out->frame_decisive = e->frame;
@@ -308,7 +294,7 @@ static void note_reaction(struct scan *s)
     }
 }
 
-static void succeed(struct conclusion *out)
+void conclude_succeed(struct conclusion *out)
 {
     out->outcome = OUTCOME_SUCCESS;
     out->established = true;
@@ -329,7 +315,7 @@ static bool gap_follows(const struct handshake *hs, unsigned i)
     return false;
 }
 
-static void walk(struct scan *s)
+void conclude_walk(struct scan *s)
 {
     const struct handshake *hs = s->hs;
     s->after = hs->events_n;
@@ -341,7 +327,8 @@ static void walk(struct scan *s)
         if (e->kind == HS_FINISHED && e->side < SIDE_NONE) {
             s->finished[e->side] = true;
         }
-        raise_stage(s->out, s->opened ? stage_of_opened(e) : stage_of(e));
+        conclude_raise_stage(s->out,
+                             s->opened ? stage_of_opened(e) : stage_of(e));
         if (s->finished[SIDE_CLIENT] && s->finished[SIDE_SERVER]) {
             s->after = i + 1;
             return;
@@ -359,7 +346,7 @@ static void walk(struct scan *s)
 
 /* All alerts are fatal but for two ways to say goodbye, and what is sent as a
  * warning (RFC 8446 section 6). */
-static bool is_fatal(const struct hs_event *e)
+bool conclude_is_fatal(const struct hs_event *e)
 {
     unsigned code = e->aux & 0xff;
     unsigned level = e->aux >> 8;
@@ -373,14 +360,14 @@ static bool is_fatal(const struct hs_event *e)
  * client's Finished is the last, the server's. */
 static bool refuses_late(const struct scan *s, const struct hs_event *e)
 {
-    return is_fatal(e) && (e->side == SIDE_CLIENT || s->out->resumed);
+    return conclude_is_fatal(e) && (e->side == SIDE_CLIENT || s->out->resumed);
 }
 
 static void refuse_late(struct scan *s, const struct hs_event *e)
 {
     s->out->established = false;
     s->out->stage = STAGE_SERVER_FINISHED;
-    fail_by(s->out, e);
+    conclude_fail_by(s->out, e);
 }
 
 /*
@@ -403,7 +390,7 @@ static void late_close(struct scan *s)
             refuse_late(s, e);
             return;
         }
-        if (!first && (alert || is_close(e))) {
+        if (!first && (alert || conclude_is_close(e))) {
             first = e;
         } else if (first && alert && e->side != first->side) {
             answered = true;
@@ -431,321 +418,9 @@ static bool is_resumed12(const struct handshake *hs)
            !hs_find(hs, HS_SERVER_HELLO_DONE, SIDE_SERVER);
 }
 
-/* ---- TLS 1.3 ---- */
-
-/* The protected records after the ServerHello, as indices into the events. */
-struct flight13 {
-    struct record_sizes sizes;
-    unsigned hello;      /* index of the ServerHello */
-    int client_first;    /* first client record of the handshake, or -1 */
-    int client_finished; /* the record with its Finished, or -1 */
-    bool empty_cert, sent_cert;
-};
-
-static struct record_sizes sizes_of(uint16_t cipher)
-{
-    const struct known_suite *k = known_suite(cipher);
-    struct record_sizes s = {16, 32};
-    if (k) {
-        s.hash = k->hash_bytes == 48 ? 48 : 32;
-        s.tag = k->mode == MODE_CCM8 ? 8 : 16;
-    }
-    return s;
-}
-
-static int next_record(const struct handshake *hs, int from, enum side side)
-{
-    for (int i = from + 1; i < (int)hs->events_n; i++) {
-        if (hs->events[i].kind == HS_PROTECTED && hs->events[i].side == side) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-static bool closed_after(const struct handshake *hs, int from, enum side side)
-{
-    for (int i = from + 1; i < (int)hs->events_n; i++) {
-        if (is_close(&hs->events[i]) && hs->events[i].side == side) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint32_t length_at(const struct handshake *hs, int i)
-{
-    return i < 0 ? 0 : hs->events[i].len;
-}
-
-/* 0-RTT data may still be on its way after the ServerHello: the handshake
- * flight begins at the first record of Finished size, or at what comes right
- * after EndOfEarlyData. */
-static int skip_early_data(const struct flight13 *f, const struct handshake *hs,
-                           int first)
-{
-    for (int i = first; i >= 0; i = next_record(hs, i, SIDE_CLIENT)) {
-        if (record_may_be_finished(f->sizes, hs->events[i].len)) {
-            return i;
-        }
-    }
-    /* No Finished: an alert at the very end is still one. */
-    int last = -1;
-    for (int i = first; i >= 0; i = next_record(hs, i, SIDE_CLIENT)) {
-        last = i;
-    }
-    return record_may_be_alert(f->sizes, length_at(hs, last)) ? last : -1;
-}
-
-/* Finds the client's Finished among its records: it may follow a Certificate
- * (and CertificateVerify), or share one record with them. */
-static void find_finished(struct flight13 *f, const struct handshake *hs)
-{
-    int first = f->client_first;
-    uint32_t len = length_at(hs, first);
-    int second = next_record(hs, first, SIDE_CLIENT);
-    if (record_may_be_finished(f->sizes, len)) {
-        f->client_finished = first;
-    } else if (record_may_be_empty_and_finished(f->sizes, len)) {
-        f->empty_cert = true;
-        f->client_finished = first;
-    } else if (record_may_be(f->sizes, len, CONTENT_EMPTY_CERTIFICATE) &&
-               (!record_may_be_alert(f->sizes, len) || second >= 0)) {
-        f->empty_cert = true;
-        if (length_at(hs, second) >= record_finished_min(f->sizes)) {
-            f->client_finished = second;
-        }
-    } else if (len >= record_finished_min(f->sizes)) {
-        f->sent_cert = true;
-        f->client_finished = first;
-        for (int i = second, n = 0; i >= 0 && n < 4;
-             i = next_record(hs, i, SIDE_CLIENT), n++) {
-            if (record_may_be_finished(f->sizes, length_at(hs, i))) {
-                f->client_finished = i;
-                break;
-            }
-        }
-    }
-}
-
-static void set_encrypted_failure(struct scan *s, int i)
-{
-    fail_by(s->out, &s->hs->events[i]);
-    s->out->sizes_decided = true;
-}
-
-/* The client began to close after event i: by FIN, RST, or a record that may
- * be its close_notify; before event `until`. */
-static bool client_closing(const struct flight13 *f, const struct handshake *hs,
-                           int i, int until)
-{
-    for (i++; i < until; i++) {
-        const struct hs_event *e = &hs->events[i];
-        if (e->side != SIDE_CLIENT) {
-            continue;
-        }
-        if (is_close(e) || e->kind == HS_ALERT ||
-            (e->kind == HS_PROTECTED &&
-             record_may_be_alert(f->sizes, e->len))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool client_data_between(const struct handshake *hs, int i, int until)
-{
-    for (i++; i < until; i++) {
-        const struct hs_event *e = &hs->events[i];
-        if (e->side == SIDE_CLIENT && e->kind == HS_PROTECTED) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The client said Finished: did the server refuse it (RFC 8446 4.4.2.4)? */
-static void judge_answer(struct scan *s, const struct flight13 *f)
-{
-    const struct handshake *hs = s->hs;
-    bool cert = f->empty_cert || f->sent_cert;
-    int from = cert ? f->client_first : f->client_finished;
-    int answer = next_record(hs, from, SIDE_SERVER);
-    int more = answer < 0 ? -1 : next_record(hs, answer, SIDE_SERVER);
-    int close = -1;
-    for (int i = from + 1; i < (int)hs->events_n && close < 0; i++) {
-        close = is_close(&hs->events[i]) ? i : -1;
-    }
-    if (answer >= 0 && !record_may_be_alert(f->sizes, length_at(hs, answer))) {
-        succeed(s->out);
-        return;
-    }
-    if (answer < 0) {
-        bool server_first = close >= 0 &&
-                            hs->events[close].side == SIDE_SERVER &&
-                            !client_closing(f, hs, f->client_finished, close);
-        if (server_first && cert) {
-            fail_by(s->out, &hs->events[close]);
-            s->out->rejected_after_finished = true;
-            return;
-        }
-        if (!server_first) {
-            succeed(s->out);
-        }
-        return;
-    }
-    if (!cert && client_closing(f, hs, from, answer)) {
-        succeed(s->out);
-        return;
-    }
-    bool double_alert = more >= 0 &&
-                        record_may_be_alert(f->sizes, length_at(hs, more)) &&
-                        next_record(hs, more, SIDE_SERVER) < 0;
-    if (more >= 0 && !double_alert) {
-        succeed(s->out);
-        return;
-    }
-    if (cert || !client_data_between(hs, f->client_finished, answer)) {
-        set_encrypted_failure(s, answer);
-        s->out->rejected_after_finished = true;
-    }
-}
-
-/* Closed by the client right after its Finished, without any data. */
-static void note_late_close(struct scan *s, const struct flight13 *f)
-{
-    const struct handshake *hs = s->hs;
-    int next = next_record(hs, f->client_finished, SIDE_CLIENT);
-    bool alert =
-        next >= 0 && record_may_be_alert(f->sizes, length_at(hs, next));
-    if ((next < 0 || alert) &&
-        closed_after(hs, f->client_finished, SIDE_CLIENT)) {
-        s->out->late_rejection_possible = true;
-    }
-}
-
-/* No protected record of the client: the server may have refused by one. */
-static bool server_refused_early(struct scan *s, const struct flight13 *f)
-{
-    const struct handshake *hs = s->hs;
-    int first = next_record(hs, (int)f->hello, SIDE_SERVER);
-    int last = first;
-    unsigned n = 0;
-    for (int i = first; i >= 0; i = next_record(hs, i, SIDE_SERVER)) {
-        last = i;
-        n++;
-    }
-    if (n == 0 || n > 2 ||
-        !record_may_be_alert(f->sizes, length_at(hs, last))) {
-        return false;
-    }
-    bool closing = closed_after(hs, last, SIDE_SERVER);
-    bool reaction = client_closing(f, hs, (int)f->hello, last);
-    if (!closing || reaction) {
-        return false;
-    }
-    set_encrypted_failure(s, last);
-    return true;
-}
-
-static bool server_flight_complete(const struct flight13 *f,
-                                   const struct handshake *hs)
-{
-    uint32_t total = 0;
-    for (int i = next_record(hs, (int)f->hello, SIDE_SERVER); i >= 0;
-         i = next_record(hs, i, SIDE_SERVER)) {
-        total += length_at(hs, i);
-        if (record_may_be_finished(f->sizes, length_at(hs, i))) {
-            return true;
-        }
-    }
-    return total > 400; /* one coalesced record with a certificate */
-}
-
-/* True when the records decided. */
-static bool conclude13(struct scan *s)
-{
-    const struct handshake *hs = s->hs;
-    const struct hs_event *hello = hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER);
-    if (!hello) {
-        return false;
-    }
-    struct flight13 f = {.sizes = sizes_of(hs->cipher),
-                         .hello = (unsigned)(hello - hs->events),
-                         .client_first = -1,
-                         .client_finished = -1};
-    struct conclusion *out = s->out;
-    if (s->end && s->end < hello) {
-        return false;
-    }
-    if (server_flight_complete(&f, hs)) {
-        raise_stage(out, STAGE_SERVER_DONE);
-    }
-    if (s->end && s->end->kind == HS_ALERT) {
-        return false;
-    }
-    int first = next_record(hs, (int)f.hello, SIDE_CLIENT);
-    if (first >= 0 && hs->early_data_offered) {
-        first = skip_early_data(&f, hs, first);
-    }
-    if (first < 0) {
-        return server_refused_early(s, &f);
-    }
-    f.client_first = first;
-    find_finished(&f, hs);
-    out->client_certificate_empty_likely = f.empty_cert;
-    out->client_certificate_sent_likely = f.sent_cert;
-    out->certificate_request_likely = f.empty_cert || f.sent_cert;
-    /* An abnormal end before the client's flight came first. */
-    if (s->end && s->end < &hs->events[first] && s->end > hello) {
-        return server_refused_early(s, &f);
-    }
-    if (f.client_finished < 0 && !f.empty_cert) {
-        raise_stage(out, STAGE_SERVER_DONE);
-        set_encrypted_failure(s, first);
-        return true;
-    }
-    raise_stage(out, f.client_finished >= 0 ? STAGE_CLIENT_FINISHED
-                                            : STAGE_CLIENT_CERTIFICATE);
-    if (f.client_finished < 0) {
-        int answer = next_record(hs, first, SIDE_SERVER);
-        if (answer >= 0 &&
-            record_may_be_alert(f.sizes, length_at(hs, answer))) {
-            set_encrypted_failure(s, answer);
-            return true;
-        }
-        return false;
-    }
-    judge_answer(s, &f);
-    if (out->established) {
-        note_late_close(s, &f);
-    }
-    return true;
-}
-
-/* Only what came before the first hole can be trusted, and only to say that
- * all went well. */
-static bool conclude_up_to_gap(struct scan *s, struct handshake *hs)
-{
-    const struct hs_event *gap = hs_find(hs, HS_GAP, SIDE_NONE);
-    if (!gap) {
-        return conclude13(s);
-    }
-    uint16_t n = hs->events_n;
-    struct conclusion before = *s->out;
-    hs->events_n = (uint16_t)(gap - hs->events);
-    bool decided = conclude13(s);
-    hs->events_n = n;
-    if (s->out->outcome == OUTCOME_SUCCESS) {
-        return decided;
-    }
-    *s->out = before;
-    return false;
-}
-
 /* ---- everything together ---- */
 
-static uint32_t blind_spots(const struct scan *s)
+uint32_t conclude_blind_spots(const struct scan *s)
 {
     const struct handshake *hs = s->hs;
     uint32_t blind = 0;
@@ -807,19 +482,19 @@ static bool silence_counts(const struct scan *s)
 static bool is_late_close(const struct scan *s)
 {
     const struct handshake *hs = s->hs;
-    if (!s->end || !is_close(s->end) || !hs->timeout_ms) {
+    if (!s->end || !conclude_is_close(s->end) || !hs->timeout_ms) {
         return false;
     }
     tick_t last = hs->when_hello;
     for (const struct hs_event *e = hs->events; e < s->end; e++) {
-        if (is_progress(e) && e->when > last) {
+        if (conclude_is_progress(e) && e->when > last) {
             last = e->when;
         }
     }
     return last && s->end->when - last >= hs->timeout_ms * TICK_MSEC;
 }
 
-static void conclude_end(struct scan *s)
+void conclude_end(struct scan *s)
 {
     struct conclusion *out = s->out;
     bool holes = (out->blind & (BLIND_GAP | BLIND_SNAPLEN |
@@ -832,7 +507,7 @@ static void conclude_end(struct scan *s)
         out->by = BY_NOBODY;
         out->how = HOW_TIMEOUT;
     } else if (s->end && (!holes || readable)) {
-        fail_by(out, s->end);
+        conclude_fail_by(out, s->end);
         note_reaction(s);
     } else if (!s->end &&
                (silence_counts(s) || conclude_is_undeliverable(s->hs))) {
@@ -840,151 +515,7 @@ static void conclude_end(struct scan *s)
         out->by = BY_NOBODY;
         out->how = HOW_TIMEOUT;
     }
-}
-
-/* ---- TLS 1.3, decrypted ---- */
-
-/* What the client answered to a CertificateRequest. */
-static const struct hs_event *client_certificate(const struct scan *s)
-{
-    return hs_find(s->hs, HS_CERTIFICATE, SIDE_CLIENT);
-}
-
-/* The client's flight was not read, but its sizes were looked at. */
-static void add_sizes(struct conclusion *out, const struct conclusion *sizes)
-{
-    out->certificate_request_likely |= sizes->certificate_request_likely;
-    out->client_certificate_empty_likely =
-        sizes->client_certificate_empty_likely;
-    out->client_certificate_sent_likely = sizes->client_certificate_sent_likely;
-    if (sizes->outcome == OUTCOME_FAILURE &&
-        sizes->frame_decisive == out->frame_decisive) {
-        raise_stage(out, sizes->stage);
-        out->rejected_after_finished = sizes->rejected_after_finished;
-    }
-}
-
-static void note_client_certificate(const struct scan *s,
-                                    struct conclusion *out)
-{
-    const struct hs_event *cert = client_certificate(s);
-    const uint32_t empty = CONTENT_EMPTY_CERTIFICATE;
-    out->certificate_request_likely =
-        cert || hs_find(s->hs, HS_CERTIFICATE_REQUEST, SIDE_SERVER);
-    out->client_certificate_empty_likely = cert && cert->len <= empty;
-    out->client_certificate_sent_likely = cert && cert->len > empty;
-}
-
-/* Records between the ServerHello and the end of the handshake, or of the
- * attempt, that no secret opened. */
-static bool is_partly_unread(const struct scan *s)
-{
-    const struct handshake *hs = s->hs;
-    const struct hs_event *hello = hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER);
-    unsigned from = hello ? (unsigned)(hello - hs->events) : 0;
-    for (unsigned i = from; i < s->after; i++) {
-        if (hs->events[i].kind == HS_PROTECTED) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void refuse_after_finished(struct scan *s, const struct hs_event *e)
-{
-    fail_by(s->out, e);
-    s->out->rejected_after_finished = e->side == SIDE_SERVER;
-}
-
-/* What the server did next; false: nothing that would tell. `closing`: the
- * client had begun to close. */
-static bool judge_server_answer(struct scan *s, const struct hs_event *e,
-                                bool closing, const struct conclusion *sizes)
-{
-    bool cert = client_certificate(s) != NULL;
-    if (e->kind == HS_PROTECTED && sizes->outcome == OUTCOME_FAILURE) {
-        *s->out = *sizes; /* unread: its size has to do */
-    } else if (is_fatal(e) && (cert || !closing)) {
-        refuse_after_finished(s, e);
-    } else if (is_close(e) && cert && !closing) {
-        refuse_after_finished(s, e);
-    } else if (is_close(e) || e->kind == HS_ALERT || is_progress(e)) {
-        succeed(s->out); /* close_notify is an orderly end */
-    } else {
-        return false;
-    }
-    return true;
-}
-
-/* Both said Finished: the client's alert, or the server's answer (RFC 8446
- * section 4.4.2.4), may still take it back. */
-static void judge_after_finished(struct scan *s, const struct conclusion *sizes)
-{
-    const struct handshake *hs = s->hs;
-    bool closing = false;
-    bool data = false;
-    for (unsigned i = s->after; i < hs->events_n; i++) {
-        const struct hs_event *e = &hs->events[i];
-        if (e->side == SIDE_SERVER) {
-            if (judge_server_answer(s, e, closing, sizes)) {
-                break;
-            }
-        } else if (is_fatal(e) && !closing && !data) {
-            refuse_after_finished(s, e);
-            return;
-        } else if (is_close(e) || e->kind == HS_ALERT) {
-            closing = true;
-        } else {
-            data = data || is_progress(e);
-        }
-    }
-    if (s->out->outcome == OUTCOME_UNKNOWN) {
-        succeed(s->out);
-    }
-    if (s->out->established && closing && !data) {
-        s->out->late_rejection_possible = true;
-    }
-}
-
-/* True when what was read decides; otherwise sizes have to. */
-static bool conclude_opened(struct scan *s, const struct conclusion *sizes)
-{
-    if (s->finished[SIDE_CLIENT] && s->finished[SIDE_SERVER]) {
-        judge_after_finished(s, sizes);
-        return true;
-    }
-    bool said = s->end && is_fatal(s->end);
-    if (!said && is_partly_unread(s)) {
-        return false;
-    }
-    conclude_end(s);
     note_cancelled(s);
-    return true;
-}
-
-/* Puts what was decrypted above what sizes had to say. */
-static void refine_opened(struct handshake *hs)
-{
-    struct conclusion *sizes = &hs->end_state;
-    struct conclusion out = {.stage = STAGE_TCP, .alert_code = ALERT_NONE};
-    struct scan s = {.hs = hs, .out = &out, .tls13 = true, .opened = true};
-    walk(&s);
-    out.blind = blind_spots(&s);
-    out.resumed = hs->psk_accepted;
-    if (conclude_opened(&s, sizes)) {
-        note_client_certificate(&s, &out);
-        if (!client_certificate(&s) && is_partly_unread(&s)) {
-            add_sizes(&out, sizes);
-        }
-        *sizes = out;
-        return;
-    }
-    if (sizes->outcome != OUTCOME_SUCCESS) {
-        raise_stage(sizes, out.stage);
-    }
-    if (client_certificate(&s)) {
-        note_client_certificate(&s, sizes);
-    }
 }
 
 /* ---- one timeline ---- */
@@ -994,10 +525,10 @@ static void conclude_timeline(struct handshake *hs)
     struct conclusion *out = &hs->end_state;
     *out = (struct conclusion){.stage = STAGE_TCP, .alert_code = ALERT_NONE};
     struct scan s = {.hs = hs, .out = out, .tls13 = is_tls13(hs->version)};
-    walk(&s);
+    conclude_walk(&s);
     const struct hs_event *crossing = crossing_plaintext(&s);
     s.end = crossing ? crossing : s.end;
-    out->blind = blind_spots(&s);
+    out->blind = conclude_blind_spots(&s);
     bool decided = false;
     if (hs->flavour == FLAVOUR_QUIC) {
         decided = conclude_quic(hs, out);
@@ -1006,10 +537,9 @@ static void conclude_timeline(struct handshake *hs)
             !(out->blind & BLIND_ONE_DIRECTION) && conclude_dtls13(hs, out);
     } else if (s.tls13) {
         out->resumed = hs->psk_accepted;
-        decided =
-            !(out->blind & BLIND_ONE_DIRECTION) && conclude_up_to_gap(&s, hs);
+        decided = !(out->blind & BLIND_ONE_DIRECTION) && conclude_tls13(&s, hs);
     } else if (s.finished[SIDE_CLIENT] && s.finished[SIDE_SERVER]) {
-        succeed(out);
+        conclude_succeed(out);
         out->resumed = is_resumed12(hs);
         late_close(&s);
         decided = true;
@@ -1018,7 +548,6 @@ static void conclude_timeline(struct handshake *hs)
     }
     if (!decided) {
         conclude_end(&s);
-        note_cancelled(&s);
     }
 }
 
@@ -1039,7 +568,7 @@ void hs_conclude(struct handshake *hs)
         swap_timelines(hs);
         conclude_timeline(hs);
         swap_timelines(hs);
-        refine_opened(hs);
+        conclude_opened(hs);
     } else {
         conclude_timeline(hs);
     }
