@@ -448,6 +448,9 @@ static bool read_frames(struct capture *c, struct pipeline *p, char error[256])
             break;
         case CAPTURE_END:
             return true;
+        case CAPTURE_LINE:
+            snprintf(error, 256, "records cannot be compared, only captures");
+            return false;
         case CAPTURE_ERROR:
             snprintf(error, 256, "%s", capture_error(c));
             return false;

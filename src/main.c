@@ -15,6 +15,7 @@
 #include "output.h"
 #include "packet_files.h"
 #include "pipeline.h"
+#include "record_reader.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -40,6 +41,7 @@ struct source {
     bool ready, over;
     size_t secrets_n;    /* of the capture that were taken over */
     bool linktype_known; /* asked once */
+    uint64_t bad_lines;  /* of JSON Lines: that are no records */
     uint32_t index;      /* for struct handshake.source */
 };
 
@@ -49,13 +51,15 @@ struct run {
     struct summary *summary;      /* for totals on standard error */
     struct packet_files *packets; /* --extract, --annotate; or NULL */
     struct pipeline *pipeline;
-    struct keylog *keys; /* from --keylog and from captures */
-    const char **names;  /* of sources, by index; borrowed */
+    struct record_reader *records; /* of JSON Lines; made when needed */
+    struct keylog *keys;           /* from --keylog and from captures */
+    const char **names;            /* of sources, by index; borrowed */
     size_t names_n;
     bool error;  /* exit status 2 at the end */
     bool opened; /* something could be read: there are totals */
     uint64_t failures;
     struct totals totals;
+    struct totals read_back; /* of records that were read back */
 };
 
 /* The only things a signal handler may touch. */
@@ -82,6 +86,18 @@ static void complain(struct run *r, const char *name, const char *what)
 
 /* ---- records ---- */
 
+/* Hands a record to everything that takes records. */
+static void deliver(struct run *r, const struct record *record)
+{
+    const struct conclusion *c = &record->hs->end_state;
+    r->failures += c->outcome == OUTCOME_FAILURE && !c->benign;
+    if (r->summary) {
+        summary_add(r->summary, record);
+    }
+    packet_files_record(r->packets, record);
+    output_record(r->output, record);
+}
+
 static void on_record(void *ctx, const struct record *from, uint32_t source)
 {
     struct run *r = ctx;
@@ -92,13 +108,7 @@ static void on_record(void *ctx, const struct record *from, uint32_t source)
     } else if (r->names_n > 1) {
         record.file = name;
     }
-    const struct conclusion *c = &record.hs->end_state;
-    r->failures += c->outcome == OUTCOME_FAILURE && !c->benign;
-    if (r->summary) {
-        summary_add(r->summary, &record);
-    }
-    packet_files_record(r->packets, &record);
-    output_record(r->output, &record);
+    deliver(r, &record);
     if (r->options.interfaces_n) {
         output_flush(r->output);
     }
@@ -141,10 +151,53 @@ static void take_secrets(struct run *r, struct source *s)
     }
 }
 
+/* Counts a record that was read back as the pipeline counts its own. */
+static void count_record(struct totals *t, const struct conclusion *c)
+{
+    t->records_read++;
+    t->tls++;
+    t->succeeded += c->outcome == OUTCOME_SUCCESS;
+    t->unknown += c->outcome == OUTCOME_UNKNOWN;
+    t->benign += c->outcome == OUTCOME_FAILURE && c->benign;
+    t->failed += c->outcome == OUTCOME_FAILURE && !c->benign;
+    t->limited += (c->blind & BLIND_LIMIT) != 0;
+}
+
+/* A line of our own JSON Lines. */
+static void read_back(struct run *r, struct source *s)
+{
+    struct record record;
+    char why[128];
+    if (s->frame.data.n == 0) {
+        return;
+    }
+    if (!r->records && !(r->records = record_reader_new())) {
+        complain(r, capture_name(s->capture), "out of memory");
+        s->over = true;
+        return;
+    }
+    if (record_reader_line(r->records, s->frame.data, &record, why)) {
+        count_record(&r->read_back, &record.hs->end_state);
+        deliver(r, &record);
+    } else if (s->bad_lines++ == 0) {
+        char what[192];
+        snprintf(what, sizeof what, "line %llu: %s",
+                 (unsigned long long)s->frame.number, why);
+        complain(r, capture_name(s->capture), what);
+    }
+}
+
 /* Fetches the source's next frame. False when it is over. */
 static bool fetch(struct run *r, struct source *s)
 {
-    switch (capture_next(s->capture, &s->frame)) {
+    enum capture_status status = capture_next(s->capture, &s->frame);
+    while (status == CAPTURE_LINE) {
+        read_back(r, s);
+        status = s->over || should_stop(r)
+                     ? CAPTURE_END
+                     : capture_next(s->capture, &s->frame);
+    }
+    switch (status) {
     case CAPTURE_FRAME:
         s->ready = true;
         take_secrets(r, s);
@@ -156,6 +209,7 @@ static bool fetch(struct run *r, struct source *s)
     case CAPTURE_ERROR:
         complain(r, capture_name(s->capture), capture_error(s->capture));
         break;
+    case CAPTURE_LINE:
     case CAPTURE_END:
         break;
     }
@@ -166,6 +220,12 @@ static bool fetch(struct run *r, struct source *s)
 
 static void close_source(struct run *r, struct source *s)
 {
+    if (s->bad_lines > 1) {
+        char what[96];
+        snprintf(what, sizeof what, "%llu lines in all are no records",
+                 (unsigned long long)s->bad_lines);
+        complain(r, capture_name(s->capture), what);
+    }
     struct capture_stats stats;
     capture_stats(s->capture, &stats);
     r->totals.packets_dropped += stats.dropped_kernel;
@@ -575,11 +635,23 @@ static void run_compare(struct run *r, const struct trust *trust)
     text_free(&t);
 }
 
+static void add_read_back(struct totals *t, const struct totals *more)
+{
+    t->records_read = more->records_read;
+    t->tls += more->tls;
+    t->succeeded += more->succeeded;
+    t->failed += more->failed;
+    t->unknown += more->unknown;
+    t->benign += more->benign;
+    t->limited += more->limited;
+}
+
 /* What is left, and the totals. */
 static void finish(struct run *r)
 {
     pipeline_finish(r->pipeline);
     pipeline_totals(r->pipeline, &r->totals);
+    add_read_back(&r->totals, &r->read_back);
     output_end(r->output, &r->totals);
     if (r->summary) {
         print_summary(r);
@@ -623,6 +695,7 @@ static int run(struct run *r)
     output_free(r->output);
     summary_free(r->summary);
     packet_files_free(r->packets);
+    record_reader_free(r->records);
     keylog_free(r->keys);
     trust_free(trust);
     return status;

@@ -22,7 +22,7 @@ enum capture_status capture_next(struct capture *c, struct frame *out)
     enum capture_status s = c->ops->next(c, out);
     if (__builtin_expect(s == CAPTURE_FRAME, 1)) {
         capture_count(c, out);
-    } else if (s != CAPTURE_IDLE) {
+    } else if (s != CAPTURE_IDLE && s != CAPTURE_LINE) {
         c->over = true;
     }
     return s;

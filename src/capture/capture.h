@@ -10,22 +10,29 @@
 
 #define CAPTURE_ERROR_BYTES 256
 
+/* Lines longer than this are handed out cut. */
+#define CAPTURE_LINE_BYTES (1u << 20)
+
 struct capture;
 
 enum capture_status {
     CAPTURE_FRAME, /* *out is filled */
-    CAPTURE_IDLE,  /* live: nothing within the poll interval (100 ms); *out is
-                      unset; call again. Also for a pipe that is still open. */
-    CAPTURE_END,   /* end of file, or stopped */
+    CAPTURE_LINE, /* the file is no capture but lines of text (JSON Lines): data
+                     and number are filled, the rest is not */
+    CAPTURE_IDLE, /* live: nothing within the poll interval (100 ms); *out is
+                     unset; call again. Also for a pipe that is still open. */
+    CAPTURE_END,  /* end of file, or stopped */
     CAPTURE_ERROR, /* damage or a vanished interface: capture_error() says
                       what; all frames before it were delivered */
 };
 
 /*
- * Opens a saved capture. `filter` is a pcap-filter(7) expression or NULL.
- * On failure NULL, with one line without the file's name in error[]. A pipe
- * that has sent too little to tell is not waited for: what is wrong with it or
- * with the filter then comes as CAPTURE_ERROR from capture_next().
+ * Opens a saved capture, or JSON Lines (told by their first byte, a brace),
+ * which come as CAPTURE_LINE and take no filter. `filter` is a pcap-filter(7)
+ * expression or NULL. On failure NULL, with one line without the file's name in
+ * error[]. A pipe that has sent too little to tell is not waited for: what is
+ * wrong with it or with the filter then comes as CAPTURE_ERROR from
+ * capture_next().
  */
 struct capture *capture_open_file(const char *path, const char *filter,
                                   char error[CAPTURE_ERROR_BYTES]);

@@ -11,6 +11,7 @@
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "capture/filter.h"
@@ -25,7 +26,10 @@ struct file_capture {
     struct reader *reader;
     pcap_t *foreign; /* a format that only libpcap knows */
     uint64_t foreign_packets;
-    bool ready; /* the format is known and the filter compiled */
+    bool ready;   /* the format is known and the filter compiled */
+    bool is_text; /* JSON Lines */
+    bool in_long_line;
+    uint64_t lines;
     char *filter_text;
     struct filter filter;
 };
@@ -117,6 +121,84 @@ static enum capture_status foreign_next(struct file_capture *f,
     return CAPTURE_FRAME;
 }
 
+/* ---- lines of text ------------------------------------------------------- */
+
+/* Goes on to the end of a line that was too long. */
+static enum input_status skip_line(struct input *in)
+{
+    enum input_status s;
+    while ((s = input_need(in, 1)) == INPUT_OK) {
+        const uint8_t *end = memchr(in->p, '\n', input_left(in));
+        if (end) {
+            in->p = end + 1;
+            return INPUT_OK;
+        }
+        in->p = in->end;
+    }
+    return s;
+}
+
+/* INPUT_OK: a whole line, or its first CAPTURE_LINE_BYTES. */
+static enum input_status line_next(struct file_capture *f, struct frame *out)
+{
+    struct input *in = &f->in;
+    size_t seen = 0;
+    if (f->in_long_line) {
+        enum input_status s = skip_line(in);
+        if (s != INPUT_OK) {
+            return s;
+        }
+        f->in_long_line = false;
+    }
+    for (;;) {
+        enum input_status s = input_need(in, seen + 1);
+        size_t n = input_left(in);
+        const uint8_t *end =
+            n > seen ? memchr(in->p + seen, '\n', n - seen) : NULL;
+        bool too_long = !end && n >= CAPTURE_LINE_BYTES;
+        bool last = !end && s == INPUT_END && n > 0;
+        if (!end && !too_long && !last) {
+            if (s != INPUT_OK) {
+                return s;
+            }
+            seen = n;
+            continue;
+        }
+        size_t length = end ? (size_t)(end - in->p) : n;
+        out->data = span_of(in->p, length);
+        in->p += length + (end ? 1 : 0);
+        f->in_long_line = too_long;
+        return INPUT_OK;
+    }
+}
+
+static enum capture_status text_next(struct file_capture *f, struct frame *out)
+{
+    *out = (struct frame){.linktype = -1};
+    switch (line_next(f, out)) {
+    case INPUT_OK:
+        out->number = ++f->lines;
+        return CAPTURE_LINE;
+    case INPUT_WAIT:
+        return f->base.stopped ? CAPTURE_END : CAPTURE_IDLE;
+    case INPUT_END:
+        return CAPTURE_END;
+    case INPUT_TRUNCATED:
+        return file_error(f, "the compressed file ends too early");
+    case INPUT_DAMAGED:
+    case INPUT_FAILED:
+    default:
+        return file_error(f, input_why(&f->in));
+    }
+}
+
+/* What is no capture may be text that begins with a brace. */
+static bool looks_like_text(struct file_capture *f)
+{
+    f->is_text = input_left(&f->in) && *f->in.p == '{';
+    return f->is_text;
+}
+
 /* ---- ours ---------------------------------------------------------------- */
 
 static enum capture_status status_of(struct file_capture *f,
@@ -140,6 +222,12 @@ static enum capture_status status_of(struct file_capture *f,
 static enum capture_status file_start(struct file_capture *f)
 {
     enum reader_status rs = reader_start(f->reader);
+    if (rs == READER_FOREIGN && looks_like_text(f)) {
+        f->ready = true;
+        return *f->filter_text
+                   ? file_error(f, "records cannot be filtered by packets")
+                   : CAPTURE_FRAME;
+    }
     enum capture_status s =
         rs == READER_FOREIGN ? foreign_start(f) : status_of(f, rs);
     if (s != CAPTURE_FRAME) {
@@ -162,6 +250,9 @@ static enum capture_status file_next(struct capture *c, struct frame *out)
         if (s != CAPTURE_FRAME) {
             return s;
         }
+    }
+    if (__builtin_expect(f->is_text, 0)) {
+        return text_next(f, out);
     }
     while (!c->stopped) {
         s = f->foreign ? foreign_next(f, out)

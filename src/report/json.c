@@ -128,7 +128,8 @@ static void json_observer(struct json *j, const struct record *r)
     json_object_end(j, at);
     at = json_object(j, "observer");
     json_str(j, "product", "tlswhy");
-    json_str(j, "version", tlswhy_version);
+    json_str(j, "version",
+             r->read_back ? r->read_back->observer_version : tlswhy_version);
     size_t ingress = json_object(j, "ingress");
     size_t interface = json_object(j, "interface");
     json_str(j, "name", r->interface);
@@ -372,7 +373,13 @@ static void json_tls_client(struct json *j, const struct record *r)
     size_t at = json_object(j, "client");
     if (o->seen) {
         json_span(j, "server_name", record_sni(r));
-        json_shape(j, r->hs, 0, json_fingerprint);
+        if (r->read_back) {
+            json_codes(j, "supported_ciphers", &o->ciphers, suite_name);
+            json_str(j, "ja3", r->read_back->ja3);
+            json_str(j, "ja4", r->read_back->ja4);
+        } else {
+            json_shape(j, r->hs, 0, json_fingerprint);
+        }
     }
     json_x509(j, chain_leaf(&r->hs->client_chain));
     json_object_end(j, at);
@@ -384,8 +391,11 @@ static void json_tls_server(struct json *j, const struct record *r)
     const struct cert *leaf = chain_leaf(&r->hs->server_chain);
     const struct server_choice *choice = &r->hs->choice;
     size_t at = json_object(j, "server");
-    json_str(j, "ja3s",
-             choice->seen && fingerprint_ja3s(choice, ja3s) ? ja3s : NULL);
+    if (r->read_back) {
+        json_str(j, "ja3s", r->read_back->ja3s);
+    } else if (choice->seen && fingerprint_ja3s(choice, ja3s)) {
+        json_str(j, "ja3s", ja3s);
+    }
     json_x509(j, leaf);
     if (leaf) {
         size_t hash = json_object(j, "hash");

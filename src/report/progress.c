@@ -197,10 +197,33 @@ static void silence(struct progress *p)
     text_add(p->out, paint_sign(p->o, " ✗", " x"));
 }
 
+/* A record that was read back has no timeline: the last step and the end. */
+static void read_back(struct text *t, const struct record *r)
+{
+    const struct conclusion *end = &r->hs->end_state;
+    text_fmt(t, "up to %s", stage_name(end->stage));
+    if (record_outcome(r) != OUTCOME_FAILURE || end->how == HOW_NONE) {
+        return;
+    }
+    text_fmt(t, ", then %s", ended_how_name(end->how));
+    if (end->has_alert && end->alert_code != ALERT_NONE) {
+        const char *name = known_alert_name(end->alert_code);
+        text_fmt(t, " %s%s(%u)", name ? name : "", name ? " " : "",
+                 (unsigned)end->alert_code);
+    }
+    if (end->by != BY_NOBODY && end->by != BY_NONE) {
+        text_fmt(t, " by the %s", ended_by_name(end->by));
+    }
+}
+
 void progress_text(struct text *t, const struct record *r,
                    const struct report_options *o)
 {
     struct progress p = {.out = t, .o = o, .hs = r->hs, .side = SIDE_NONE};
+    if (r->read_back) {
+        read_back(t, r);
+        return;
+    }
     unsigned end = find_end(r);
     text_init(&p.group, GROUP_BYTES);
     for (unsigned i = 0; i < r->hs->events_n && i <= end; i++) {

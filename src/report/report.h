@@ -11,12 +11,19 @@
 #include "handshake/handshake.h"
 #include "judge/judge.h"
 
+/* What a record that was read back knows, and its handshake cannot show. */
+struct read_back {
+    const char *ja3, *ja3s, *ja4; /* or NULL */
+    const char *observer_version; /* of the sensor; or NULL */
+};
+
 /* One connection to report. Borrowed for the call. */
 struct record {
     const struct handshake *hs;
     const struct verdict *verdict;
     const char *file;      /* capture's name, or NULL when only one is read */
     const char *interface; /* live interface, or NULL */
+    const struct read_back *read_back; /* NULL for what was analysed here */
 };
 
 struct report_options {
@@ -35,6 +42,7 @@ struct totals {
     uint64_t bytes_captured;
     uint64_t frames_cut, frames_malformed, frames_unknown;
     uint64_t flows, flows_evicted;
+    uint64_t records_read; /* of JSON Lines; the next counters hold them, too */
     uint64_t tls, succeeded, failed, unknown, benign;
     uint64_t limited;   /* connections on which a limit was hit */
     tick_t first, last; /* of the capture */
