@@ -2,8 +2,8 @@
 /*
  * The only joint of all layers: frames in, records out. Read this first.
  *
- *   frame -> decoder -> flow table -> session (streams, TLS reader)
- *         -> handshake -> conclusion -> judge -> record
+ *   frame -> decoder -> tracker: flow table -> session (streams, TLS reader)
+ *         -> handshake -> conclusion -> verdicts: judge -> record
  */
 #ifndef PIPELINE_H
 #define PIPELINE_H

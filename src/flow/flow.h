@@ -112,7 +112,7 @@ struct flow {
     struct endpoint end[2]; /* 0: who opened the TCP connection, or who was
                                seen first */
     uint32_t hash;
-    void *session;       /* the pipeline's */
+    void *session;       /* the tracker's */
     uint32_t prev, next; /* list links */
     uint8_t ip_version;
     uint8_t proto;
@@ -121,13 +121,14 @@ struct flow {
     uint16_t vlan;
     bool in_use;
     tick_t touched; /* last progress; orders the class lists */
+    uint32_t touch; /* the tracker's; orders touches of the same time */
     struct flow_half half[2];
-    tick_t first; /* first packet */
+    uint32_t source; /* index of the capture that began it */
+    tick_t first;    /* first packet */
     uint64_t frame_first;
     tick_t when_syn[2];
     uint32_t frame_syn_delta[2]; /* frame of SYN / SYN-ACK minus frame_first */
-    uint32_t source;             /* index of the capture that began it */
-    struct frame_log *frames;    /* the pipeline's; NULL unless it keeps them */
+    struct frame_log *frames;    /* the tracker's; NULL unless it keeps them */
 };
 
 struct flow_table;

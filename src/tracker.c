@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From packets to concluded handshakes: finds the flow of a packet, lets the
+ * session read it, and when a connection is over decrypts what it can and
+ * concludes. What a handshake means beyond itself is src/verdicts.c's business.
+ *
+ * A tracker knows nothing of others: with several of them each sees all packets
+ * of its connections, and the caller tells all of them the same time.
+ */
+#include "tracker.h"
+
+#include "base/frame_log.h"
+#include "dissectors/tls.h"
+#include "flow/flow.h"
+#include "session.h"
+#include "udp_session.h"
+
+#include <stdlib.h>
+
+struct tracker {
+    struct tracker_options o;
+    struct flow_table *flows;
+    struct session_pool *sessions;
+    size_t session_bytes;
+    size_t frames_bytes; /* of open flows' frame logs */
+    struct tracker_now now;
+    enum tracker_phase phase;
+    struct tracker_counters counters;
+    struct tls_decrypt_stats decrypted;
+};
+
+/* How long a flow may stay in its class without progress. */
+static tick_t class_timeout(const struct tracker *t, unsigned class)
+{
+    switch ((enum flow_class) class) {
+    case FLOW_OPENING:
+        return 15 * TICK_SEC; /* SYN, retransmitted three times */
+    case FLOW_PRELUDE:
+        return 120 * TICK_SEC; /* people type mail by hand, too */
+    case FLOW_ACTIVE:
+        return t->o.handshake_timeout;
+    case FLOW_STALLED:
+        return t->o.handshake_timeout + 120 * TICK_SEC;
+    case FLOW_SETTLING:
+        return 10 * TICK_SEC; /* for a refusal after Finished */
+    case FLOW_HALF_CLOSED:
+        return 800 * TICK_MSEC;
+    case FLOW_CLOSING:
+        return 150 * TICK_MSEC;
+    case FLOW_DEAD:
+    case FLOW_CLASS_COUNT:
+        break;
+    }
+    return 5 * TICK_SEC;
+}
+
+/* Every touch is noted with its step, so that flows touched at the same time
+ * have an order, too. */
+static void touch(struct tracker *t, struct flow *f, enum flow_class class)
+{
+    flow_table_touch(t->flows, f, class, t->now.clock);
+    f->touch = (uint32_t)t->now.step;
+}
+
+size_t tracker_bytes(const struct tracker *t)
+{
+    return t->session_bytes + t->frames_bytes + flow_table_bytes(t->flows);
+}
+
+/* ---- a connection is over ---- */
+
+/* Secrets may come after the packets that need them: now is late enough. */
+static void decrypt(struct tracker *t, struct handshake *hs)
+{
+    if (hs->records_n && t->o.keys) {
+        keylog_poll(t->o.keys);
+        tls_decrypt_handshake(hs, t->o.keys, &t->decrypted);
+    }
+}
+
+/* Concludes a handshake and hands it on. Returns whether it succeeded. */
+static bool finish_handshake(struct tracker *t, struct handshake *hs,
+                             const struct flow *f)
+{
+    decrypt(t, hs);
+    hs_conclude(hs);
+    bool success = hs->end_state.outcome == OUTCOME_SUCCESS;
+    struct tracker_order at = {.step = t->now.step, .phase = (uint8_t)t->phase};
+    if (t->phase != TRACKER_PACKET) {
+        at.class = f->class;
+        at.touched = f->touched;
+        at.touch = f->touch;
+    }
+    t->o.done(t->o.ctx, hs, &at);
+    return success;
+}
+
+/* ---- frames that --extract and --annotate want ---- */
+
+static void keep_frame(struct tracker *t, struct flow *f)
+{
+    if (!f->frames) {
+        f->frames = frame_log_new();
+        t->frames_bytes += frame_log_bytes(f->frames);
+    }
+    if (f->frames) {
+        ptrdiff_t growth =
+            frame_log_add(f->frames, t->now.frame, t->now.source);
+        t->frames_bytes += (size_t)growth;
+    }
+}
+
+/* The frames are the caller's now. */
+static struct frame_log *take_frames(struct tracker *t, struct flow *f)
+{
+    struct frame_log *log = f->frames;
+    t->frames_bytes -= frame_log_bytes(log);
+    f->frames = NULL;
+    return log;
+}
+
+static void remove_flow(struct tracker *t, struct flow *f)
+{
+    if (f->frames) {
+        frame_log_free(take_frames(t, f));
+    }
+    flow_table_remove(t->flows, f);
+}
+
+/* ---- sessions ---- */
+
+static void drop_session(struct tracker *t, struct flow *f)
+{
+    if (f->session) {
+        t->session_bytes -= session_bytes(f->session);
+        session_free(f->session);
+        f->session = NULL;
+    }
+}
+
+/* Ends the session of a flow and hands its handshake on. Returns whether what
+ * comes late on these ports could be taken for a new attempt. */
+static bool end_session(struct tracker *t, struct flow *f, enum hs_end end)
+{
+    struct session *s = f->session;
+    if (!s) {
+        return false;
+    }
+    if (session_is_tls(s)) {
+        struct handshake hs;
+        session_finish(s, f, end, t->now.clock, &hs);
+        hs.source = f->source;
+        hs.timeout_ms = (uint32_t)(t->o.handshake_timeout / TICK_MSEC);
+        hs.frames = take_frames(t, f);
+        drop_session(t, f);
+        return !finish_handshake(t, &hs, f);
+    }
+    drop_session(t, f);
+    return false;
+}
+
+static enum hs_end end_of_class(unsigned class)
+{
+    switch ((enum flow_class) class) {
+    case FLOW_ACTIVE:
+    case FLOW_STALLED:
+    case FLOW_PRELUDE:
+    case FLOW_OPENING:
+        return HS_END_TIMEOUT;
+    case FLOW_SETTLING:
+        return HS_END_SETTLED;
+    default:
+        return HS_END_CLOSED;
+    }
+}
+
+static void expire(struct tracker *t, struct flow *f)
+{
+    if (f->class == FLOW_ACTIVE && !t->o.live) {
+        /* A slow peer may still answer, and in a file we can wait. */
+        tick_t touched = f->touched;
+        flow_table_touch(t->flows, f, FLOW_STALLED, touched);
+        return;
+    }
+    if (end_session(t, f, end_of_class(f->class))) {
+        touch(t, f, FLOW_DEAD);
+    } else {
+        remove_flow(t, f);
+    }
+}
+
+void tracker_timers(struct tracker *t, const struct tracker_now *now)
+{
+    t->now = *now;
+    t->phase = TRACKER_TIMERS;
+    for (unsigned c = 0; c < FLOW_CLASS_COUNT; c++) {
+        tick_t timeout = class_timeout(t, c);
+        struct flow *f;
+        while ((f = flow_table_oldest(t->flows, (enum flow_class)c)) &&
+               t->now.clock - f->touched >= timeout) {
+            expire(t, f);
+        }
+    }
+}
+
+static bool over_memory(const struct tracker *t)
+{
+    size_t elsewhere =
+        t->o.elsewhere_bytes ? t->o.elsewhere_bytes(t->o.ctx) : 0;
+    return tracker_bytes(t) + elsewhere > t->o.max_memory_bytes;
+}
+
+/* Makes room: the oldest idle flow of the least useful class goes. */
+static bool evict_one(struct tracker *t)
+{
+    static const enum flow_class order[] = {
+        FLOW_DEAD,    FLOW_OPENING,     FLOW_PRELUDE, FLOW_SETTLING,
+        FLOW_STALLED, FLOW_HALF_CLOSED, FLOW_CLOSING, FLOW_ACTIVE};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        struct flow *f = flow_table_oldest(t->flows, order[i]);
+        if (!f) {
+            continue;
+        }
+        if (order[i] == FLOW_DEAD) {
+            remove_flow(t, f);
+            return true;
+        }
+        t->counters.flows_evicted++;
+        bool over = f->class == FLOW_HALF_CLOSED || f->class == FLOW_CLOSING;
+        end_session(t, f, over ? HS_END_CLOSED : HS_END_EVICTED);
+        remove_flow(t, f);
+        return true;
+    }
+    return false;
+}
+
+static void make_room(struct tracker *t)
+{
+    if (t->o.relieve) {
+        t->o.relieve(t->o.ctx);
+    }
+    /* Flow lines stay allocated, so memory only falls with sessions. */
+    for (int i = 0; i < 64 && over_memory(t) && t->session_bytes; i++) {
+        if (!evict_one(t)) {
+            break;
+        }
+    }
+}
+
+/* ---- packets ---- */
+
+static struct flow *add_flow(struct tracker *t, const struct packet *k)
+{
+    while (flow_table_full(t->flows)) {
+        if (!evict_one(t)) {
+            return NULL;
+        }
+    }
+    struct flow *f = flow_table_add(t->flows, k);
+    if (f) {
+        t->counters.flows++;
+        f->touched = t->now.clock;
+        f->touch = (uint32_t)t->now.step;
+        f->source = t->now.source;
+    }
+    return f;
+}
+
+/* Whether a packet of an unknown connection is worth a flow. */
+static bool opens_flow(const struct packet *k)
+{
+    if (k->flags & TCP_RST) {
+        return false;
+    }
+    if (k->flags & TCP_SYN) {
+        return true;
+    }
+    switch (tls_probe(k->payload)) {
+    case TLS_PROBE_CLIENT_HELLO:
+    case TLS_PROBE_V2_HELLO:
+    case TLS_PROBE_SERVER:
+        return true;
+    case TLS_PROBE_NO:
+    case TLS_PROBE_MORE:
+    case TLS_PROBE_RECORD:
+        break;
+    }
+    return false;
+}
+
+static void note_syn(struct flow *f, unsigned dir, const struct packet *k)
+{
+    struct flow_half *h = &f->half[dir];
+    if (h->flags & HALF_SYN) {
+        return;
+    }
+    h->flags |= HALF_SYN;
+    h->isn = k->seq;
+    h->mss = k->mss;
+    h->ttl_syn = k->ttl;
+    h->syn_df = k->ip_df;
+    f->when_syn[dir] = k->when;
+    f->frame_syn_delta[dir] = (uint32_t)(k->frame - f->frame_first);
+}
+
+/* A SYN that does not belong to the flow of these ports: they are reused. */
+static bool is_reuse(const struct flow *f, unsigned dir, const struct packet *k)
+{
+    if (!(k->flags & TCP_SYN) || (k->flags & TCP_ACK)) {
+        return false;
+    }
+    const struct flow_half *h = &f->half[dir];
+    return dir != 0 || !(h->flags & HALF_SYN) || h->isn != k->seq;
+}
+
+static void note_half(struct flow *f, unsigned dir, const struct packet *k)
+{
+    struct flow_half *h = &f->half[dir];
+    struct flow_half *other = &f->half[1 - dir];
+    h->packets++;
+    if (k->flags & TCP_SYN) {
+        note_syn(f, dir, k);
+    }
+    if ((k->flags & TCP_ACK) && !(k->flags & TCP_RST)) {
+        if (!(other->flags & HALF_ACKED) ||
+            (int32_t)(k->ack - other->acked) > 0) {
+            other->acked = k->ack;
+        }
+        other->flags |= HALF_ACKED;
+    }
+    if ((k->flags & TCP_FIN) && !(h->flags & HALF_FIN)) {
+        h->flags |= HALF_FIN;
+        h->fin_seq =
+            k->seq + k->payload_wire_bytes + (k->flags & TCP_SYN ? 1 : 0);
+    }
+}
+
+static void obey(struct tracker *t, struct flow *f, enum session_want want)
+{
+    switch (want) {
+    case WANT_KEEP:
+        break;
+    case WANT_PROGRESS:
+        if (f->class == FLOW_OPENING) {
+            f->class_wanted = FLOW_PRELUDE;
+        }
+        if (session_is_tls(f->session) && f->class_wanted == FLOW_PRELUDE) {
+            f->class_wanted = FLOW_ACTIVE;
+        }
+        touch(t, f, (enum flow_class)f->class_wanted);
+        break;
+    case WANT_SETTLING:
+    case WANT_HALF_CLOSED:
+    case WANT_CLOSING: {
+        unsigned class = want == WANT_SETTLING      ? FLOW_SETTLING
+                         : want == WANT_HALF_CLOSED ? FLOW_HALF_CLOSED
+                                                    : FLOW_CLOSING;
+        if (class >= f->class_wanted) {
+            f->class_wanted = (uint8_t) class;
+            touch(t, f, (enum flow_class) class);
+        }
+        break;
+    }
+    case WANT_FINISH:
+        end_session(t, f, HS_END_SETTLED);
+        remove_flow(t, f);
+        break;
+    case WANT_DROP:
+        drop_session(t, f);
+        remove_flow(t, f);
+        break;
+    }
+}
+
+/* A packet without data for a flow that has none yet. */
+static void opening_packet(struct tracker *t, struct flow *f,
+                           const struct packet *k)
+{
+    bool closed = (k->flags & TCP_RST) || ((f->half[0].flags & HALF_FIN) &&
+                                           (f->half[1].flags & HALF_FIN));
+    if (closed) {
+        remove_flow(t, f); /* connected and left: no TLS */
+    } else if (k->flags & TCP_SYN) {
+        touch(t, f, FLOW_OPENING);
+    }
+}
+
+static void session_of(struct tracker *t, struct flow *f)
+{
+    f->session = session_new(t->sessions, f);
+    if (f->session) {
+        f->class_wanted = FLOW_PRELUDE;
+        if (t->o.keys && keylog_in_use(t->o.keys)) {
+            session_keep_records(f->session);
+        }
+    }
+}
+
+static struct flow *flow_of(struct tracker *t, const struct packet *k,
+                            unsigned *dir)
+{
+    struct flow *f = flow_table_find(t->flows, k, dir);
+    if (f && is_reuse(f, *dir, k)) {
+        end_session(t, f, HS_END_REUSED);
+        remove_flow(t, f);
+        f = NULL;
+    }
+    if (!f) {
+        if (!opens_flow(k)) {
+            return NULL;
+        }
+        f = add_flow(t, k);
+        *dir = 0;
+    }
+    if (f && *dir == 0 && (k->flags & TCP_SYN) && (k->flags & TCP_ACK) &&
+        !f->session) {
+        flow_swap(f);
+        *dir = 1;
+    }
+    return f;
+}
+
+static void feed_session(struct tracker *t, struct flow *f,
+                         const struct packet *k, unsigned dir)
+{
+    if (t->now.source != f->source) {
+        session_many_sources(f->session);
+    }
+    enum session_want want = session_packet(f->session, f, k, dir);
+    ptrdiff_t growth = session_growth(f->session);
+    t->session_bytes += (size_t)growth;
+    obey(t, f, want);
+    if (growth > 0 && over_memory(t)) {
+        make_room(t);
+    }
+}
+
+static void tcp_packet(struct tracker *t, const struct packet *k)
+{
+    unsigned dir = 0;
+    struct flow *f = flow_of(t, k, &dir);
+    if (!f || f->class == FLOW_DEAD) {
+        return;
+    }
+    if (t->o.keep_frames) {
+        keep_frame(t, f);
+    }
+    if (f->session) {
+        session_prefetch(f->session);
+    }
+    note_half(f, dir, k);
+    if (!f->session) {
+        if (k->payload_wire_bytes == 0 || (k->flags & TCP_RST)) {
+            opening_packet(t, f, k);
+            return;
+        }
+        session_of(t, f);
+        if (!f->session) {
+            remove_flow(t, f);
+            return;
+        }
+    }
+    feed_session(t, f, k, dir);
+}
+
+/* Datagrams have no order to restore: only what may begin a handshake, or
+ * belongs to one, is looked at. */
+static void udp_packet(struct tracker *t, const struct packet *k)
+{
+    unsigned dir = 0;
+    struct flow *f = flow_table_find(t->flows, k, &dir);
+    if (!f && udp_opens_flow(k)) {
+        f = add_flow(t, k);
+        dir = 0;
+    }
+    if (!f || f->class == FLOW_DEAD) {
+        return;
+    }
+    if (t->o.keep_frames) {
+        keep_frame(t, f);
+    }
+    if (!f->session) {
+        session_of(t, f);
+        if (!f->session) {
+            remove_flow(t, f);
+            return;
+        }
+    }
+    feed_session(t, f, k, dir);
+}
+
+/* An ICMP error quotes the packet it is about. */
+static void icmp_packet(struct tracker *t, const struct packet *k)
+{
+    struct packet quoted;
+    if (!decoder_quoted(k, &quoted)) {
+        return;
+    }
+    unsigned dir = 0;
+    struct flow *f = flow_table_find(t->flows, &quoted, &dir);
+    if (f && f->session) {
+        if (t->o.keep_frames) {
+            keep_frame(t, f);
+        }
+        session_icmp(f->session, k, dir);
+    }
+}
+
+void tracker_packet(struct tracker *t, const struct packet *k,
+                    const struct tracker_now *now)
+{
+    t->now = *now;
+    t->phase = TRACKER_PACKET;
+    if (k->proto == PROTO_TCP) {
+        tcp_packet(t, k);
+    } else if (k->proto == PROTO_UDP) {
+        udp_packet(t, k);
+    } else {
+        icmp_packet(t, k);
+    }
+}
+
+void tracker_keep(struct tracker *t, const struct packet *k,
+                  const struct tracker_now *now)
+{
+    unsigned dir;
+    struct flow *f = flow_table_find(t->flows, k, &dir);
+    t->now = *now;
+    if (f) {
+        touch(t, f, (enum flow_class)f->class);
+    }
+}
+
+void tracker_end(struct tracker *t, const struct tracker_now *now)
+{
+    t->now = *now;
+    t->phase = TRACKER_END;
+    for (unsigned c = 0; c < FLOW_CLASS_COUNT; c++) {
+        struct flow *f;
+        while ((f = flow_table_oldest(t->flows, (enum flow_class)c))) {
+            bool silent = c == FLOW_STALLED ||
+                          t->now.clock - f->touched >= class_timeout(t, c);
+            enum hs_end end = end_of_class(c);
+            if (end == HS_END_TIMEOUT && !silent) {
+                end = HS_END_CAPTURE;
+            }
+            end_session(t, f, end);
+            remove_flow(t, f);
+        }
+    }
+}
+
+void tracker_prefetch(const struct tracker *t, const struct packet *k)
+{
+    flow_table_prefetch(t->flows, k);
+}
+
+void tracker_counters(const struct tracker *t, struct tracker_counters *out)
+{
+    *out = t->counters;
+}
+
+const struct tls_decrypt_stats *tracker_decrypted(const struct tracker *t)
+{
+    return &t->decrypted;
+}
+
+/* ---- life ---- */
+
+struct tracker *tracker_new(const struct tracker_options *o)
+{
+    struct tracker *t = calloc(1, sizeof *t);
+    if (!t) {
+        return NULL;
+    }
+    t->o = *o;
+    t->flows = flow_table_new(o->max_flows);
+    t->sessions = session_pool_new();
+    if (!t->flows || !t->sessions) {
+        tracker_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+void tracker_free(struct tracker *t)
+{
+    if (!t) {
+        return;
+    }
+    for (unsigned c = 0; t->flows && c < FLOW_CLASS_COUNT; c++) {
+        struct flow *f;
+        while ((f = flow_table_oldest(t->flows, (enum flow_class)c))) {
+            drop_session(t, f);
+            remove_flow(t, f);
+        }
+    }
+    session_pool_free(t->sessions);
+    flow_table_free(t->flows);
+    free(t);
+}

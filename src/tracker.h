@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first half of the pipeline: packets in, concluded handshakes out.
+ *
+ * A tracker owns flows, sessions and their memory, and shares nothing with
+ * another one, so that each may run in a thread of its own. It is told the
+ * time; it asks no clock and judges nothing.
+ */
+#ifndef TRACKER_H
+#define TRACKER_H
+
+#include "decode/packet.h"
+#include "dissectors/tls_decrypt.h"
+#include "handshake/handshake.h"
+#include "keys/keylog.h"
+
+/* When it is, and what is being looked at. */
+struct tracker_now {
+    tick_t clock;              /* never goes back */
+    uint64_t step;             /* counts the frames of all trackers */
+    const struct frame *frame; /* the packet's; needed for keep_frames only */
+    uint32_t source;           /* index of the capture it came from */
+};
+
+enum tracker_phase { TRACKER_TIMERS, TRACKER_PACKET, TRACKER_END };
+
+/*
+ * When a handshake was concluded: its place among those of all trackers, as if
+ * there were only one. A tracker's come in this order.
+ */
+struct tracker_order {
+    uint64_t step;
+    uint8_t phase; /* enum tracker_phase */
+    uint8_t class; /* enum flow_class, unless in phase TRACKER_PACKET */
+    tick_t touched;
+    uint32_t touch; /* the step of that touch, modulo 2^32 */
+};
+
+struct tracker_options {
+    tick_t handshake_timeout;
+    uint32_t max_flows;
+    size_t max_memory_bytes;
+    bool live;
+    bool keep_frames;    /* handshakes come with their packets */
+    struct keylog *keys; /* borrowed; may be NULL */
+    /* Takes a concluded handshake and what it owns; *hs itself is the
+     * tracker's. */
+    void (*done)(void *ctx, struct handshake *hs,
+                 const struct tracker_order *at);
+    /* Memory elsewhere that counts against max_memory_bytes, and how it is
+     * given back; may be NULL. */
+    size_t (*elsewhere_bytes)(const void *ctx);
+    void (*relieve)(void *ctx);
+    void *ctx;
+};
+
+struct tracker_counters {
+    uint64_t flows, flows_evicted;
+};
+
+struct tracker;
+
+/* NULL when memory is out. The handshakes handed on must be freed before. */
+struct tracker *tracker_new(const struct tracker_options *o);
+void tracker_free(struct tracker *t);
+
+/* A packet: TCP, UDP or an ICMP error. */
+void tracker_packet(struct tracker *t, const struct packet *k,
+                    const struct tracker_now *now);
+
+/* Ends what was silent for too long. To be called every TRACKER_STEP or so. */
+#define TRACKER_STEP (20 * TICK_MSEC)
+void tracker_timers(struct tracker *t, const struct tracker_now *now);
+
+/* Time leaps: the connection of that packet is moved to the new time. */
+void tracker_keep(struct tracker *t, const struct packet *k,
+                  const struct tracker_now *now);
+
+/* The capture is over: ends everything still open. */
+void tracker_end(struct tracker *t, const struct tracker_now *now);
+
+/* Memory of flows, sessions and kept frames. */
+size_t tracker_bytes(const struct tracker *t);
+void tracker_counters(const struct tracker *t, struct tracker_counters *out);
+/* What the secrets opened so far. */
+const struct tls_decrypt_stats *tracker_decrypted(const struct tracker *t);
+
+/* Starts loading what a packet's flow needs, to hide the memory's latency. */
+void tracker_prefetch(const struct tracker *t, const struct packet *k);
+
+#endif

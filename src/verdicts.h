@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The second half of the pipeline: concluded handshakes in, records out. What
+ * connections tell about each other (profiles, inspection, trust) is known
+ * here and only here; one thread calls it.
+ */
+#ifndef VERDICTS_H
+#define VERDICTS_H
+
+#include "report/report.h"
+
+struct verdicts_options {
+    bool all;            /* successes and unknowns are emitted too */
+    bool live;           /* emit at once instead of waiting for evidence */
+    bool application;    /* ask nDPI */
+    struct trust *trust; /* borrowed; may be NULL */
+    /* Called for every record; `source` is the index of the capture. */
+    void (*emit)(void *ctx, const struct record *r, uint32_t source);
+    void *emit_ctx;
+};
+
+struct verdicts;
+
+/* NULL when memory is out. */
+struct verdicts *verdicts_new(const struct verdicts_options *o);
+void verdicts_free(struct verdicts *v);
+
+/*
+ * A concluded handshake. The order of calls matters: what was seen before
+ * testifies. Returns whether *hs was moved away; otherwise the caller frees
+ * what it owns.
+ */
+bool verdicts_add(struct verdicts *v, struct handshake *hs);
+
+/* Judges and emits all that wait. */
+void verdicts_flush(struct verdicts *v);
+
+/* Memory of those that wait. */
+size_t verdicts_bytes(const struct verdicts *v);
+
+/* Fills in the counters of handshakes and the stories. */
+void verdicts_totals(const struct verdicts *v, struct totals *t);
+
+#endif
