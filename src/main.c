@@ -16,6 +16,7 @@
 #include "packet_files.h"
 #include "pipeline.h"
 #include "record_reader.h"
+#include "redact.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -30,6 +31,7 @@
 
 #define MEMORY_DEFAULT_MAX ((size_t)1 << 30)
 #define OPEN_FILES_MAX     64u /* merged by time; more are read in turn */
+#define REDACT_KEY         "TLSWHY_REDACT_KEY" /* environment */
 #define DROP_NOTICE        (60 * TICK_SEC)
 
 enum { EXIT_OK = 0, EXIT_FAILURES = 1, EXIT_ERROR = 2 };
@@ -51,6 +53,7 @@ struct run {
     struct summary *summary;      /* for totals on standard error */
     struct packet_files *packets; /* --extract, --annotate; or NULL */
     struct pipeline *pipeline;
+    struct redactor *redactor;     /* --redact; or NULL */
     struct record_reader *records; /* of JSON Lines; made when needed */
     struct keylog *keys;           /* from --keylog and from captures */
     const char **names;            /* of sources, by index; borrowed */
@@ -89,6 +92,14 @@ static void complain(struct run *r, const char *name, const char *what)
 /* Hands a record to everything that takes records. */
 static void deliver(struct run *r, const struct record *record)
 {
+    struct record redacted;
+    if (r->redactor) {
+        if (!redact_record(r->redactor, record, &redacted)) {
+            complain(r, "--redact", "a record was too large to be redacted");
+            return;
+        }
+        record = &redacted;
+    }
     const struct conclusion *c = &record->hs->end_state;
     r->failures += c->outcome == OUTCOME_FAILURE && !c->benign;
     if (r->summary) {
@@ -542,6 +553,10 @@ static bool set_up(struct run *r, const struct trust *trust)
     r->names = o->interfaces_n ? o->interfaces : o->files;
     r->names_n = o->interfaces_n ? o->interfaces_n : o->files_n;
     struct pipeline_options po = pipeline_options(r, trust);
+    if (o->redact && !(r->redactor = redactor_new(getenv(REDACT_KEY)))) {
+        complain(r, "start", "out of memory");
+        return false;
+    }
     if (po.keep_frames && !open_packet_files(r)) {
         return false;
     }
@@ -652,6 +667,9 @@ static void finish(struct run *r)
     pipeline_finish(r->pipeline);
     pipeline_totals(r->pipeline, &r->totals);
     add_read_back(&r->totals, &r->read_back);
+    if (r->redactor) {
+        redact_totals(r->redactor, &r->totals);
+    }
     output_end(r->output, &r->totals);
     if (r->summary) {
         print_summary(r);
@@ -696,6 +714,7 @@ static int run(struct run *r)
     summary_free(r->summary);
     packet_files_free(r->packets);
     record_reader_free(r->records);
+    redactor_free(r->redactor);
     keylog_free(r->keys);
     trust_free(trust);
     return status;

@@ -27,6 +27,7 @@ enum {
     OPT_COMPARE,
     OPT_EXTRACT,
     OPT_ANNOTATE,
+    OPT_REDACT,
 };
 
 static const struct option long_options[] = {
@@ -42,6 +43,7 @@ static const struct option long_options[] = {
     {"keylog", required_argument, NULL, OPT_KEYLOG},
     {"extract", required_argument, NULL, OPT_EXTRACT},
     {"annotate", required_argument, NULL, OPT_ANNOTATE},
+    {"redact", no_argument, NULL, OPT_REDACT},
     {"handshake-timeout", required_argument, NULL, OPT_TIMEOUT},
     {"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
     {"max-memory", required_argument, NULL, OPT_MAX_MEMORY},
@@ -96,6 +98,8 @@ const char *options_help(void)
            "a pcapng there\n"
            "      --annotate FILE        those of all to one pcapng, verdicts "
            "as comments\n"
+           "      --redact               pseudonyms for addresses, names and "
+           "certificates\n"
            "      --handshake-timeout S  silence that counts as failed "
            "(default 10)\n"
            "      --max-flows N          connections watched at once (default "
@@ -270,6 +274,9 @@ static bool set_option(struct options *o, int c, const char *arg,
     case OPT_ANNOTATE:
         o->annotate = arg;
         return true;
+    case OPT_REDACT:
+        o->redact = true;
+        return true;
     case OPT_EXPLAIN:
         o->explain = true;
         return true;
@@ -373,6 +380,12 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
         snprintf(error, 256,
                  "--compare writes no packets: --extract and "
                  "--annotate do not go with it");
+        return false;
+    }
+    if (o->redact && (o->compare || o->extract || o->annotate)) {
+        snprintf(error, 256,
+                 "--redact cannot change packets: it does not go "
+                 "with --extract, --annotate and --compare");
         return false;
     }
     if (o->compare && o->files_n != 2) {

@@ -31,6 +31,7 @@ struct options {
     const char *extract;  /* NULL: none */
     const char *annotate; /* NULL: none */
     enum tristate summary;
+    bool redact;  /* pseudonyms instead of names and addresses */
     bool compare; /* the two files are two sides of something */
     bool all, explain, exit_code, quiet, no_color;
     int verbose;
