@@ -11,6 +11,7 @@
 #include "compare.h"
 #include "decode/packet.h"
 #include "keys/keylog.h"
+#include "meter.h"
 #include "options.h"
 #include "output.h"
 #include "packet_files.h"
@@ -18,6 +19,7 @@
 #include "record_reader.h"
 #include "redact.h"
 
+#include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <openssl/crypto.h>
@@ -58,8 +60,11 @@ struct run {
     struct keylog *keys;           /* from --keylog and from captures */
     const char **names;            /* of sources, by index; borrowed */
     size_t names_n;
-    bool error;  /* exit status 2 at the end */
-    bool opened; /* something could be read: there are totals */
+    struct source *sources; /* those being read */
+    size_t sources_n;
+    struct meter meter; /* shows nothing unless files are read at a terminal */
+    bool error;         /* exit status 2 at the end */
+    bool opened;        /* something could be read: there are totals */
     uint64_t failures;
     struct totals totals;
     struct totals read_back; /* of records that were read back */
@@ -68,6 +73,7 @@ struct run {
 /* The only things a signal handler may touch. */
 static volatile sig_atomic_t stop_requested;
 static volatile sig_atomic_t reopen_requested;
+static volatile sig_atomic_t status_requested;
 
 static void on_signal(int number)
 {
@@ -81,8 +87,15 @@ static void on_hangup(int number)
     reopen_requested = 1;
 }
 
+static void on_status(int number)
+{
+    (void)number;
+    status_requested = 1;
+}
+
 static void complain(struct run *r, const char *name, const char *what)
 {
+    meter_clear(&r->meter);
     fprintf(stderr, "tlswhy: %s: %s\n", name, what);
     r->error = true;
 }
@@ -93,6 +106,7 @@ static void complain(struct run *r, const char *name, const char *what)
 static void deliver(struct run *r, const struct record *record)
 {
     struct record redacted;
+    meter_clear(&r->meter);
     if (r->redactor) {
         if (!redact_record(r->redactor, record, &redacted)) {
             complain(r, "--redact", "a record was too large to be redacted");
@@ -127,8 +141,50 @@ static void on_record(void *ctx, const struct record *from, uint32_t source)
 
 /* ---- reading ---- */
 
-static bool should_stop(const struct run *r)
+/* How far it is, asked for by a signal. */
+static void print_status(struct run *r)
 {
+    struct totals t = {0};
+    uint64_t dropped = r->totals.packets_dropped;
+    for (size_t i = 0; i < r->sources_n; i++) {
+        struct capture_stats stats;
+        capture_stats(r->sources[i].capture, &stats);
+        dropped += stats.dropped_kernel;
+    }
+    pipeline_totals(r->pipeline, &t);
+    meter_clear(&r->meter);
+    fprintf(stderr,
+            "tlswhy: %" PRIu64 " packets captured, %" PRIu64
+            " dropped by the kernel, %" PRIu64 " TLS connections over, %" PRIu64
+            " failed\n",
+            t.packets_captured, dropped, t.tls + t.waiting,
+            t.failed + t.waiting);
+}
+
+/* Shows how far a long read is. */
+static void show_progress(struct run *r)
+{
+    struct totals t = {0};
+    struct meter_reading reading = {0};
+    for (size_t i = 0; i < r->sources_n; i++) {
+        uint64_t read;
+        uint64_t total;
+        capture_position(r->sources[i].capture, &read, &total);
+        reading.bytes += read;
+        reading.bytes_total += total;
+    }
+    pipeline_totals(r->pipeline, &t);
+    reading.packets = t.packets_captured;
+    reading.failures = t.failed + t.waiting;
+    meter_show(&r->meter, capture_now(), &reading);
+}
+
+static bool should_stop(struct run *r)
+{
+    if (status_requested) {
+        status_requested = 0;
+        print_status(r);
+    }
     if (reopen_requested) {
         reopen_requested = 0;
         output_reopen(r->output);
@@ -211,6 +267,9 @@ static bool fetch(struct run *r, struct source *s)
     switch (status) {
     case CAPTURE_FRAME:
         s->ready = true;
+        if (meter_due(&r->meter)) {
+            show_progress(r);
+        }
         take_secrets(r, s);
         check_linktype(r, s);
         return true;
@@ -399,6 +458,8 @@ static void read_files(struct run *r)
             n = 1;
         }
         size_t opened = open_sources(r, o->files + at, n, at, v);
+        r->sources = v;
+        r->sources_n = opened;
         if (opened == 1) {
             read_one(r, &v[0]);
         } else if (opened > 1) {
@@ -407,6 +468,7 @@ static void read_files(struct run *r)
         for (size_t i = 0; i < opened; i++) {
             close_source(r, &v[i]);
         }
+        r->sources_n = 0;
         at += n;
     }
 }
@@ -423,7 +485,10 @@ static void read_interfaces(struct run *r)
             fprintf(stderr, "tlswhy: listening on %s; ^C ends\n",
                     n == 1 ? o->interfaces[0] : "all given interfaces");
         }
+        r->sources = v;
+        r->sources_n = opened;
         read_live(r, v, opened);
+        r->sources_n = 0;
     }
     for (size_t i = 0; i < opened; i++) {
         close_source(r, &v[i]);
@@ -465,10 +530,15 @@ static void catch_signals(void)
 {
     struct sigaction stop = {.sa_handler = on_signal};
     struct sigaction reopen = {.sa_handler = on_hangup, .sa_flags = SA_RESTART};
+    struct sigaction status = {.sa_handler = on_status, .sa_flags = SA_RESTART};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGHUP, &reopen, NULL);
+    sigaction(SIGUSR1, &status, NULL);
+#ifdef SIGINFO
+    sigaction(SIGINFO, &status, NULL);
+#endif
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
@@ -506,6 +576,16 @@ static struct pipeline_options pipeline_options(struct run *r,
         .emit = on_record,
         .emit_ctx = r,
     };
+}
+
+static void start_meter(struct run *r)
+{
+    const struct options *o = &r->options;
+    struct report_options ro = report_options(o, STDERR_FILENO);
+    const char *term = getenv("TERM");
+    bool wanted = !o->interfaces_n && !o->quiet && isatty(STDERR_FILENO) == 1 &&
+                  term && strcmp(term, "dumb") != 0;
+    meter_init(&r->meter, wanted ? stderr : NULL, ro.width, capture_now());
 }
 
 static bool open_packet_files(struct run *r)
@@ -552,6 +632,7 @@ static bool set_up(struct run *r, const struct trust *trust)
     }
     r->names = o->interfaces_n ? o->interfaces : o->files;
     r->names_n = o->interfaces_n ? o->interfaces_n : o->files_n;
+    start_meter(r);
     struct pipeline_options po = pipeline_options(r, trust);
     if (o->redact && !(r->redactor = redactor_new(getenv(REDACT_KEY)))) {
         complain(r, "start", "out of memory");
@@ -664,6 +745,7 @@ static void add_read_back(struct totals *t, const struct totals *more)
 /* What is left, and the totals. */
 static void finish(struct run *r)
 {
+    meter_clear(&r->meter);
     pipeline_finish(r->pipeline);
     pipeline_totals(r->pipeline, &r->totals);
     add_read_back(&r->totals, &r->read_back);

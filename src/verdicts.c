@@ -204,6 +204,11 @@ void verdicts_totals(const struct verdicts *v, struct totals *t)
     t->unknown = v->totals.unknown;
     t->benign = v->totals.benign;
     t->limited = v->totals.limited;
+    t->waiting = 0;
+    for (size_t i = 0; i < v->pending_n; i++) {
+        const struct conclusion *c = &v->pending[i]->end_state;
+        t->waiting += c->outcome == OUTCOME_FAILURE && !c->benign;
+    }
     t->stories_n = judge_stories(v->judge, t->stories, STORIES_MAX);
 }
 

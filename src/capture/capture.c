@@ -70,6 +70,14 @@ void capture_stats(struct capture *c, struct capture_stats *out)
     *out = c->stats;
 }
 
+void capture_position(const struct capture *c, uint64_t *read, uint64_t *total)
+{
+    *read = *total = 0;
+    if (c->ops->position) {
+        c->ops->position(c, read, total);
+    }
+}
+
 void capture_stop(struct capture *c)
 {
     c->stopped = 1;

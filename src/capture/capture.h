@@ -84,6 +84,10 @@ struct capture_stats {
 /* Totals so far; live counters are read from the kernel. */
 void capture_stats(struct capture *c, struct capture_stats *out);
 
+/* How many bytes of the file were read, and how many it has, both as stored;
+ * 0 where that is unknown: pipes, interfaces. */
+void capture_position(const struct capture *c, uint64_t *read, uint64_t *total);
+
 /* Makes capture_next() return CAPTURE_END soon; async-signal-safe. */
 void capture_stop(struct capture *c);
 

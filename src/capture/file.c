@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "capture/filter.h"
@@ -62,6 +63,18 @@ static size_t file_secrets(const struct capture *c, size_t i,
         *out = (struct capture_secret){s.type, s.data};
     }
     return reader_secret_count(f->reader);
+}
+
+static void file_position(const struct capture *c, uint64_t *read,
+                          uint64_t *total)
+{
+    const struct file_capture *f = (const struct file_capture *)c;
+    struct stat st;
+    off_t at = f->in.seekable ? lseek(f->in.fd, 0, SEEK_CUR) : -1;
+    if (at >= 0 && fstat(f->in.fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        *read = (uint64_t)at;
+        *total = (uint64_t)st.st_size;
+    }
 }
 
 static enum capture_status file_error(struct file_capture *f, const char *why)
@@ -269,6 +282,7 @@ static const struct capture_ops file_ops = {
     .next = file_next,
     .linktype = file_linktype,
     .secrets = file_secrets,
+    .position = file_position,
     .close = file_close,
 };
 

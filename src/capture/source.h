@@ -16,6 +16,8 @@ struct capture_ops {
     int (*linktype)(const struct capture *c);
     size_t (*secrets)(const struct capture *c, size_t i,
                       struct capture_secret *out); /* NULL: none, ever */
+    void (*position)(const struct capture *c, uint64_t *read,
+                     uint64_t *total);  /* NULL: unknown */
     void (*refresh)(struct capture *c); /* counters from the kernel, or NULL */
     void (*close)(struct capture *c);   /* everything but *c's own members */
 };

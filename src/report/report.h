@@ -44,6 +44,7 @@ struct totals {
     uint64_t flows, flows_evicted;
     uint64_t records_read; /* of JSON Lines; the next counters hold them, too */
     uint64_t tls, succeeded, failed, unknown, benign;
+    uint64_t waiting;   /* failures whose verdict is still to come */
     uint64_t limited;   /* connections on which a limit was hit */
     tick_t first, last; /* of the capture */
     struct interception_story stories[STORIES_MAX]; /* borrowed texts */
