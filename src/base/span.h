@@ -63,6 +63,32 @@ static inline bool span_starts(struct span s, const char *prefix)
     return s.n >= n && memcmp(s.p, prefix, n) == 0;
 }
 
+/*
+ * Numbers in network order at a fixed place of a header; 0 outside of s. Behind
+ * one check of s.n for the whole header the compiler leaves these checks out.
+ */
+static inline uint8_t span_u8(struct span s, size_t at)
+{
+    return at < s.n ? s.p[at] : 0;
+}
+
+static inline uint16_t span_u16(struct span s, size_t at)
+{
+    if (s.n < 2 || at > s.n - 2) {
+        return 0;
+    }
+    return (uint16_t)(s.p[at] << 8 | s.p[at + 1]);
+}
+
+static inline uint32_t span_u32(struct span s, size_t at)
+{
+    if (s.n < 4 || at > s.n - 4) {
+        return 0;
+    }
+    return (uint32_t)s.p[at] << 24 | (uint32_t)s.p[at + 1] << 16 |
+           (uint32_t)s.p[at + 2] << 8 | (uint32_t)s.p[at + 3];
+}
+
 static inline struct cursor cursor_open(struct span s)
 {
     return (struct cursor){s.p, s.p, s.n ? s.p + s.n : s.p, NULL};

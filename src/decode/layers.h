@@ -66,6 +66,10 @@ struct walk {
 
 /* ---- link.c ---- */
 
+/* Those of nearly all frames. */
+enum { LINK_ETHERNET = 1 };
+enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
+
 enum decode_result link_decode(struct walk *w, int linktype, struct slice s);
 enum decode_result link_ethernet(struct walk *w, struct slice s);
 /* What an EtherType announces. */
@@ -117,6 +121,8 @@ enum decode_result tunnel_udp(struct walk *w, struct slice s);
 /* ---- tcp.c ---- */
 
 enum decode_result tcp_decode(struct walk *w, struct slice s);
+/* What the options of a segment with out->flags say. */
+void tcp_options(struct packet *out, struct span options);
 enum decode_result udp_decode(struct walk *w, struct slice s);
 enum decode_result icmp_decode(struct walk *w, struct slice s);
 

@@ -12,7 +12,6 @@
 
 enum {
     LINK_NULL = 0,
-    LINK_ETHERNET = 1,
     LINK_PPP = 9,
     LINK_DLT_RAW = 12,
     LINK_DLT_RAW_OPENBSD = 14,
@@ -35,10 +34,8 @@ enum {
 };
 
 enum {
-    TYPE_IPV4 = 0x0800,
     TYPE_BRIDGING = 0x6558,
     TYPE_VLAN = 0x8100,
-    TYPE_IPV6 = 0x86dd,
     TYPE_PPP = 0x880b,
     TYPE_MPLS = 0x8847,
     TYPE_MPLS_UPSTREAM = 0x8848,

@@ -46,6 +46,7 @@ struct packet {
     uint16_t window;
     uint16_t mss;        /* from a SYN's options; 0 when absent */
     bool has_timestamp;  /* TCP timestamps option present */
+    uint32_t flow_hash;  /* the flow table's own; 0 until it computed it */
     uint32_t tunnel;     /* 0, or a number of the encapsulation it was in
                             (VNI, TEID, MPLS label ...), for evidence */
     struct span payload; /* TCP or UDP payload as far as captured; for ICMP
@@ -84,6 +85,10 @@ void decoder_free(struct decoder *d);
  */
 enum decode_result decoder_frame(struct decoder *d, const struct frame *f,
                                  struct packet *out);
+
+/* Whether the packet of the last frame ends with the next decoder_frame(), and
+ * not only with the frame: it was put together from fragments. */
+bool decoder_holds(const struct decoder *d);
 
 /*
  * The packet that an ICMP error quotes (RFC 792, RFC 4443): ip_version, proto

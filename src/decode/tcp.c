@@ -58,7 +58,7 @@ static void read_option(struct packet *out, struct cursor *c)
     }
 }
 
-static void read_options(struct packet *out, struct span options)
+void tcp_options(struct packet *out, struct span options)
 {
     struct cursor c = cursor_open(options);
     /* Nearly every segment with options has these only. */
@@ -93,7 +93,7 @@ enum decode_result tcp_decode(struct walk *w, struct slice s)
     out->mss = 0;
     out->has_timestamp = false;
     if (header > 20) {
-        read_options(out, span_sub(s.bytes, 20, header - 20));
+        tcp_options(out, span_sub(s.bytes, 20, header - 20));
     }
     clear_icmp(out);
     /* The capture may have cut the options: the segment still counts. */
