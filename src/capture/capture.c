@@ -28,6 +28,18 @@ enum capture_status capture_next(struct capture *c, struct frame *out)
     return s;
 }
 
+size_t capture_more(struct capture *c, struct frame *v, size_t max)
+{
+    if (!c->ops->more || c->stopped || c->over) {
+        return 0;
+    }
+    size_t n = c->ops->more(c, v, max);
+    for (size_t i = 0; i < n; i++) {
+        capture_count(c, &v[i]);
+    }
+    return n;
+}
+
 const char *capture_error(const struct capture *c)
 {
     return c->error;

@@ -51,6 +51,16 @@ struct capture *capture_open_live(const struct capture_live_options *o,
 
 enum capture_status capture_next(struct capture *c, struct frame *out);
 
+/* Frames handed out at a time by capture_more(). */
+#define CAPTURE_BATCH 16u
+
+/*
+ * Up to max frames that follow the one of the last capture_next() and are at
+ * hand already; that one stays valid with them until the next call of it. 0
+ * means nothing: ask capture_next().
+ */
+size_t capture_more(struct capture *c, struct frame *v, size_t max);
+
 /* What went wrong, without the file's name; valid after CAPTURE_ERROR. */
 const char *capture_error(const struct capture *c);
 

@@ -277,9 +277,17 @@ static enum capture_status file_next(struct capture *c, struct frame *out)
     return CAPTURE_END;
 }
 
+static size_t file_more(struct capture *c, struct frame *v, size_t max)
+{
+    struct file_capture *f = (struct file_capture *)c;
+    bool ours = f->ready && !f->is_text && !f->foreign && !f->filter.text;
+    return ours ? reader_more(f->reader, v, max) : 0;
+}
+
 static const struct capture_ops file_ops = {
     .live = false,
     .next = file_next,
+    .more = file_more,
     .linktype = file_linktype,
     .secrets = file_secrets,
     .position = file_position,

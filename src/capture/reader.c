@@ -54,6 +54,8 @@ struct reader {
     /* The next step of opening; NULL once `next` is set. */
     enum reader_status (*begin)(struct reader *r);
     enum reader_status (*next)(struct reader *r, struct frame *out);
+    size_t (*more)(struct reader *r, struct frame *v, size_t max);
+    enum reader_status held; /* what reader_more() met, for reader_next() */
     uint64_t packets;
     uint64_t skip; /* bytes of the last frame that nobody wants */
     bool big;      /* byte order of the file or section */
@@ -306,6 +308,38 @@ static enum reader_status pcap_next_frame(struct reader *r, struct frame *out)
     return deliver(r, out, data, wire);
 }
 
+/* A number of a record's header. */
+static inline uint32_t pcap_number(const struct reader *r, struct span s,
+                                   size_t at)
+{
+    uint32_t v = span_u32(s, at);
+    return r->big ? v : __builtin_bswap32(v);
+}
+
+/* The usual records; the others are for pcap_next_frame(). */
+static size_t pcap_more_frames(struct reader *r, struct frame *v, size_t max)
+{
+    struct input *in = r->in;
+    size_t header = r->record_bytes;
+    size_t n = 0;
+    while (n < max && r->skip == 0 && r->order == LENGTHS_NORMAL) {
+        struct span s = span_of(in->p, input_left(in));
+        uint32_t caplen = pcap_number(r, s, 8);
+        if (s.n < header || caplen > READER_FRAME_BYTES ||
+            s.n - header < caplen) {
+            break;
+        }
+        struct frame *out = &v[n++];
+        out->when = tick_make(pcap_number(r, s, 0),
+                              (int64_t)pcap_number(r, s, 4) * r->frac_ns);
+        out->linktype = r->first_linktype;
+        out->interface = 0;
+        in->p += header + caplen;
+        deliver(r, out, span_sub(s, header, caplen), pcap_number(r, s, 12));
+    }
+    return n;
+}
+
 static enum reader_status pcap_version(struct reader *r, uint16_t major,
                                        uint16_t minor)
 {
@@ -336,6 +370,7 @@ static enum reader_status pcap_start(struct reader *r)
     r->first_linktype = linktype_of(get32(&c, r->big, "network"));
     r->in->p += PCAP_HEADER_BYTES;
     r->next = pcap_next_frame;
+    r->more = pcap_more_frames;
     return pcap_version(r, major, minor);
 }
 
@@ -715,6 +750,30 @@ static enum reader_status pcapng_next_frame(struct reader *r, struct frame *out)
     return packet_block(r, out, body, type == BLOCK_PACKET_OBSOLETE);
 }
 
+/* Whether an enhanced packet block comes next and is whole in the buffer. */
+static bool packet_at_hand(const struct reader *r)
+{
+    struct span s = span_of(r->in->p, input_left(r->in));
+    struct cursor c = cursor_open(s);
+    uint32_t type = get32(&c, r->big, "block type");
+    uint32_t n = get32(&c, r->big, "block length");
+    return cursor_ok(&c) && r->skip == 0 && type == BLOCK_PACKET && n <= s.n;
+}
+
+static size_t pcapng_more_frames(struct reader *r, struct frame *v, size_t max)
+{
+    size_t n = 0;
+    while (n < max && packet_at_hand(r)) {
+        enum reader_status s = pcapng_next_frame(r, &v[n]);
+        if (s != READER_FRAME) {
+            r->held = s;
+            break;
+        }
+        n++;
+    }
+    return n;
+}
+
 /* Up to the first interface or packet. */
 static enum reader_status pcapng_start(struct reader *r)
 {
@@ -733,6 +792,7 @@ static enum reader_status pcapng_start(struct reader *r)
         }
     }
     r->next = pcapng_next_frame;
+    r->more = pcapng_more_frames;
     return READER_FRAME;
 }
 
@@ -779,5 +839,10 @@ enum reader_status reader_next(struct reader *r, struct frame *out)
             return s;
         }
     }
-    return r->next(r, out);
+    return r->held == READER_FRAME ? r->next(r, out) : r->held;
+}
+
+size_t reader_more(struct reader *r, struct frame *v, size_t max)
+{
+    return r->more && r->held == READER_FRAME ? r->more(r, v, max) : 0;
 }

@@ -43,6 +43,10 @@ enum reader_status reader_start(struct reader *r);
 /* *out is filled on READER_FRAME. Its data is borrowed until the next call. */
 enum reader_status reader_next(struct reader *r, struct frame *out);
 
+/* Up to max further packets that are whole in the input's buffer, so that what
+ * was handed out before stays valid. 0: ask reader_next(). */
+size_t reader_more(struct reader *r, struct frame *v, size_t max);
+
 /* One line, without a file name; valid after READER_ERROR. */
 const char *reader_error(const struct reader *r);
 

@@ -13,6 +13,8 @@
 struct capture_ops {
     bool live;
     enum capture_status (*next)(struct capture *c, struct frame *out);
+    size_t (*more)(struct capture *c, struct frame *v,
+                   size_t max); /* see capture_more(); NULL: never */
     int (*linktype)(const struct capture *c);
     size_t (*secrets)(const struct capture *c, size_t i,
                       struct capture_secret *out); /* NULL: none, ever */

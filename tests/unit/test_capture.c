@@ -781,6 +781,51 @@ Test(capture, pcapng_damaged_blocks)
     }
 }
 
+/* What was at hand in front of the damage is not lost, nor is the damage. */
+Test(capture, more_frames_before_damage)
+{
+    struct bytes b = {0};
+    section(&b);
+    interface(&b, 1, -1, 0);
+    enhanced(&b, 0, 1, "first", 5);
+    enhanced(&b, 0, 2, "second", 6);
+    enhanced(&b, 5, 3, "third", 5);
+    struct capture *c = open_bytes(&b, NULL);
+    struct frame more[CAPTURE_BATCH];
+    expect_frame(c, 1, TICK_USEC, 1, "first", 5);
+    cr_assert_eq(capture_more(c, more, CAPTURE_BATCH), 1);
+    cr_expect_eq(more[0].number, 2);
+    cr_expect(span_eq(more[0].data, span_text("second")));
+    cr_expect_eq(capture_more(c, more, CAPTURE_BATCH), 0);
+    expect_error(c, "damaged after packet 2: packet of interface 5 of 1");
+    free(b.p);
+}
+
+Test(capture, more_frames_are_counted)
+{
+    struct bytes b = {0};
+    pcap_header(&b, 0xa1b2c3d4, 1);
+    pcap_record(&b, 1, 0, "first", 5);
+    pcap_record(&b, 2, 0, "second", 60);
+    pcap_record(&b, 3, 0, "third", 5);
+    struct capture *c = open_bytes(&b, NULL);
+    struct frame more[CAPTURE_BATCH];
+    struct capture_stats s;
+    expect_frame(c, 1, TICK_SEC, 1, "first", 5);
+    cr_assert_eq(capture_more(c, more, 1), 1);
+    cr_expect_eq(more[0].when, 2 * TICK_SEC);
+    cr_expect_eq(more[0].wire_bytes, 60);
+    cr_expect(span_eq(more[0].data, span_text("second")));
+    capture_stats(c, &s);
+    cr_expect_eq(s.frames, 2);
+    cr_expect_eq(s.bytes, 11);
+    cr_expect(s.snaplen_cut);
+    expect_frame(c, 3, 3 * TICK_SEC, 1, "third", 5);
+    cr_expect_eq(capture_more(c, more, CAPTURE_BATCH), 0);
+    expect_end(c);
+    free(b.p);
+}
+
 Test(capture, pcapng_unknown_interface)
 {
     struct bytes b = {0};
@@ -1100,17 +1145,27 @@ Test(capture, versions_and_clock)
 /* libpcap keeps seconds and fractions in signed fields, cuts packets to the
  * header's snapshot length and refuses mixed link types; otherwise we must
  * agree with it in every packet. */
-static void compare_packets(const char *name, struct capture *c, pcap_t *p)
+static void compare_packets(const char *name, struct capture *c, pcap_t *p,
+                            size_t max)
 {
     struct pcap_pkthdr *h;
     const u_char *data;
-    struct frame f;
+    struct frame f, more[CAPTURE_BATCH];
+    size_t more_n = 0, at = 0;
     uint64_t n = 0;
     int r;
     while ((r = pcap_next_ex(p, &h, &data)) == 1) {
         n++;
-        cr_assert_eq(capture_next(c, &f), CAPTURE_FRAME, "%s: packet %llu: %s",
-                     name, (unsigned long long)n, capture_error(c));
+        if (at < more_n) {
+            f = more[at++];
+        } else {
+            cr_assert_eq(capture_next(c, &f), CAPTURE_FRAME,
+                         "%s: packet %llu: %s", name, (unsigned long long)n,
+                         capture_error(c));
+            more_n = capture_more(c, more, max);
+            cr_assert_leq(more_n, max);
+            at = 0;
+        }
         cr_assert_eq(f.number, n);
         cr_assert_geq(f.data.n, h->caplen, "%s", name);
         cr_assert_eq(memcmp(f.data.p, data, h->caplen), 0, "%s", name);
@@ -1120,13 +1175,14 @@ static void compare_packets(const char *name, struct capture *c, pcap_t *p)
                          name);
         }
     }
+    cr_assert(r != PCAP_ERROR_BREAK || at == more_n);
     if (r == PCAP_ERROR_BREAK) {
         cr_assert_eq(capture_next(c, &f), CAPTURE_END, "%s: %s", name,
                      capture_error(c));
     }
 }
 
-static void compare(const char *name)
+static void compare(const char *name, size_t max)
 {
     char why[PCAP_ERRBUF_SIZE], error[CAPTURE_ERROR_BYTES] = "";
     pcap_t *p = pcap_open_offline_with_tstamp_precision(
@@ -1136,7 +1192,7 @@ static void compare(const char *name)
     }
     struct capture *c = capture_open_file(name, NULL, error);
     cr_assert_not_null(c, "%s: %s", name, error);
-    compare_packets(name, c, p);
+    compare_packets(name, c, p, max);
     capture_close(c);
     pcap_close(p);
 }
@@ -1155,7 +1211,8 @@ static void compare_all(const char *in, unsigned depth)
         if (S_ISDIR(st.st_mode)) {
             compare_all(name, depth + 1);
         } else if (S_ISREG(st.st_mode) && strstr(e->d_name, ".pcap")) {
-            compare(name);
+            compare(name, 0);
+            compare(name, CAPTURE_BATCH);
         }
     }
     if (d) {
