@@ -288,6 +288,22 @@ static bool fetch(struct run *r, struct source *s)
     return false;
 }
 
+/* The fetched frame and those at hand behind it; returns how many. */
+static size_t fetch_more(struct run *r, struct source *s,
+                         struct frame v[CAPTURE_BATCH])
+{
+    v[0] = s->frame;
+    size_t n = 1 + capture_more(s->capture, v + 1, CAPTURE_BATCH - 1);
+    for (size_t i = 1; i < n; i++) {
+        if (v[i].linktype != s->frame.linktype) {
+            s->frame = v[i];
+            check_linktype(r, s);
+        }
+    }
+    s->frame = v[n - 1];
+    return n;
+}
+
 static void close_source(struct run *r, struct source *s)
 {
     if (s->bad_lines > 1) {
@@ -328,11 +344,12 @@ static void pause_one(struct run *r, const struct source *s, tick_t since)
 /* One capture: no merging, the fast path. */
 static void read_one(struct run *r, struct source *s)
 {
+    struct frame v[CAPTURE_BATCH];
     tick_t paused = 0; /* the wall clock when the pipe ran dry */
     while (!should_stop(r) && fetch(r, s)) {
         if (s->ready) {
             paused = 0;
-            pipeline_frame(r->pipeline, &s->frame, s->index);
+            pipeline_frames(r->pipeline, v, fetch_more(r, s, v), s->index);
         } else {
             paused = paused ? paused : capture_now();
             pause_one(r, s, paused);

@@ -12,7 +12,8 @@
 
 #include <stdlib.h>
 
-#define CLOCK_LEAP (3600 * TICK_SEC)
+#define CLOCK_LEAP     (3600 * TICK_SEC)
+#define PIPELINE_BATCH 16u /* packets decoded ahead */
 
 struct pipeline {
     struct pipeline_options o;
@@ -104,9 +105,10 @@ static void advance_clock(struct pipeline *p, tick_t when)
     }
 }
 
-void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source)
+static void one_frame(struct pipeline *p, const struct frame *f,
+                      uint32_t source, enum decode_result result,
+                      const struct packet *k)
 {
-    struct packet k;
     struct totals *t = &p->totals;
     t->packets_captured++;
     t->bytes_captured += f->data.n;
@@ -115,14 +117,14 @@ void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source)
     }
     advance_clock(p, f->when);
     run_timers(p);
-    switch (decoder_frame(p->decoder, f, &k)) {
+    switch (result) {
     case DECODE_PACKET:
         if (p->leap) {
-            p->leaper = k;
+            p->leaper = *k;
             p->leaper.payload = (struct span){NULL, 0};
         }
         tracker_packet(
-            p->tracker, &k,
+            p->tracker, k,
             &(struct tracker_now){p->clock, t->packets_captured, f, source});
         break;
     case DECODE_CUT:
@@ -138,6 +140,42 @@ void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source)
     case DECODE_FRAGMENT:
         break;
     }
+}
+
+/* Decodes ahead while packets stay valid, so that the memory that they need
+ * can be on its way. Returns for how many frames. */
+static size_t decode_some(struct pipeline *p, const struct frame *v, size_t n,
+                          struct packet *k, enum decode_result *results)
+{
+    size_t done = 0;
+    do {
+        results[done] = decoder_frame(p->decoder, &v[done], &k[done]);
+        if (results[done] == DECODE_PACKET) {
+            tracker_prefetch(p->tracker, &k[done]);
+        }
+        done++;
+    } while (done < n && done < PIPELINE_BATCH && !decoder_holds(p->decoder));
+    return done;
+}
+
+void pipeline_frames(struct pipeline *p, const struct frame *v, size_t n,
+                     uint32_t source)
+{
+    struct packet k[PIPELINE_BATCH];
+    enum decode_result results[PIPELINE_BATCH];
+    while (n > 0) {
+        size_t done = decode_some(p, v, n, k, results);
+        for (size_t i = 0; i < done; i++) {
+            one_frame(p, &v[i], source, results[i], &k[i]);
+        }
+        v += done;
+        n -= done;
+    }
+}
+
+void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source)
+{
+    pipeline_frames(p, f, 1, source);
 }
 
 void pipeline_tick(struct pipeline *p, tick_t now)

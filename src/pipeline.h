@@ -37,6 +37,10 @@ void pipeline_free(struct pipeline *p);
 /* One frame of capture number `source`. */
 void pipeline_frame(struct pipeline *p, const struct frame *f, uint32_t source);
 
+/* The same for n of them, which are valid together: it is faster. */
+void pipeline_frames(struct pipeline *p, const struct frame *v, size_t n,
+                     uint32_t source);
+
 /* Live and idle: the clock stands at `now`. */
 void pipeline_tick(struct pipeline *p, tick_t now);
 

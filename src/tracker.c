@@ -550,7 +550,7 @@ void tracker_end(struct tracker *t, const struct tracker_now *now)
     }
 }
 
-void tracker_prefetch(const struct tracker *t, const struct packet *k)
+void tracker_prefetch(const struct tracker *t, struct packet *k)
 {
     flow_table_prefetch(t->flows, k);
 }

@@ -86,6 +86,6 @@ void tracker_counters(const struct tracker *t, struct tracker_counters *out);
 const struct tls_decrypt_stats *tracker_decrypted(const struct tracker *t);
 
 /* Starts loading what a packet's flow needs, to hide the memory's latency. */
-void tracker_prefetch(const struct tracker *t, const struct packet *k);
+void tracker_prefetch(const struct tracker *t, struct packet *k);
 
 #endif

@@ -160,7 +160,8 @@ bool flow_table_full(const struct flow_table *t);
 /* Exchanges the two ends (the second packet seen was the SYN). */
 void flow_swap(struct flow *f);
 
-/* Starts loading the slot of a packet's flow, to hide the memory's latency. */
-void flow_table_prefetch(const struct flow_table *t, const struct packet *p);
+/* Starts loading the slot of a packet's flow, to hide the memory's latency. The
+ * packet keeps its hash: it must then be looked up in this table. */
+void flow_table_prefetch(const struct flow_table *t, struct packet *p);
 
 #endif

@@ -77,6 +77,12 @@ static uint32_t packet_hash(const struct flow_table *t, const struct packet *p)
     return tag ? tag : 1;
 }
 
+static inline uint32_t hash_of(const struct flow_table *t,
+                               const struct packet *p)
+{
+    return p->flow_hash ? p->flow_hash : packet_hash(t, p);
+}
+
 struct flow_table *flow_table_new(uint32_t max_flows)
 {
     struct flow_table *t = calloc(1, sizeof *t);
@@ -124,7 +130,7 @@ static inline bool end_eq(const struct endpoint *a, const struct endpoint *b)
 struct flow *flow_table_find(struct flow_table *t, const struct packet *p,
                              unsigned *dir)
 {
-    uint32_t tag = packet_hash(t, p);
+    uint32_t tag = hash_of(t, p);
     for (uint32_t i = tag & t->mask; t->slots[i].tag; i = (i + 1) & t->mask) {
         if (t->slots[i].tag != tag) {
             continue;
@@ -145,9 +151,10 @@ struct flow *flow_table_find(struct flow_table *t, const struct packet *p,
     return NULL;
 }
 
-void flow_table_prefetch(const struct flow_table *t, const struct packet *p)
+void flow_table_prefetch(const struct flow_table *t, struct packet *p)
 {
-    __builtin_prefetch(&t->slots[packet_hash(t, p) & t->mask]);
+    p->flow_hash = packet_hash(t, p);
+    __builtin_prefetch(&t->slots[p->flow_hash & t->mask]);
 }
 
 static void slot_put(struct flow_table *t, uint32_t tag, uint32_t index)
@@ -261,7 +268,7 @@ struct flow *flow_table_add(struct flow_table *t, const struct packet *p)
                        .touched = p->when,
                        .first = p->when,
                        .frame_first = p->frame,
-                       .hash = packet_hash(t, p),
+                       .hash = hash_of(t, p),
                        .vlan = p->vlan,
                        .ip_version = p->ip_version,
                        .proto = p->proto,
