@@ -407,17 +407,32 @@ static bool has_name(const struct group *g, uint64_t name)
     return false;
 }
 
-/* The inspection that showed a certificate for this name. */
+static bool is_worse(const struct group *a, const struct group *b)
+{
+    if (a->verdict != b->verdict) {
+        return a->verdict > b->verdict;
+    }
+    if (a->handshakes != b->handshakes) {
+        return a->handshakes > b->handshakes;
+    }
+    return a->first != b->first ? a->first < b->first
+                                : strcmp(a->issuer, b->issuer) < 0;
+}
+
+/* The inspection that showed a certificate for this name, the worst of several:
+ * the table's order is a random one. */
 static const struct group *group_of_name(const struct interception *ix,
                                          uint64_t name)
 {
+    const struct group *worst = NULL;
     for (unsigned i = 0; i < GROUP_SETS * GROUP_WAYS; i++) {
         const struct group *g = ix->groups[i];
-        if (g && g->verdict == INSPECTION_DETECTED && has_name(g, name)) {
-            return g;
+        if (g && g->verdict == INSPECTION_DETECTED && has_name(g, name) &&
+            (!worst || is_worse(g, worst))) {
+            worst = g;
         }
     }
-    return NULL;
+    return worst;
 }
 
 /* A hidden certificate that the client turns down, for a name that was
@@ -489,18 +504,6 @@ void interception_broke(struct interception *ix, const struct handshake *hs)
 }
 
 /* ---- stories ---- */
-
-static bool is_worse(const struct group *a, const struct group *b)
-{
-    if (a->verdict != b->verdict) {
-        return a->verdict > b->verdict;
-    }
-    if (a->handshakes != b->handshakes) {
-        return a->handshakes > b->handshakes;
-    }
-    return a->first != b->first ? a->first < b->first
-                                : strcmp(a->issuer, b->issuer) < 0;
-}
 
 static bool has_client(const struct group *g, uint64_t client)
 {
