@@ -65,7 +65,7 @@ struct sender {
 
 struct opener {
     struct handshake *hs;
-    const struct keylog *keys;
+    struct keylog *keys;
     struct tls_decrypt_stats *stats;
     struct record_suite suite;
     struct span random; /* the client's */
@@ -487,7 +487,7 @@ static void close_opener(struct opener *o)
     OPENSSL_cleanse(o, sizeof *o);
 }
 
-void tls_decrypt_handshake(struct handshake *hs, const struct keylog *keys,
+void tls_decrypt_handshake(struct handshake *hs, struct keylog *keys,
                            struct tls_decrypt_stats *stats)
 {
     struct opener o = {.hs = hs,

@@ -22,7 +22,7 @@ struct tls_decrypt_stats {
  * was. Application data is neither kept nor shown, only that there was some.
  * The kept records are given up.
  */
-void tls_decrypt_handshake(struct handshake *hs, const struct keylog *keys,
+void tls_decrypt_handshake(struct handshake *hs, struct keylog *keys,
                            struct tls_decrypt_stats *stats);
 
 #endif

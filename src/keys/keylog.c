@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -41,6 +43,8 @@ struct line {
 };
 
 struct keylog {
+    pthread_mutex_t lock; /* of all the rest */
+    atomic_bool in_use;
     struct hash_seed seed;
     struct slot **blocks; /* max / BLOCK_SECRETS of them; NULL: not yet */
     uint32_t max;
@@ -172,6 +176,7 @@ static void store(struct keylog *k, const struct slot *secret)
     s->next = *b;
     *b = index;
     k->stats.secrets++;
+    atomic_store_explicit(&k->in_use, true, memory_order_relaxed);
 }
 
 /* ---- lines ---- */
@@ -345,6 +350,7 @@ static void feed(struct keylog *k, struct span text)
 
 void keylog_add(struct keylog *k, struct span text)
 {
+    pthread_mutex_lock(&k->lock);
     struct line kept = k->line; /* of the file, still to be continued */
     OPENSSL_cleanse(&k->line, sizeof k->line);
     feed(k, text);
@@ -353,6 +359,7 @@ void keylog_add(struct keylog *k, struct span text)
     }
     k->line = kept;
     OPENSSL_cleanse(&kept, sizeof kept);
+    pthread_mutex_unlock(&k->lock);
 }
 
 /* ---- the file ---- */
@@ -416,6 +423,7 @@ bool keylog_open(struct keylog *k, const char *path, bool follow,
     k->follow = follow;
     if (follow) {
         k->path = strdup(path);
+        atomic_store_explicit(&k->in_use, true, memory_order_relaxed);
     }
     int failed = open_file(k, path);
     if (!failed) {
@@ -459,10 +467,12 @@ void keylog_poll(struct keylog *k)
     if (!k->follow || !k->path) {
         return;
     }
+    pthread_mutex_lock(&k->lock);
     reopen_if_other(k);
     if (k->fd >= 0) {
         (void)read_file(k);
     }
+    pthread_mutex_unlock(&k->lock);
 }
 
 /* ---- life and lookup ---- */
@@ -473,11 +483,13 @@ struct keylog *keylog_new(uint32_t secrets_max)
     if (!k) {
         return NULL;
     }
+    pthread_mutex_init(&k->lock, NULL);
     k->fd = -1;
     k->max = secrets_max ? secrets_max : KEYLOG_SECRETS_DEFAULT;
     k->seed = hash_seed_random();
     k->blocks = calloc(k->max / BLOCK_SECRETS + 1, sizeof(struct slot *));
     if (!k->blocks) {
+        pthread_mutex_destroy(&k->lock);
         free(k);
         return NULL;
     }
@@ -499,25 +511,27 @@ void keylog_free(struct keylog *k)
     free(k->buckets);
     close_file(k);
     free(k->path);
+    pthread_mutex_destroy(&k->lock);
     OPENSSL_cleanse(k, sizeof *k);
     free(k);
 }
 
-bool keylog_find(const struct keylog *k, struct span random,
-                 enum keylog_label label, struct keylog_secret *out)
+bool keylog_find(struct keylog *k, struct span random, enum keylog_label label,
+                 struct keylog_secret *out)
 {
+    pthread_mutex_lock(&k->lock);
     const struct slot *s = find(k, random, label);
-    if (!s) {
-        return false;
+    if (s) {
+        out->n = s->n;
+        memcpy(out->bytes, s->secret, sizeof out->bytes);
     }
-    out->n = s->n;
-    memcpy(out->bytes, s->secret, sizeof out->bytes);
-    return true;
+    pthread_mutex_unlock(&k->lock);
+    return s != NULL;
 }
 
 bool keylog_in_use(const struct keylog *k)
 {
-    return k->used > 0 || k->follow;
+    return atomic_load_explicit(&k->in_use, memory_order_relaxed);
 }
 
 void keylog_stats(const struct keylog *k, struct keylog_stats *out)

@@ -6,6 +6,8 @@
  *
  * Knows nothing of TLS beyond that format. Secrets are erased when they are
  * forgotten; they are never printed.
+ *
+ * Several threads may poll, add and look up.
  */
 #ifndef KEYS_KEYLOG_H
 #define KEYS_KEYLOG_H
@@ -67,12 +69,13 @@ void keylog_poll(struct keylog *k);
 void keylog_add(struct keylog *k, struct span text);
 
 /* The newest secret of that kind for a client random; the caller erases it. */
-bool keylog_find(const struct keylog *k, struct span random,
-                 enum keylog_label label, struct keylog_secret *out);
+bool keylog_find(struct keylog *k, struct span random, enum keylog_label label,
+                 struct keylog_secret *out);
 
 /* Whether there are secrets, or may be some later. */
 bool keylog_in_use(const struct keylog *k);
 
+/* Not while another thread adds or polls. */
 void keylog_stats(const struct keylog *k, struct keylog_stats *out);
 
 #endif

@@ -34,7 +34,7 @@ static struct keylog_stats stats_of(const struct keylog *k)
 }
 
 /* The client random of R1, or of R2 with its first byte. */
-static bool look(const struct keylog *k, uint8_t first, enum keylog_label label,
+static bool look(struct keylog *k, uint8_t first, enum keylog_label label,
                  struct keylog_secret *out)
 {
     static const uint8_t rest[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55,
@@ -166,7 +166,7 @@ static void add_number(struct keylog *k, unsigned i)
     keylog_add(k, span_text(line));
 }
 
-static bool has_number(const struct keylog *k, unsigned i)
+static bool has_number(struct keylog *k, unsigned i)
 {
     uint8_t random[32] = {(uint8_t)(i >> 24), (uint8_t)(i >> 16),
                           (uint8_t)(i >> 8), (uint8_t)i};
