@@ -213,6 +213,7 @@ static void take_secrets(struct run *r, struct source *s)
     for (size_t n = capture_secret_count(s->capture); s->secrets_n < n;) {
         struct capture_secret c = capture_secret(s->capture, s->secrets_n++);
         if (c.type == tls) {
+            pipeline_settle(r->pipeline);
             keylog_add(r->keys, c.data);
         }
     }
@@ -581,6 +582,7 @@ static struct pipeline_options pipeline_options(struct run *r,
     const struct options *o = &r->options;
     return (struct pipeline_options){
         .handshake_timeout = o->handshake_timeout,
+        .workers = o->workers ? o->workers : 1,
         .max_flows = o->max_flows,
         .max_memory_bytes =
             o->max_memory_bytes ? o->max_memory_bytes : default_memory(),
@@ -719,15 +721,15 @@ static void report_keys(const struct run *r)
                 "forgotten\n",
                 name, (unsigned long long)keys.forgotten);
     }
-    const struct tls_decrypt_stats *d = pipeline_decrypted(r->pipeline);
+    struct tls_decrypt_stats d;
+    pipeline_decrypted(r->pipeline, &d);
     if (r->options.verbose && (keys.secrets || r->options.keylog)) {
         fprintf(stderr,
                 "tlswhy: %s: %llu secrets, %llu connections decrypted, %llu "
                 "without a secret, %llu records did not open\n",
                 name, (unsigned long long)keys.secrets,
-                (unsigned long long)d->connections,
-                (unsigned long long)d->no_secrets,
-                (unsigned long long)d->failed);
+                (unsigned long long)d.connections,
+                (unsigned long long)d.no_secrets, (unsigned long long)d.failed);
     }
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define MAX_FLOWS_DEFAULT 1000000u
+#define WORKERS_MAX       64u
 
 enum {
     OPT_SUMMARY = 256,
@@ -21,6 +22,7 @@ enum {
     OPT_TIMEOUT,
     OPT_MAX_FLOWS,
     OPT_MAX_MEMORY,
+    OPT_WORKERS,
     OPT_EXPLAIN,
     OPT_EXIT_CODE,
     OPT_NO_COLOR,
@@ -47,6 +49,7 @@ static const struct option long_options[] = {
     {"handshake-timeout", required_argument, NULL, OPT_TIMEOUT},
     {"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
     {"max-memory", required_argument, NULL, OPT_MAX_MEMORY},
+    {"workers", required_argument, NULL, OPT_WORKERS},
     {"buffer-size", required_argument, NULL, 'B'},
     {"snapshot-length", required_argument, NULL, 's'},
     {"no-promiscuous-mode", no_argument, NULL, 'p'},
@@ -107,6 +110,7 @@ const char *options_help(void)
            "      --max-memory SIZE      bound for all of them, e.g. 512M "
            "(default: a quarter\n"
            "                             of the memory, at most 1G)\n"
+           "      --workers N            threads that analyse (default 1)\n"
            "  -B, --buffer-size KIB      kernel capture buffer\n"
            "  -s, --snapshot-length N    bytes kept of a packet (default: "
            "all)\n"
@@ -214,6 +218,12 @@ static bool set_number(struct options *o, int c, const char *arg,
             return bad(error, "--max-memory: not a size of at least 1M:", arg);
         }
         o->max_memory_bytes = (size_t)v;
+        return true;
+    case OPT_WORKERS:
+        if (!number(arg, WORKERS_MAX, &v) || v == 0) {
+            return bad(error, "--workers: not 1 to 64:", arg);
+        }
+        o->workers = (unsigned)v;
         return true;
     case 'B':
         if (!number(arg, 1024 * 1024, &v) || v == 0) {

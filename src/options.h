@@ -26,6 +26,7 @@ struct options {
     tick_t handshake_timeout;
     uint32_t max_flows;
     size_t max_memory_bytes; /* 0: default */
+    unsigned workers;        /* 0: default */
     uint32_t buffer_bytes;
     uint32_t snaplen_bytes;
     const char *extract;  /* NULL: none */

@@ -7,6 +7,7 @@
 #include "pipeline.h"
 
 #include "decode/packet.h"
+#include "shards.h"
 #include "tracker.h"
 #include "verdicts.h"
 
@@ -18,8 +19,12 @@
 struct pipeline {
     struct pipeline_options o;
     struct decoder *decoder;
+    /* One of them; neither before the first packet. */
     struct tracker *tracker;
+    struct shards *shards;
     struct verdicts *verdicts;
+    bool threads_failed;
+    uint64_t step; /* counts calls to trackers */
     tick_t clock, timers_due;
     tick_t leap; /* a time far ahead that one packet claimed; 0: none */
     struct packet leaper; /* that packet's addresses */
@@ -50,34 +55,107 @@ static void flush_verdicts(void *ctx)
     verdicts_flush(p->verdicts);
 }
 
-/* ---- time ---- */
-
-static struct tracker_now now_of(const struct pipeline *p)
+static bool on_handshake_of_shard(void *ctx, struct handshake *hs)
 {
-    return (struct tracker_now){.clock = p->clock,
-                                .step = p->totals.packets_captured};
+    const struct pipeline *p = ctx;
+    return verdicts_add(p->verdicts, hs);
+}
+
+/* ---- one tracker or several ---- */
+
+static struct tracker_options tracker_options(struct pipeline *p)
+{
+    return (struct tracker_options){
+        .handshake_timeout = p->o.handshake_timeout,
+        .max_flows = p->o.max_flows,
+        .max_memory_bytes = p->o.max_memory_bytes,
+        .live = p->o.live,
+        .keep_frames = p->o.keep_frames,
+        .keys = p->o.keys,
+        .done = on_handshake,
+        .elsewhere_bytes = waiting_bytes,
+        .relieve = flush_verdicts,
+        .ctx = p,
+    };
+}
+
+/* Threads start with the first packet, when whatever confines the process is
+ * in place. Where they cannot, one tracker does it. */
+static bool start(struct pipeline *p)
+{
+    const struct tracker_options to = tracker_options(p);
+    if (p->o.workers > 1 && !p->threads_failed) {
+        const struct shards_options so = {
+            .n = p->o.workers < SHARDS_MAX ? p->o.workers : SHARDS_MAX,
+            .tracker = to,
+            .done = on_handshake_of_shard,
+            .ctx = p,
+        };
+        p->shards = shards_new(&so);
+        p->threads_failed = !p->shards;
+    }
+    if (!p->shards) {
+        p->tracker = tracker_new(&to);
+    }
+    return p->shards || p->tracker;
+}
+
+/* The next call to a tracker. */
+static struct tracker_now next_step(struct pipeline *p)
+{
+    return (struct tracker_now){.clock = p->clock, .step = ++p->step};
 }
 
 static void run_timers(struct pipeline *p)
 {
-    if (p->clock >= p->timers_due) {
-        const struct tracker_now now = now_of(p);
-        p->timers_due = p->clock + TRACKER_STEP;
+    if (p->clock < p->timers_due) {
+        return;
+    }
+    const struct tracker_now now = next_step(p);
+    p->timers_due = p->clock + TRACKER_STEP;
+    if (p->tracker) {
         tracker_timers(p->tracker, &now);
+    } else if (p->shards) {
+        shards_timers(p->shards, &now);
+        if (shards_bytes(p->shards) + verdicts_bytes(p->verdicts) >
+            p->o.max_memory_bytes) {
+            verdicts_flush(p->verdicts);
+        }
     }
 }
 
-/* The connection of the packet that leapt belongs to the new time. It was
- * touched before the packet that is coming. */
-static void keep_leaper(struct pipeline *p, tick_t when)
+static void track(struct pipeline *p, const struct packet *k,
+                  const struct frame *f, uint32_t source)
 {
-    if (p->leaper.ip_version) {
-        struct tracker_now now = now_of(p);
-        now.clock = when;
-        now.step--;
-        tracker_keep(p->tracker, &p->leaper, &now);
+    if (!p->tracker && !p->shards && !start(p)) {
+        return;
+    }
+    struct tracker_now now = next_step(p);
+    now.frame = f;
+    now.source = source;
+    if (p->tracker) {
+        tracker_packet(p->tracker, k, &now);
+    } else {
+        shards_packet(p->shards, k, &now);
     }
 }
+
+/* The connection of the packet that leapt belongs to the new time. */
+static void keep_leaper(struct pipeline *p, tick_t when)
+{
+    struct tracker_now now = next_step(p);
+    now.clock = when;
+    if (!p->leaper.ip_version) {
+        return;
+    }
+    if (p->tracker) {
+        tracker_keep(p->tracker, &p->leaper, &now);
+    } else if (p->shards) {
+        shards_keep(p->shards, &p->leaper, &now);
+    }
+}
+
+/* ---- frames ---- */
 
 /*
  * Time comes from the packets and never goes back. A leap of hours is believed
@@ -123,9 +201,7 @@ static void one_frame(struct pipeline *p, const struct frame *f,
             p->leaper = *k;
             p->leaper.payload = (struct span){NULL, 0};
         }
-        tracker_packet(
-            p->tracker, k,
-            &(struct tracker_now){p->clock, t->packets_captured, f, source});
+        track(p, k, f, source);
         break;
     case DECODE_CUT:
         t->frames_cut++;
@@ -150,7 +226,7 @@ static size_t decode_some(struct pipeline *p, const struct frame *v, size_t n,
     size_t done = 0;
     do {
         results[done] = decoder_frame(p->decoder, &v[done], &k[done]);
-        if (results[done] == DECODE_PACKET) {
+        if (results[done] == DECODE_PACKET && p->tracker) {
             tracker_prefetch(p->tracker, &k[done]);
         }
         done++;
@@ -186,30 +262,51 @@ void pipeline_tick(struct pipeline *p, tick_t now)
     run_timers(p);
 }
 
+void pipeline_settle(struct pipeline *p)
+{
+    if (p->shards) {
+        shards_settle(p->shards);
+    }
+}
+
 void pipeline_pause(struct pipeline *p, tick_t now)
 {
     pipeline_tick(p, now);
+    pipeline_settle(p);
     verdicts_flush(p->verdicts);
 }
 
 void pipeline_finish(struct pipeline *p)
 {
-    const struct tracker_now now = now_of(p);
-    tracker_end(p->tracker, &now);
+    const struct tracker_now now = next_step(p);
+    if (p->tracker) {
+        tracker_end(p->tracker, &now);
+    } else if (p->shards) {
+        shards_end(p->shards, &now);
+    }
     verdicts_flush(p->verdicts);
 }
 
-const struct tls_decrypt_stats *pipeline_decrypted(const struct pipeline *p)
+void pipeline_decrypted(const struct pipeline *p, struct tls_decrypt_stats *out)
 {
-    return tracker_decrypted(p->tracker);
+    *out = (struct tls_decrypt_stats){0};
+    if (p->tracker) {
+        *out = *tracker_decrypted(p->tracker);
+    } else if (p->shards) {
+        shards_decrypted(p->shards, out);
+    }
 }
 
 void pipeline_totals(const struct pipeline *p, struct totals *t)
 {
     uint64_t dropped = t->packets_dropped;
     uint64_t by_interface = t->packets_dropped_interface;
-    struct tracker_counters flows;
-    tracker_counters(p->tracker, &flows);
+    struct tracker_counters flows = {0};
+    if (p->tracker) {
+        tracker_counters(p->tracker, &flows);
+    } else if (p->shards) {
+        shards_counters(p->shards, &flows);
+    }
     *t = p->totals;
     t->flows = flows.flows;
     t->flows_evicted = flows.flows_evicted;
@@ -220,23 +317,6 @@ void pipeline_totals(const struct pipeline *p, struct totals *t)
 }
 
 /* ---- life ---- */
-
-static struct tracker *new_tracker(struct pipeline *p)
-{
-    const struct tracker_options to = {
-        .handshake_timeout = p->o.handshake_timeout,
-        .max_flows = p->o.max_flows,
-        .max_memory_bytes = p->o.max_memory_bytes,
-        .live = p->o.live,
-        .keep_frames = p->o.keep_frames,
-        .keys = p->o.keys,
-        .done = on_handshake,
-        .elsewhere_bytes = waiting_bytes,
-        .relieve = flush_verdicts,
-        .ctx = p,
-    };
-    return tracker_new(&to);
-}
 
 struct pipeline *pipeline_new(const struct pipeline_options *o)
 {
@@ -257,8 +337,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *o)
     p->timers_due = INT64_MIN / 2;
     p->decoder = decoder_new();
     p->verdicts = verdicts_new(&vo);
-    p->tracker = new_tracker(p);
-    if (!p->decoder || !p->verdicts || !p->tracker) {
+    bool ready = p->decoder && p->verdicts && (o->workers > 1 || start(p));
+    if (!ready) {
         pipeline_free(p);
         return NULL;
     }
@@ -272,6 +352,7 @@ void pipeline_free(struct pipeline *p)
     }
     verdicts_free(p->verdicts);
     tracker_free(p->tracker);
+    shards_free(p->shards);
     decoder_free(p->decoder);
     free(p);
 }

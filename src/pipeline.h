@@ -15,6 +15,7 @@
 
 struct pipeline_options {
     tick_t handshake_timeout;
+    unsigned workers; /* threads that analyse; 0 and 1: the caller's alone */
     uint32_t max_flows;
     size_t max_memory_bytes;
     bool all;            /* successes and unknowns are emitted too */
@@ -48,11 +49,16 @@ void pipeline_tick(struct pipeline *p, tick_t now);
  * `now`: what is over is emitted. */
 void pipeline_pause(struct pipeline *p, tick_t now);
 
+/* Waits until all frames so far are analysed: what the threads share (keys) may
+ * be changed then. */
+void pipeline_settle(struct pipeline *p);
+
 /* The captures are over: judges and emits what is left. */
 void pipeline_finish(struct pipeline *p);
 
-/* What the secrets opened so far. */
-const struct tls_decrypt_stats *pipeline_decrypted(const struct pipeline *p);
+/* What the secrets opened; after pipeline_finish(). */
+void pipeline_decrypted(const struct pipeline *p,
+                        struct tls_decrypt_stats *out);
 
 /* Adds the pipeline's counters to *t. */
 void pipeline_totals(const struct pipeline *p, struct totals *t);

@@ -24,7 +24,7 @@ struct tracker {
     size_t session_bytes;
     size_t frames_bytes; /* of open flows' frame logs */
     struct tracker_now now;
-    enum tracker_phase phase;
+    bool in_packet; /* else time, or the end, is at work */
     struct tracker_counters counters;
     struct tls_decrypt_stats decrypted;
 };
@@ -85,8 +85,8 @@ static bool finish_handshake(struct tracker *t, struct handshake *hs,
     decrypt(t, hs);
     hs_conclude(hs);
     bool success = hs->end_state.outcome == OUTCOME_SUCCESS;
-    struct tracker_order at = {.step = t->now.step, .phase = (uint8_t)t->phase};
-    if (t->phase != TRACKER_PACKET) {
+    struct tracker_order at = {.step = t->now.step};
+    if (!t->in_packet) {
         at.class = f->class;
         at.touched = f->touched;
         at.touch = f->touch;
@@ -192,7 +192,7 @@ static void expire(struct tracker *t, struct flow *f)
 void tracker_timers(struct tracker *t, const struct tracker_now *now)
 {
     t->now = *now;
-    t->phase = TRACKER_TIMERS;
+    t->in_packet = false;
     for (unsigned c = 0; c < FLOW_CLASS_COUNT; c++) {
         tick_t timeout = class_timeout(t, c);
         struct flow *f;
@@ -510,7 +510,7 @@ void tracker_packet(struct tracker *t, const struct packet *k,
                     const struct tracker_now *now)
 {
     t->now = *now;
-    t->phase = TRACKER_PACKET;
+    t->in_packet = true;
     if (k->proto == PROTO_TCP) {
         tcp_packet(t, k);
     } else if (k->proto == PROTO_UDP) {
@@ -534,7 +534,7 @@ void tracker_keep(struct tracker *t, const struct packet *k,
 void tracker_end(struct tracker *t, const struct tracker_now *now)
 {
     t->now = *now;
-    t->phase = TRACKER_END;
+    t->in_packet = false;
     for (unsigned c = 0; c < FLOW_CLASS_COUNT; c++) {
         struct flow *f;
         while ((f = flow_table_oldest(t->flows, (enum flow_class)c))) {

@@ -17,12 +17,11 @@
 /* When it is, and what is being looked at. */
 struct tracker_now {
     tick_t clock;              /* never goes back */
-    uint64_t step;             /* counts the frames of all trackers */
+    uint64_t step;             /* counts the calls to all trackers; the same
+                                  for what all of them are told */
     const struct frame *frame; /* the packet's; needed for keep_frames only */
     uint32_t source;           /* index of the capture it came from */
 };
-
-enum tracker_phase { TRACKER_TIMERS, TRACKER_PACKET, TRACKER_END };
 
 /*
  * When a handshake was concluded: its place among those of all trackers, as if
@@ -30,8 +29,8 @@ enum tracker_phase { TRACKER_TIMERS, TRACKER_PACKET, TRACKER_END };
  */
 struct tracker_order {
     uint64_t step;
-    uint8_t phase; /* enum tracker_phase */
-    uint8_t class; /* enum flow_class, unless in phase TRACKER_PACKET */
+    /* The rest orders what time or the end concluded in one step. */
+    uint8_t class; /* enum flow_class */
     tick_t touched;
     uint32_t touch; /* the step of that touch, modulo 2^32 */
 };

@@ -164,6 +164,8 @@ Test(cli, usage_errors)
         "$TLSWHY -f nonsense $PCAPS/demo.pcap",
         "$TLSWHY --handshake-timeout 0 $PCAPS/demo.pcap",
         "$TLSWHY --max-flows many $PCAPS/demo.pcap",
+        "$TLSWHY --workers 0 $PCAPS/demo.pcap",
+        "$TLSWHY --workers 65 $PCAPS/demo.pcap",
         "$TLSWHY -i lo -r $PCAPS/demo.pcap",
     };
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
