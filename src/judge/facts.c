@@ -367,6 +367,10 @@ void facts_derive(struct facts *f, const struct handshake *hs,
     f->client_stack = stack_of_client(&hs->offer);
     offer_look(&hs->offer, &f->offer);
     derive_course(f);
+    if (f->server_tls13 && !f->leaf) {
+        flight_look(hs, &f->hidden);
+    }
+    f->public_name = interception_public_name(hs);
     derive_certificate(f, trust);
     f->faults_n = (unsigned)__builtin_popcount(f->faults);
     derive_client_auth(f);

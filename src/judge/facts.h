@@ -6,6 +6,7 @@
 #ifndef JUDGE_FACTS_H
 #define JUDGE_FACTS_H
 
+#include "judge/flight.h"
 #include "judge/interception.h"
 #include "judge/judge.h"
 
@@ -122,6 +123,8 @@ struct facts {
     tick_t silence_ns; /* from the last packet to the end */
     enum phase phase;
     struct offer_view offer;
+    struct hidden_certificate hidden; /* told by sizes, without a leaf */
+    bool public_name;           /* the SNI is a name under a public suffix */
     unsigned faults;            /* FAULT_* of the server's certificate */
     unsigned faults_n;          /* how many of them */
     enum objection objection;   /* the client's, to the server's certificate */

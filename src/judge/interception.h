@@ -20,6 +20,9 @@ struct interception;
 struct interception *interception_new(void);
 void interception_free(struct interception *ix);
 
+/* Whether the name asked for lies under a public suffix (publicsuffix.org). */
+bool interception_public_name(const struct handshake *hs);
+
 /* Remembers what a concluded handshake, which need not be expanded, tells
  * without its certificate. Each handshake once. */
 void interception_note(struct interception *ix, const struct handshake *hs);

@@ -84,6 +84,12 @@ bool sighting_name(struct sighting *s)
     return read_host(s->hs, s->host) && read_domain(s);
 }
 
+bool interception_public_name(const struct handshake *hs)
+{
+    struct sighting s = {.hs = hs};
+    return sighting_name(&s);
+}
+
 static bool is_well_known(const char *host)
 {
     const char *at = host;

@@ -26,13 +26,27 @@ static void what_is_left(struct hypotheses *hy)
 }
 
 /* Causes that the hidden certificate may have had. */
-static void possible_faults(struct hypotheses *hy)
+static void possible_faults(const struct facts *f, struct hypotheses *hy)
 {
-    hypothesis_add(hy, "server_certificate_unknown_issuer", CONF_POSSIBLE, 38);
-    hypothesis_add(hy, "server_certificate_name_mismatch", CONF_POSSIBLE, 36);
-    hypothesis_add(hy, "server_certificate_expired", CONF_POSSIBLE, 34);
+    /* A certificate by itself is mostly one that cannot be traced to a root;
+     * with its chain, any fault may be it. */
+    bool alone = f->hidden.alone;
+    struct hypothesis *h = hypothesis_add(
+        hy, "server_certificate_unknown_issuer", CONF_POSSIBLE, 38);
+    int traced = alone ? 37 : 32;
     hypothesis_add(hy, "server_certificate_incomplete_chain", CONF_POSSIBLE,
-                   32);
+                   f->public_name && alone ? 39 : traced);
+    hypothesis_add(hy, "server_certificate_self_signed", CONF_POSSIBLE,
+                   alone ? 36 : 30);
+    hypothesis_add(hy, "server_certificate_name_mismatch", CONF_POSSIBLE,
+                   alone ? 33 : 36);
+    hypothesis_add(hy, "server_certificate_expired", CONF_POSSIBLE,
+                   alone ? 32 : 35);
+    hypothesis_add(hy, "server_certificate_not_yet_valid", CONF_POSSIBLE, 26);
+    if (alone) {
+        hypothesis_because(h, "by the sizes of its records, the server sent "
+                              "one certificate alone");
+    }
 }
 
 /* What each generic alert mostly means where the certificate is hidden. */
@@ -53,7 +67,7 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
         if (is_what_is_left(f)) {
             what_is_left(hy);
         } else if (f->alert == 42 || f->alert == 46) {
-            possible_faults(hy);
+            possible_faults(f, hy);
         }
         return;
     }
@@ -87,7 +101,7 @@ static void encrypted(const struct facts *f, struct hypotheses *hy)
                               : "the client sent an encrypted alert right "
                                 "after the server's certificate");
     if (!f->leaf) {
-        possible_faults(hy);
+        possible_faults(f, hy);
     }
 }
 
@@ -101,6 +115,9 @@ static void silent(const struct facts *f, struct hypotheses *hy)
     hypothesis_because(h, "the client left right after the server's "
                           "certificate, as clients do that reject one without "
                           "an alert");
+    if (!f->leaf) {
+        possible_faults(f, hy);
+    }
 }
 
 static void run(const struct facts *f, struct hypotheses *hy)

@@ -29,8 +29,31 @@ static void describe(const struct facts *f, struct hypothesis *h)
     }
 }
 
+/* TLS 1.3 hides the certificate, but not the size of the signature that its key
+ * made. */
+static void hidden(const struct facts *f, struct hypotheses *hy)
+{
+    bool weak = f->hidden.key == KEY_RSA && f->hidden.key_bits < 2048;
+    /* Codes that are about something else. */
+    bool other = f->alert == 44 || f->alert == 45 || f->alert == 48;
+    bool objected = f->objection != OBJECTION_NONE ||
+                    (f->alert_by_client && f->alert == 51);
+    if (!f->hidden.seen || !weak || !objected) {
+        return;
+    }
+    bool silent = f->objection == OBJECTION_SILENT;
+    struct hypothesis *h = hypothesis_add(
+        hy, "server_certificate_weak",
+        other || silent ? CONF_POSSIBLE : CONF_LIKELY, other ? 30 : 78);
+    hypothesis_because(h,
+                       "the server's signature has the size of one by an RSA "
+                       "key of %u bits",
+                       f->hidden.key_bits);
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
+    hidden(f, hy);
     /* 51 and 47 are no certificate alerts by name, but rustls and others use
      * them for this. */
     bool oblique = f->alert_by_client && f->after_certificate &&

@@ -61,8 +61,18 @@ static void self_signed(const struct facts *f, struct hypotheses *hy)
 {
     int weight;
     enum confidence c = sureness(f, FAULT_SELF_SIGNED, &weight);
+    unsigned others =
+        f->faults & ~(unsigned)(FAULT_SELF_SIGNED | FAULT_CA_EXPIRED);
     if (f->objection == OBJECTION_SILENT && f->client.successes_here == 0) {
         c = CONF_LIKELY;
+        weight = 58;
+    }
+    /* wolfSSL and NSS say 42 to self-signed certificates, whatever they say
+     * to unknown issuers. */
+    if (f->objection == OBJECTION_NAMED && f->alert == 42 && !others &&
+        f->client_stack != STACK_OPENSSL) {
+        c = CONF_LIKELY;
+        weight = 70;
     }
     struct hypothesis *h =
         hypothesis_add(hy, "server_certificate_self_signed", c, weight + 5);
@@ -204,10 +214,22 @@ static void hidden(const struct facts *f, struct hypotheses *hy)
                        "issuer; %s",
                        f->server_tls13 ? "TLS 1.3 hides the certificates"
                                        : "this capture lacks the certificates");
-    h = hypothesis_add(hy, "server_certificate_incomplete_chain", CONF_POSSIBLE,
-                       60);
+    /* Public authorities never issue from their roots (CA/Browser Forum
+     * Baseline Requirements section 6.1.7), so that a lone certificate for a
+     * public name mostly lacks its intermediate. */
+    bool alone = f->hidden.alone;
+    h = hypothesis_add(hy, "server_certificate_incomplete_chain",
+                       alone ? CONF_LIKELY : CONF_POSSIBLE, alone ? 78 : 60);
     hypothesis_because(h, "a missing intermediate gives the same alert");
-    h = hypothesis_add(hy, "server_certificate_self_signed", CONF_POSSIBLE, 55);
+    if (alone) {
+        hypothesis_because(h,
+                           "the server's Certificate message has %u bytes, "
+                           "which is room for one certificate: no intermediate "
+                           "came with it",
+                           f->hidden.bytes);
+    }
+    h = hypothesis_add(hy, "server_certificate_self_signed", CONF_POSSIBLE,
+                       alone ? 62 : 55);
     hypothesis_because(h, "a self-signed certificate gives the same alert");
 }
 

@@ -76,6 +76,34 @@ static void expired(const struct facts *f, struct hypotheses *hy, bool date)
     }
 }
 
+/* The client sent its own certificate alone, and its issuer is not one that the
+ * server names or that signs itself: an intermediate may be missing (RFC 8446
+ * section 4.4.2: each certificate should certify the one before it). */
+static bool is_intermediate_missing(const struct facts *f)
+{
+    const struct cert_chain *chain = &f->hs->client_chain;
+    const struct cert *c = f->client_leaf;
+    return c && chain->n == 1 && !chain->cut && !c->self_issued &&
+           !is_in_list(f, c->issuer.der);
+}
+
+static void hint_at_intermediate(const struct facts *f, struct hypothesis *h)
+{
+    const struct cert *c = f->client_leaf;
+    if (!is_intermediate_missing(f)) {
+        return;
+    }
+    bool looks_so = c->has_aia && c->aia_issuer_url.n > 0;
+    hypothesis_side(h, FIX_CLIENT);
+    hypothesis_because(h,
+                       "the client sent its own certificate alone: unless %s "
+                       "is a root that the server trusts, the intermediate "
+                       "between them is missing%s",
+                       say_name(&c->issuer).s,
+                       looks_so ? " (the certificate says where to fetch it)"
+                                : "");
+}
+
 static void unknown_issuer(const struct facts *f, struct hypotheses *hy,
                            bool foreign)
 {
@@ -88,15 +116,22 @@ static void unknown_issuer(const struct facts *f, struct hypotheses *hy,
                            say_name(&f->client_leaf->issuer).s);
     }
     if (foreign) {
-        hypothesis_because(h,
-                           "that is none of the %u authorities that the "
-                           "server's request lists",
-                           f->hs->certificate_request.authorities.n);
+        uint16_t n = f->hs->certificate_request.authorities.n;
+        if (n == 1) {
+            hypothesis_because(h, "that is not the authority that the server's "
+                                  "request lists");
+        } else {
+            hypothesis_because(h,
+                               "that is none of the %u authorities that the "
+                               "server's request lists",
+                               n);
+        }
     }
     if (says_so) {
         hypothesis_because(h, "the server says that it does not know the "
                               "issuer");
     }
+    hint_at_intermediate(f, h);
 }
 
 static void rejected(const struct facts *f, struct hypotheses *hy)
@@ -113,6 +148,12 @@ static void rejected(const struct facts *f, struct hypotheses *hy)
                            "the client sent the certificate %s, issued by "
                            "%s",
                            say_name(&c->subject).s, say_name(&c->issuer).s);
+        if (f->alert == ALERT_NONE || f->alert == 40 || f->alert == 42 ||
+            f->alert == 46 || f->alert == 49) {
+            hint_at_intermediate(
+                f, hypothesis_add(hy, "client_certificate_unknown_issuer",
+                                  CONF_POSSIBLE, 45));
+        }
     } else {
         hypothesis_because(h, "by the sizes of its records, the client sent a "
                               "certificate, and the server ended the "

@@ -58,6 +58,14 @@ static void run(const struct facts *f, struct hypotheses *hy)
         hs->choice.downgrade) {
         sentinel(f, hy);
     }
+    /* s2n-tls and others close without a word for every refusal. */
+    if (hs->offer.has_fallback_scsv && f->phase == PHASE_HELLO &&
+        f->end->by == BY_SERVER && f->end->how == HOW_CLOSE) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "inappropriate_fallback", CONF_POSSIBLE, 53);
+        hypothesis_because(h, "the client marked its offer as a retry "
+                              "(TLS_FALLBACK_SCSV)");
+    }
 }
 
 const struct rule fallback_rule = {

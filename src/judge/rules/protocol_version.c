@@ -115,9 +115,33 @@ static void client_refuses(const struct facts *f, struct hypotheses *hy)
                        say_offered_versions(&f->hs->offer).s);
 }
 
+/* RFC 6176 section 2: an SSLv2-compatible hello is for servers of before 2011.
+ * Those of today answer it with almost any alert, or close. */
+static bool is_v2_refused(const struct facts *f)
+{
+    bool alert = f->alert_by_server && f->hello_refused && f->alert != 86 &&
+                 f->alert != 112 && f->alert != 120;
+    bool closed = f->phase == PHASE_HELLO && f->end->by == BY_SERVER &&
+                  (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
+    return f->hs->offer.seen && f->hs->offer.v2_format && (alert || closed);
+}
+
+static void v2_refused(const struct facts *f, struct hypotheses *hy)
+{
+    struct hypothesis *h = claim(f, hy, CONF_LIKELY, 76);
+    hypothesis_side(h, FIX_CLIENT);
+    hypothesis_reason(h, "the client speaks first in SSLv2's format, which "
+                         "servers no longer accept");
+    hypothesis_because(h, "the ClientHello has the SSLv2-compatible format, "
+                          "which RFC 6176 forbids");
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     bool at_hello = f->phase == PHASE_HELLO || f->phase == PHASE_RETRY;
+    if (is_v2_refused(f)) {
+        v2_refused(f, hy);
+    }
     if (f->hello_refused && f->alert == 70) {
         said_so(f, hy);
     } else if (f->refused_unsaid ||

@@ -65,8 +65,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
         said_so(f, hy);
     } else if (!f->hs->offer.has_sni && (hint || silent)) {
         without_name(f, hy);
-    } else if ((hint && f->alert != 109) ||
-               (silent && f->server.successes > 0)) {
+    } else if ((hint && f->alert != 109) || silent) {
         with_name(f, hy);
     }
 }

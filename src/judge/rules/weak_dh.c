@@ -31,6 +31,10 @@ static void run(const struct facts *f, struct hypotheses *hy)
     if ((!named && !silent) || (ske->dh_bits >= 2048 && f->alert != 71)) {
         return;
     }
+    /* Mbed TLS 3 says 47 to any signature of TLS 1.2 by RSASSA-PSS. */
+    bool pss = f->alert == 47 && ske->signature >= 0x0804 &&
+               ske->signature <= 0x0806 && ske->dh_bits >= 1024;
+    c = pss ? CONF_POSSIBLE : c;
     struct hypothesis *h =
         hypothesis_add(hy, "weak_dh", c, ske->dh_bits < 2048 ? 84 : 50);
     hypothesis_reason(h,

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the sizes of TLS 1.3's protected server flight tell about the
+ * certificate inside, where no key opens it.
+ */
+#ifndef JUDGE_FLIGHT_H
+#define JUDGE_FLIGHT_H
+
+#include "handshake/cert.h"
+
+struct hidden_certificate {
+    bool seen;       /* Certificate, CertificateVerify and Finished travelled in
+                        records of their own */
+    uint32_t bytes;  /* of the Certificate message, at most (padding) */
+    bool alone;      /* it has no room for a second certificate */
+    bool compressed; /* maybe: the client can take it compressed */
+    enum cert_key key; /* of the leaf, by the size of its signature */
+    uint16_t key_bits; /* 0: unknown */
+};
+
+void flight_look(const struct handshake *hs, struct hidden_certificate *out);
+
+#endif
