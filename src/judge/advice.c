@@ -511,25 +511,68 @@ static bool is_usable(const struct facts *f, const struct known_row *row,
     return advice_when(f, row->when);
 }
 
+/* On whose machine a piece of software is set up; FIX_NONE: on either. */
+static enum known_side side_of_software(const char *key)
+{
+    static const struct {
+        const char *key;
+        enum known_side side;
+    } rows[] = {
+        {"Client", FIX_CLIENT},   {"curl", FIX_CLIENT},
+        {"Chrome", FIX_CLIENT},   {"Firefox", FIX_CLIENT},
+        {"Git", FIX_CLIENT},      {"Android", FIX_CLIENT},
+        {"Server", FIX_SERVER},   {"nginx", FIX_SERVER},
+        {"Apache", FIX_SERVER},   {"HAProxy", FIX_SERVER},
+        {"Caddy", FIX_SERVER},    {"Load balancer", FIX_SERVER},
+        {"Network", FIX_NETWORK}, {"Proxy", FIX_PROXY},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(rows[i].key, key) == 0) {
+            return rows[i].side;
+        }
+    }
+    return FIX_NONE;
+}
+
+/* What to do where the fault is comes first: 0; then what may be on either
+ * side: 1; then the others' ways around it: 2. */
+static unsigned fix_rank(const struct known_row *row, const struct verdict *v)
+{
+    enum known_side side = side_of_software(row->key);
+    return side == v->side || v->side == FIX_NONE ? 0
+           : side == FIX_NONE                     ? 1
+                                                  : 2;
+}
+
+static void add_fix(const struct facts *f, const struct known_row *row,
+                    struct verdict *v)
+{
+    char *text = NULL;
+    if (v->fix.n == FIX_MAX || !is_usable(f, row, false) ||
+        !advice_expand(f, row->text, false, &text)) {
+        return;
+    }
+    struct text line;
+    text_init(&line, ADVICE_BYTES + WORD_MAX);
+    if (*row->key) {
+        text_add(&line, row->key);
+        text_add(&line, ": ");
+    }
+    text_add(&line, text);
+    text_list_add(&v->fix, text_str(&line));
+    text_free(&line);
+    free(text);
+}
+
 static void fill_fix(const struct facts *f, struct verdict *v)
 {
     const struct known_row *row;
-    for (size_t i = 0; (row = known_fix(v->cause->slug, i)) != NULL; i++) {
-        char *text = NULL;
-        if (v->fix.n == FIX_MAX || !is_usable(f, row, false) ||
-            !advice_expand(f, row->text, false, &text)) {
-            continue;
+    for (unsigned rank = 0; rank < 3; rank++) {
+        for (size_t i = 0; (row = known_fix(v->cause->slug, i)) != NULL; i++) {
+            if (fix_rank(row, v) == rank) {
+                add_fix(f, row, v);
+            }
         }
-        struct text line;
-        text_init(&line, ADVICE_BYTES + WORD_MAX);
-        if (*row->key) {
-            text_add(&line, row->key);
-            text_add(&line, ": ");
-        }
-        text_add(&line, text);
-        text_list_add(&v->fix, text_str(&line));
-        text_free(&line);
-        free(text);
     }
 }
 
