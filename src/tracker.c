@@ -435,6 +435,15 @@ static void feed_session(struct tracker *t, struct flow *f,
     }
 }
 
+/* The client connected and closed without a word; what the server says to that
+ * is reaction, and no TLS was tried. */
+static bool is_left_unused(const struct flow *f, unsigned dir)
+{
+    const struct flow_half *h = &f->half[0];
+    return dir == 1 && (h->flags & HALF_SYN) && (h->flags & HALF_FIN) &&
+           h->fin_seq == h->isn + 1;
+}
+
 static void tcp_packet(struct tracker *t, const struct packet *k)
 {
     unsigned dir = 0;
@@ -452,6 +461,10 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
     if (!f->session) {
         if (k->payload_wire_bytes == 0 || (k->flags & TCP_RST)) {
             opening_packet(t, f, k);
+            return;
+        }
+        if (is_left_unused(f, dir)) {
+            remove_flow(t, f);
             return;
         }
         session_of(t, f);
