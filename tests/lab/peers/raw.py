@@ -184,6 +184,9 @@ def connect():
     opening = {
         "http": b"GET / HTTP/1.1\r\nHost: www.example.test\r\n\r\n",
         "ssl3": record(22, client_hello(0x0300, extensions=False, ciphers=u16(0x2f, 0x0a, 5)), 0x0300),
+        # Section E.2 of RFC 5246: an SSL 2.0 header around what TLS 1.0 would offer.
+        "ssl2": b"\x80\x2e\x01\x03\x01" + u16(21, 0, 16) + bytes.fromhex("00002f 000035 00000a 000005 010080 030080 060040")
+                + os.urandom(16),
         "good": record(22, client_hello(), 0x0301),
         "no_sigalgs13": record(22, client_hello(tls13=True, leave_out=(13,)), 0x0301),
         "broken": record(22, truncated[:4] + truncated[4:38] + b"\xff" + truncated[39:], 0x0301),
