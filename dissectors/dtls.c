@@ -10,8 +10,9 @@
  * is encrypted: the first handshake record there is the Finished. What else may
  * share the port (STUN, SRTP, TURN; RFC 7983) is passed over.
  *
- * It decrypts nothing, and it keeps no state of record numbers: replays show as
- * repeated messages.
+ * It decrypts nothing, but keeps protected records for tls_decrypt.c and
+ * dtls_decrypt.c when there are secrets. It keeps no state of record numbers:
+ * replays show as repeated messages.
  */
 #include "dissectors/dtls.h"
 
@@ -44,8 +45,9 @@ struct reader {
     enum side side;
     tick_t when;
     uint64_t frame;
-    bool cut; /* the capture cut the datagram */
-    bool new; /* something new was in it */
+    bool cut;    /* the capture cut the datagram */
+    bool opened; /* what it reads was decrypted */
+    bool new;    /* something new was in it */
 };
 
 static void note(struct reader *r, enum hs_kind kind, uint32_t len,
@@ -128,13 +130,16 @@ static void emit(struct reader *r, uint8_t type, uint16_t seq, uint32_t total,
     struct tls_message m = {.side = r->side,
                             .type = type,
                             .whole = body.n >= total,
+                            .opened = r->opened,
                             .total = total + MESSAGE_HEADER,
                             .body = body,
                             .when = r->when,
                             .frame = r->frame};
     r->d->done[seq] = (uint8_t)(type + 1);
     r->new = true;
-    learn_cid(r, &m);
+    if (!r->opened) {
+        learn_cid(r, &m);
+    }
     tls_handshake_message(r->hs, &m);
 }
 
@@ -263,20 +268,55 @@ static void count(uint16_t *n)
     }
 }
 
-static void encrypted_record(struct reader *r, uint8_t type, uint32_t length)
+/* Keeps a record for when there are secrets; 0: not kept. `bytes` are what
+ * record->body will hold. */
+static uint16_t keep_record(struct reader *r, struct hs_record *record,
+                            struct span bytes)
+{
+    uint8_t *body;
+    if (r->cut) {
+        return 0;
+    }
+    record->body = (struct span){NULL, bytes.n};
+    record->when = r->when;
+    record->frame = r->frame;
+    record->side = (uint8_t)r->side;
+    record->whole = true;
+    uint16_t kept = hs_keep_record(r->hs, record, &body);
+    if (kept && bytes.n) {
+        memcpy(body, bytes.p, bytes.n);
+    }
+    return kept;
+}
+
+/* Notes a protected record, and keeps it when it may be an alert. */
+static void note_sealed(struct reader *r, enum hs_kind kind,
+                        struct hs_record *record, struct span bytes)
+{
+    bool maybe =
+        record->type == RECORD_ALERT || record->type == RECORD_TLS12_CID;
+    if (hs_count(r->hs, kind, r->side) < NOTED_DATA) {
+        note(r, kind, record->len, maybe ? keep_record(r, record, bytes) : 0);
+    }
+}
+
+/* `bytes`: the body; before it connection ID and length, where there is one. */
+static void encrypted_record(struct reader *r, struct hs_record *record,
+                             struct span bytes)
 {
     struct dtls_dir *d = r->d;
+    uint8_t type = record->type;
     bool hidden = type == RECORD_TLS12_CID; /* its real type is inside */
     if (type == RECORD_ALERT) {
-        note_limited(r, HS_ENCRYPTED_ALERT, length, 0, NOTED_DATA);
+        note_sealed(r, HS_ENCRYPTED_ALERT, record, bytes);
     } else if ((type == RECORD_HANDSHAKE || hidden) && !d->finished) {
         d->finished = true;
-        note(r, HS_FINISHED, length, 0);
+        note_sealed(r, HS_FINISHED, record, bytes);
     } else if (type == RECORD_HANDSHAKE) {
-        note_limited(r, HS_ENCRYPTED_HANDSHAKE, length, 0, NOTED_DATA);
+        note_sealed(r, HS_ENCRYPTED_HANDSHAKE, record, bytes);
     } else if (type == RECORD_APPLICATION || hidden) {
         count(&d->app_records);
-        note_limited(r, HS_APPLICATION_DATA, length, 0, NOTED_DATA);
+        note_sealed(r, HS_APPLICATION_DATA, record, bytes);
     }
 }
 
@@ -301,9 +341,12 @@ static bool classic_record(struct reader *r, struct cursor *c)
     uint8_t type = cursor_u8(c, "type");
     uint16_t version = cursor_u16(c, "version");
     uint16_t epoch = cursor_u16(c, "epoch");
-    cursor_skip(c, 6, "sequence number");
+    uint64_t number = (uint64_t)epoch << 48;
+    number |= (uint64_t)cursor_u16(c, "sequence number") << 32;
+    number |= cursor_u32(c, "sequence number");
+    struct span cid = {c->p, 0};
     if (type == RECORD_TLS12_CID) {
-        cursor_skip(c, r->d->cid_bytes, "connection id");
+        cid = cursor_take(c, r->d->cid_bytes, "connection id");
     }
     uint16_t length = cursor_u16(c, "length");
     if (!cursor_ok(c) || type < RECORD_CCS || type > RECORD_ACK ||
@@ -319,7 +362,16 @@ static bool classic_record(struct reader *r, struct cursor *c)
     }
     struct span body = cursor_take(c, length < left ? length : left, "record");
     if (epoch > 0) {
-        encrypted_record(r, type, length);
+        struct hs_record record = {.number = number,
+                                   .len = length,
+                                   .version = version,
+                                   .header = (uint16_t)cid.n,
+                                   .type = type,
+                                   .epoch = epoch > 1 ? 2 : 1};
+        encrypted_record(r, &record,
+                         type == RECORD_TLS12_CID
+                             ? span_of(cid.p, cid.n + 2 + body.n)
+                             : body);
     } else {
         plain_record(r, type, body, length);
     }
@@ -329,6 +381,7 @@ static bool classic_record(struct reader *r, struct cursor *c)
 /* RFC 9147 section 4: 001CSLEE, then connection ID, sequence number, length. */
 static bool unified_record(struct reader *r, struct cursor *c)
 {
+    struct span whole = span_of(c->p, cursor_left(c));
     uint8_t first = cursor_u8(c, "header");
     unsigned epoch = first & 3;
     bool early = epoch == 1 && r->hs->early_data_offered;
@@ -338,6 +391,7 @@ static bool unified_record(struct reader *r, struct cursor *c)
     if (first & 0x10) {
         cursor_skip(c, r->d->cid_bytes, "connection id");
     }
+    size_t number_at = whole.n - cursor_left(c);
     cursor_skip(c, first & 8 ? 2 : 1, "sequence number");
     size_t length = first & 4 ? cursor_u16(c, "length") : cursor_left(c);
     if (!cursor_ok(c) || (length > cursor_left(c) && !r->cut) ||
@@ -346,8 +400,16 @@ static bool unified_record(struct reader *r, struct cursor *c)
     }
     cursor_skip(c, length < cursor_left(c) ? length : cursor_left(c), "record");
     count(&r->d->records[epoch]);
-    note_limited(r, HS_PROTECTED, (uint32_t)length, (uint16_t)epoch,
-                 NOTED_PER_SIDE);
+    if (hs_count(r->hs, HS_PROTECTED, r->side) < NOTED_PER_SIDE) {
+        struct hs_record record = {.len = (uint32_t)length,
+                                   .version = r->hs->version,
+                                   .header = (uint16_t)number_at,
+                                   .type = (uint8_t)epoch};
+        whole = span_sub(whole, 0, whole.n - cursor_left(c));
+        uint16_t kept = keep_record(r, &record, whole);
+        note(r, HS_PROTECTED, (uint32_t)length,
+             hs_level_aux((enum hs_level)epoch, kept));
+    }
     return true;
 }
 
@@ -369,6 +431,20 @@ bool dtls_feed(struct dtls_state *t, struct handshake *hs, enum side side,
         }
     }
     return r.new;
+}
+
+void dtls_opened_fragments(struct dtls_state *t, struct handshake *hs,
+                           enum side side, struct span fragments, tick_t when,
+                           uint64_t frame)
+{
+    struct reader r = {.t = t,
+                       .hs = hs,
+                       .d = &t->dir[side],
+                       .side = side,
+                       .when = when,
+                       .frame = frame,
+                       .opened = true};
+    handshake_record(&r, fragments);
 }
 
 /* ---- the end ---- */

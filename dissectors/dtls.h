@@ -53,6 +53,12 @@ bool dtls_feed(struct dtls_state *t, struct handshake *hs, enum side side,
                struct span datagram, uint32_t wire, tick_t when,
                uint64_t frame);
 
+/* Handshake fragments out of a record that was decrypted. Of the state only the
+ * reassembly is used; a zeroed one will do. */
+void dtls_opened_fragments(struct dtls_state *t, struct handshake *hs,
+                           enum side side, struct span fragments, tick_t when,
+                           uint64_t frame);
+
 /* Both sides are done with the handshake. */
 bool dtls_established(const struct dtls_state *t);
 /* And what came after shows that nobody objected. */

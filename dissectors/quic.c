@@ -7,11 +7,13 @@
  * version (RFC 9368) change the keys.
  *
  * Handshake, 0-RTT and 1-RTT packets are noted with sender and length; their
- * contents are secret. Connection migration is not followed.
+ * contents are secret. With a key log the first Handshake and 1-RTT packets are
+ * kept for quic_decrypt.c. Connection migration is not followed.
  */
 #include "dissectors/quic.h"
 
 #include "base/limits.h"
+#include "dissectors/quic_frames.h"
 #include "dissectors/tls_handshake.h"
 
 enum packet_type {
@@ -21,26 +23,16 @@ enum packet_type {
     PACKET_RETRY
 };
 
-enum {
-    FRAME_PADDING = 0x00,
-    FRAME_PING = 0x01,
-    FRAME_ACK = 0x02,
-    FRAME_ACK_ECN = 0x03,
-    FRAME_CRYPTO = 0x06,
-    FRAME_CLOSE = 0x1c,
-    FRAME_CLOSE_APPLICATION = 0x1d,
-};
-
-#define LONG_HEADER       0x80u
-#define FIXED_BIT         0x40u
-#define MESSAGE_HEADER    4u
-#define CRYPTO_MAX        (64u * 1024)
-#define FIRST_DCID_MIN    8u  /* RFC 9000 section 7.2 */
-#define SHORT_MIN         21u /* RFC 9000 section 10.3: shorter is no packet */
-#define NOTED_PER_LEVEL   8u
-#define NOTED_AFTER       4u /* and after the first 1-RTT packet of the peer */
-#define NOTED_CLOSES      2u
-#define APPLICATION_ERROR 0x0c
+#define LONG_HEADER     0x80u
+#define FIXED_BIT       0x40u
+#define MESSAGE_HEADER  4u
+#define CRYPTO_MAX      (64u * 1024)
+#define FIRST_DCID_MIN  8u  /* RFC 9000 section 7.2 */
+#define SHORT_MIN       21u /* RFC 9000 section 10.3: shorter is no packet */
+#define NOTED_PER_LEVEL 8u
+#define NOTED_TO_OPEN   24u /* Handshake packets, when secrets may open them */
+#define NOTED_AFTER     4u  /* and after the first 1-RTT packet of the peer */
+#define NOTED_CLOSES    2u
 
 struct reader {
     struct quic_state *t;
@@ -68,18 +60,6 @@ static void note(struct reader *r, enum hs_kind kind, uint32_t len,
 {
     hs_note(r->hs, kind, r->side, len, aux, r->when, r->frame);
     r->new = true;
-}
-
-/* RFC 9000 section 16. */
-static uint64_t varint(struct cursor *c, const char *why)
-{
-    uint64_t v = cursor_u8(c, why);
-    unsigned more = (1u << (v >> 6)) - 1;
-    v &= 0x3f;
-    for (unsigned i = 0; i < more; i++) {
-        v = v << 8 | cursor_u8(c, why);
-    }
-    return v;
 }
 
 static void set_cid(struct quic_cid *cid, struct span s)
@@ -111,13 +91,13 @@ static enum packet_type type_of(uint8_t first, uint32_t version)
 static bool read_length(struct cursor *c, struct packet_header *h, bool cut)
 {
     if (h->type == PACKET_INITIAL) {
-        uint64_t token = varint(c, "token length");
+        uint64_t token = quic_varint(c, "token length");
         if (token > cursor_left(c)) {
             return false;
         }
         cursor_skip(c, (size_t)token, "token");
     }
-    uint64_t length = varint(c, "length");
+    uint64_t length = quic_varint(c, "length");
     h->pn_at = cursor_offset(c);
     if (!cursor_ok(c) || (length > cursor_left(c) && !cut)) {
         return false;
@@ -203,17 +183,10 @@ static void emit_messages(struct reader *r, struct quic_dir *d)
     }
 }
 
-static bool crypto_frame(struct reader *r, struct cursor *c)
+static void crypto_frame(struct reader *r, const struct quic_frame *f)
 {
     struct quic_dir *d = &r->t->dir[r->side];
-    uint64_t offset = varint(c, "offset");
-    uint64_t length = varint(c, "length");
-    if (!cursor_ok(c) || (length > cursor_left(c) && !r->cut)) {
-        return false;
-    }
-    size_t n = length > cursor_left(c) ? cursor_left(c) : (size_t)length;
-    enum assembly_put put =
-        assembly_put(&d->crypto, offset, cursor_take(c, n, "crypto data"));
+    enum assembly_put put = assembly_put(&d->crypto, f->offset, f->data);
     r->hs->dir[r->side].conflicts += d->crypto.conflict;
     d->crypto.conflict = false;
     if (put == ASSEMBLY_REFUSED) {
@@ -222,82 +195,48 @@ static bool crypto_frame(struct reader *r, struct cursor *c)
         r->new = true;
         emit_messages(r, d);
     }
-    return true;
 }
 
-/* ---- other frames ---- */
-
-static void ack_frame(struct cursor *c, bool ecn)
+static void close_frame(struct reader *r, const struct quic_frame *f)
 {
-    varint(c, "largest acknowledged");
-    varint(c, "delay");
-    uint64_t ranges = varint(c, "ranges");
-    varint(c, "first range");
-    for (uint64_t i = 0; i < ranges && cursor_ok(c); i++) {
-        varint(c, "gap");
-        varint(c, "range");
-    }
-    for (unsigned i = 0; ecn && i < 3; i++) {
-        varint(c, "ecn count");
-    }
-}
-
-/* An error code of the application has no meaning here: RFC 9000 section
- * 10.2.3 wants APPLICATION_ERROR in its place. */
-static void close_frame(struct reader *r, struct cursor *c, bool application)
-{
-    uint64_t code = varint(c, "error code");
-    if (application) {
-        code = APPLICATION_ERROR;
-    } else {
-        varint(c, "frame type");
-    }
-    uint64_t n = varint(c, "reason length");
-    if (!cursor_ok(c) || (n > cursor_left(c) && !r->cut)) {
-        cursor_fail(c, "reason");
-        return;
-    }
-    cursor_skip(c, n < cursor_left(c) ? (size_t)n : cursor_left(c), "reason");
     if (hs_count(r->hs, HS_QUIC_CLOSE, r->side) < NOTED_CLOSES) {
-        note(r, HS_QUIC_CLOSE, r->wire,
-             code > UINT16_MAX ? UINT16_MAX : (uint16_t)code);
+        note(r, HS_QUIC_CLOSE, r->wire, hs_close_aux(f->code, false));
+    }
+}
+
+/* False for what is not allowed in Initial packets (RFC 9000 section 17.2.2):
+ * nothing behind it can be trusted. */
+static bool initial_frame(struct reader *r, const struct quic_frame *f)
+{
+    switch (f->type) {
+    case QUIC_FRAME_PADDING:
+    case QUIC_FRAME_PING:
+    case QUIC_FRAME_ACK:
+    case QUIC_FRAME_ACK_ECN:
+        return true;
+    case QUIC_FRAME_CRYPTO:
+        crypto_frame(r, f);
+        return true;
+    case QUIC_FRAME_CLOSE:
+    case QUIC_FRAME_CLOSE_APPLICATION:
+        close_frame(r, f);
+        return true;
+    default:
+        return false;
     }
 }
 
 static void read_frames(struct reader *r, struct span frames)
 {
     struct cursor c = cursor_open(frames);
+    struct quic_frame f;
     bool was_new = r->new;
     bool eliciting = false;
     r->new = false;
-    while (cursor_left(&c)) {
-        uint64_t type = varint(&c, "frame type");
-        bool go_on = true;
-        switch (type) {
-        case FRAME_PADDING:
-            break;
-        case FRAME_PING:
-            eliciting = true;
-            break;
-        case FRAME_ACK:
-        case FRAME_ACK_ECN:
-            ack_frame(&c, type == FRAME_ACK_ECN);
-            break;
-        case FRAME_CRYPTO:
-            eliciting = true;
-            go_on = crypto_frame(r, &c);
-            break;
-        case FRAME_CLOSE:
-        case FRAME_CLOSE_APPLICATION:
-            close_frame(r, &c, type == FRAME_CLOSE_APPLICATION);
-            break;
-        default: /* not allowed in Initial packets (section 17.2.2) */
-            go_on = false;
-            break;
-        }
-        if (!go_on) {
-            break;
-        }
+    while (cursor_left(&c) && quic_frame_next(&c, r->cut, &f) &&
+           initial_frame(r, &f)) {
+        eliciting = eliciting || f.type == QUIC_FRAME_PING ||
+                    f.type == QUIC_FRAME_CRYPTO;
     }
     if (eliciting && !r->new) { /* a probe (RFC 9002 section 6.2.4) */
         r->hs->dir[r->side].retransmits++;
@@ -313,15 +252,15 @@ static void read_frames(struct reader *r, struct span frames)
 static bool begins_hello(struct span frames)
 {
     struct cursor c = cursor_open(frames);
-    while (cursor_left(&c) && cursor_peek(&c) <= FRAME_PING) {
+    while (cursor_left(&c) && cursor_peek(&c) <= QUIC_FRAME_PING) {
         cursor_skip(&c, 1, "padding");
     }
-    uint64_t type = varint(&c, "type");
-    uint64_t offset = varint(&c, "offset");
-    uint64_t length = varint(&c, "length");
+    uint64_t type = quic_varint(&c, "type");
+    uint64_t offset = quic_varint(&c, "offset");
+    uint64_t length = quic_varint(&c, "length");
     uint8_t message = cursor_u8(&c, "message type");
     uint32_t total = cursor_u24(&c, "message length");
-    return cursor_ok(&c) && type == FRAME_CRYPTO && offset == 0 &&
+    return cursor_ok(&c) && type == QUIC_FRAME_CRYPTO && offset == 0 &&
            length > MESSAGE_HEADER && message == 1 && total >= 38 &&
            total < CRYPTO_MAX;
 }
@@ -408,11 +347,40 @@ static void on_initial(struct reader *r, const struct packet_header *h)
 
 /* ---- packets that stay closed ---- */
 
-static void on_protected(struct reader *r, enum hs_level level, size_t len)
+/* Keeps a packet for when there are secrets; 0: not kept. */
+static uint16_t keep_packet(struct reader *r, enum hs_level level,
+                            struct span packet, size_t pn_at)
+{
+    struct hs_record record = {.body = {NULL, packet.n},
+                               .when = r->when,
+                               .frame = r->frame,
+                               .len = (uint32_t)packet.n,
+                               .version = r->t->version,
+                               .header = (uint16_t)pn_at,
+                               .type = (uint8_t)level,
+                               .side = (uint8_t)r->side,
+                               .whole = true};
+    uint8_t *body;
+    uint16_t kept = 0;
+    if (packet.n >= pn_at && packet.n <= QUIC_PACKET_MAX) {
+        kept = hs_keep_record(r->hs, &record, &body);
+    }
+    if (kept) {
+        memcpy(body, packet.p, packet.n);
+    }
+    return kept;
+}
+
+/* pn_at: where the packet number begins, 0: not known. */
+static void on_protected(struct reader *r, enum hs_level level,
+                         struct span packet, size_t pn_at)
 {
     struct quic_dir *d = &r->t->dir[r->side];
     struct quic_dir *peer = &r->t->dir[side_other(r->side)];
     uint16_t *n = &d->packets[level];
+    unsigned usual = r->hs->keep_records && level == HS_LEVEL_HANDSHAKE
+                         ? NOTED_TO_OPEN
+                         : NOTED_PER_LEVEL;
     if (*n < UINT16_MAX) {
         ++*n;
     }
@@ -423,8 +391,10 @@ static void on_protected(struct reader *r, enum hs_level level, size_t len)
     if (more) {
         d->more--;
     }
-    if (*n <= NOTED_PER_LEVEL || more) {
-        note(r, HS_PROTECTED, (uint32_t)len, (uint16_t)level);
+    if (*n <= usual || more) {
+        uint16_t kept =
+            pn_at && !r->cut ? keep_packet(r, level, packet, pn_at) : 0;
+        note(r, HS_PROTECTED, (uint32_t)packet.n, hs_level_aux(level, kept));
     }
 }
 
@@ -483,7 +453,8 @@ static void on_short(struct reader *r, struct span packet, bool first)
     struct span dcid = cursor_take(&c, to->n, "destination connection id");
     bool ours = to->known && to->n > 0 && span_eq(dcid, cid_span(to));
     if (first || ours || (to->n == 0 && r->side == SIDE_SERVER)) {
-        on_protected(r, HS_LEVEL_APPLICATION, packet.n);
+        on_protected(r, HS_LEVEL_APPLICATION, packet,
+                     to->known ? 1u + to->n : 0);
     }
 }
 
@@ -500,10 +471,10 @@ static bool on_long(struct reader *r, struct cursor *c)
         on_initial(r, &h);
         break;
     case PACKET_0RTT:
-        on_protected(r, HS_LEVEL_EARLY, h.packet.n);
+        on_protected(r, HS_LEVEL_EARLY, h.packet, 0);
         break;
     case PACKET_HANDSHAKE:
-        on_protected(r, HS_LEVEL_HANDSHAKE, h.packet.n);
+        on_protected(r, HS_LEVEL_HANDSHAKE, h.packet, h.pn_at);
         break;
     case PACKET_RETRY:
         on_retry(r, &h);

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Initial secrets, header protection and AEAD of QUIC (RFC 9001 sections 5.2 to
- * 5.4, RFC 9369 section 3.3), by libcrypto: HKDF with SHA-256, AES-128-ECB for
- * the header, AES-128-GCM for the payload. Only the Initial level: the others'
- * keys are secret.
+ * Initial secrets, header protection and AEAD of QUIC (RFC 9001 sections 5.1 to
+ * 5.4, RFC 9369 section 3.3), by libcrypto: HKDF, AES-ECB or ChaCha20 for the
+ * header, AES-GCM, AES-CCM or ChaCha20-Poly1305 for the payload. Of keys that
+ * were updated (section 6) only the first generation is known.
  */
 #include "dissectors/quic_crypto.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#define HASH_BYTES 32u
-#define SALT_BYTES 20u
-#define LABEL_MAX  32u
-#define HEADER_MAX 1600u /* with a token; all of it is in one datagram */
+#define HASH_BYTES  32u /* of SHA-256, the Initial level's */
+#define SALT_BYTES  20u
+#define LABEL_MAX   32u
+#define LONG_HEADER 0x80u
+#define KEY_PHASE   0x04u
+#define HEADER_MAX  1600u /* with a token; all of it is in one datagram */
 
 struct quic_version {
     uint32_t first, last;
@@ -80,21 +83,49 @@ bool quic_version_known(uint32_t version)
     return find_version(version) != NULL;
 }
 
-/* ---- HKDF (RFC 5869) with TLS 1.3's labels (RFC 8446 section 7.1) ---- */
+/* ---- suites (RFC 9001 section 5.3) ---- */
 
-static bool hmac(struct span key, struct span data, uint8_t out[HASH_BYTES])
+struct quic_suite {
+    uint16_t cipher;
+    uint8_t key_n, hash_n;
+    const EVP_CIPHER *(*aead)(void);
+    const EVP_CIPHER *(*mask)(void);
+    const EVP_MD *(*hash)(void);
+};
+
+static const struct quic_suite suites[] = {
+    {QUIC_AES_128_GCM, 16, 32, EVP_aes_128_gcm, EVP_aes_128_ecb, EVP_sha256},
+    {0x1302, 32, 48, EVP_aes_256_gcm, EVP_aes_256_ecb, EVP_sha384},
+    {0x1303, 32, 32, EVP_chacha20_poly1305, EVP_chacha20, EVP_sha256},
+    {0x1304, 16, 32, EVP_aes_128_ccm, EVP_aes_128_ecb, EVP_sha256},
+};
+
+static const struct quic_suite *find_suite(uint16_t cipher)
 {
-    unsigned n = 0;
-    return HMAC(EVP_sha256(), key.p, (int)key.n, data.p, data.n, out, &n) &&
-           n == HASH_BYTES;
+    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
+        if (suites[i].cipher == cipher) {
+            return &suites[i];
+        }
+    }
+    return NULL;
 }
 
-/* HKDF-Expand-Label with an empty context; n <= HASH_BYTES. */
-static bool expand_label(struct span secret, const char *prefix,
-                         const char *name, uint8_t *out, size_t n)
+/* ---- HKDF (RFC 5869) with TLS 1.3's labels (RFC 8446 section 7.1) ---- */
+
+static bool hmac(const EVP_MD *hash, struct span key, struct span data,
+                 uint8_t out[EVP_MAX_MD_SIZE])
+{
+    unsigned n = 0;
+    return HMAC(hash, key.p, (int)key.n, data.p, data.n, out, &n) != NULL;
+}
+
+/* HKDF-Expand-Label with an empty context; n is at most the hash's length. */
+static bool expand_label(const EVP_MD *hash, struct span secret,
+                         const char *prefix, const char *name, uint8_t *out,
+                         size_t n)
 {
     uint8_t info[4 + LABEL_MAX + 1];
-    uint8_t block[HASH_BYTES];
+    uint8_t block[EVP_MAX_MD_SIZE];
     char label[LABEL_MAX];
     size_t length = 0;
     const char *parts[] = {"tls13 ", prefix, name};
@@ -112,11 +143,24 @@ static bool expand_label(struct span secret, const char *prefix,
     memcpy(info + 3, label, length);
     info[3 + length] = 0; /* context */
     info[4 + length] = 1; /* first block of HKDF-Expand */
-    if (n > sizeof block || !hmac(secret, span_of(info, length + 5), block)) {
-        return false;
+    bool ok = n <= (size_t)EVP_MD_get_size(hash) &&
+              hmac(hash, secret, span_of(info, length + 5), block);
+    if (ok) {
+        memcpy(out, block, n);
     }
-    memcpy(out, block, n);
-    return true;
+    OPENSSL_cleanse(block, sizeof block);
+    return ok;
+}
+
+static bool keys_of(const struct quic_suite *suite, struct span secret,
+                    const char *labels, struct quic_keys *k)
+{
+    const EVP_MD *hash = suite->hash();
+    bool ok = expand_label(hash, secret, labels, "key", k->key, suite->key_n) &&
+              expand_label(hash, secret, labels, "iv", k->iv, sizeof k->iv) &&
+              expand_label(hash, secret, labels, "hp", k->hp, suite->key_n);
+    k->cipher = ok ? suite->cipher : 0;
+    return ok;
 }
 
 static bool side_keys(struct span initial, const char *side, const char *labels,
@@ -124,38 +168,59 @@ static bool side_keys(struct span initial, const char *side, const char *labels,
 {
     uint8_t secret[HASH_BYTES];
     struct span s = span_of(secret, sizeof secret);
-    return expand_label(initial, side, "", secret, sizeof secret) &&
-           expand_label(s, labels, "key", k->key, sizeof k->key) &&
-           expand_label(s, labels, "iv", k->iv, sizeof k->iv) &&
-           expand_label(s, labels, "hp", k->hp, sizeof k->hp);
+    return expand_label(EVP_sha256(), initial, side, "", secret,
+                        sizeof secret) &&
+           keys_of(&suites[0], s, labels, k);
 }
 
 bool quic_initial_keys(uint32_t version, struct span client_dcid,
                        struct quic_keys keys[2])
 {
     const struct quic_version *v = find_version(version);
-    uint8_t initial[HASH_BYTES];
-    if (!v || !hmac(span_of(v->salt, SALT_BYTES), client_dcid, initial)) {
+    uint8_t initial[EVP_MAX_MD_SIZE];
+    if (!v || !hmac(EVP_sha256(), span_of(v->salt, SALT_BYTES), client_dcid,
+                    initial)) {
         return false;
     }
-    struct span s = span_of(initial, sizeof initial);
+    struct span s = span_of(initial, HASH_BYTES);
     return side_keys(s, "client in", v->labels, &keys[SIDE_CLIENT]) &&
            side_keys(s, "server in", v->labels, &keys[SIDE_SERVER]);
 }
 
+bool quic_secret_keys(uint32_t version, uint16_t cipher, struct span secret,
+                      struct quic_keys *k)
+{
+    const struct quic_version *v = find_version(version);
+    const struct quic_suite *suite = find_suite(cipher);
+    *k = (struct quic_keys){0};
+    return v && suite && secret.n == suite->hash_n &&
+           keys_of(suite, secret, v->labels, k);
+}
+
+void quic_keys_erase(struct quic_keys *k)
+{
+    OPENSSL_cleanse(k, sizeof *k);
+}
+
 /* ---- packets ---- */
 
+/* ChaCha20's counter and nonce are the sample; it encrypts zeros. AES encrypts
+ * the sample (RFC 9001 sections 5.4.3, 5.4.4). */
 bool quic_header_mask(const struct quic_keys *k, const uint8_t sample[16],
                       uint8_t mask[5])
 {
+    static const uint8_t zeros[QUIC_SAMPLE] = {0};
+    const struct quic_suite *suite = find_suite(k->cipher);
     uint8_t block[32];
     int n = 0;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    bool ok =
-        ctx &&
-        EVP_EncryptInit_ex(ctx, EVP_aes_128_ecb(), NULL, k->hp, NULL) == 1 &&
-        EVP_EncryptUpdate(ctx, block, &n, sample, QUIC_SAMPLE) == 1 &&
-        n == (int)QUIC_SAMPLE;
+    bool chacha = k->cipher == 0x1303;
+    bool ok = ctx && suite &&
+              EVP_EncryptInit_ex(ctx, suite->mask(), NULL, k->hp,
+                                 chacha ? sample : NULL) == 1 &&
+              EVP_EncryptUpdate(ctx, block, &n, chacha ? zeros : sample,
+                                QUIC_SAMPLE) == 1 &&
+              n == (int)QUIC_SAMPLE;
     EVP_CIPHER_CTX_free(ctx);
     if (ok) {
         memcpy(mask, block, 5);
@@ -163,9 +228,7 @@ bool quic_header_mask(const struct quic_keys *k, const uint8_t sample[16],
     return ok;
 }
 
-/* RFC 9000 appendix A.3. */
-static int64_t full_packet_number(int64_t largest, uint32_t truncated,
-                                  unsigned bytes)
+int64_t quic_packet_number(int64_t largest, uint32_t truncated, unsigned bytes)
 {
     int64_t window = INT64_C(1) << (8 * bytes);
     int64_t expected = largest + 1;
@@ -179,27 +242,42 @@ static int64_t full_packet_number(int64_t largest, uint32_t truncated,
     return pn;
 }
 
-/* AES-128-GCM; without a tag it only decrypts. */
+static bool decrypt_init(EVP_CIPHER_CTX *ctx, const struct quic_suite *suite,
+                         const uint8_t *key, const uint8_t *nonce,
+                         struct span tag)
+{
+    uint8_t copy[QUIC_TAG_BYTES];
+    bool ok = EVP_DecryptInit_ex(ctx, suite->aead(), NULL, NULL, NULL) == 1 &&
+              EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN, 12, NULL) == 1;
+    if (ok && tag.n == sizeof copy) {
+        memcpy(copy, tag.p, sizeof copy);
+        ok = EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, (int)sizeof copy,
+                                 copy) == 1;
+    }
+    return ok && EVP_DecryptInit_ex(ctx, NULL, NULL, key, nonce) == 1;
+}
+
+/* Without a tag it only decrypts, which CCM cannot. */
 static bool decrypt(const struct quic_keys *k, int64_t pn, struct span header,
                     struct span text, struct span tag, uint8_t *out)
 {
-    uint8_t nonce[12], tag_copy[QUIC_TAG_BYTES];
+    const struct quic_suite *suite = find_suite(k->cipher);
+    bool ccm = k->cipher == 0x1304;
+    uint8_t nonce[12];
     memcpy(nonce, k->iv, sizeof nonce);
     for (unsigned i = 0; i < 8; i++) {
         nonce[11 - i] ^= (uint8_t)((uint64_t)pn >> (8 * i));
     }
     int n = 0;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    bool ok =
-        ctx &&
-        EVP_DecryptInit_ex(ctx, EVP_aes_128_gcm(), NULL, k->key, nonce) == 1 &&
-        EVP_DecryptUpdate(ctx, NULL, &n, header.p, (int)header.n) == 1 &&
-        EVP_DecryptUpdate(ctx, out, &n, text.p, (int)text.n) == 1;
-    if (ok && tag.n == QUIC_TAG_BYTES) {
-        memcpy(tag_copy, tag.p, sizeof tag_copy);
-        ok = EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG,
-                                 (int)sizeof tag_copy, tag_copy) == 1 &&
-             EVP_DecryptFinal_ex(ctx, out + text.n, &n) == 1;
+    bool ok = ctx && suite && decrypt_init(ctx, suite, k->key, nonce, tag);
+    if (ok && ccm) {
+        ok = EVP_DecryptUpdate(ctx, NULL, &n, NULL, (int)text.n) == 1;
+    }
+    ok = ok && EVP_DecryptUpdate(ctx, NULL, &n, header.p, (int)header.n) == 1 &&
+         EVP_DecryptUpdate(ctx, out, &n, text.p, (int)text.n) == 1;
+    if (ok && tag.n && !ccm) {
+        ok = EVP_DecryptFinal_ex(ctx, out + text.n, &n) == 1;
     }
     EVP_CIPHER_CTX_free(ctx);
     return ok;
@@ -215,7 +293,7 @@ static size_t unmask_header(const struct quic_keys *k, struct span packet,
         return 0;
     }
     memcpy(header, packet.p, pn_at + 4);
-    header[0] ^= mask[0] & 0x0f;
+    header[0] ^= mask[0] & (header[0] & LONG_HEADER ? 0x0f : 0x1f);
     unsigned bytes = (header[0] & 3u) + 1;
     *truncated = 0;
     for (unsigned i = 0; i < bytes; i++) {
@@ -250,7 +328,16 @@ bool quic_open(const struct quic_keys *k, struct span packet, size_t pn_at,
     if (text.n > QUIC_PACKET_MAX) {
         return false;
     }
-    *pn = full_packet_number(largest, truncated, (unsigned)(header_n - pn_at));
+    *pn = quic_packet_number(largest, truncated, (unsigned)(header_n - pn_at));
     *out = span_of(room, text.n);
     return decrypt(k, *pn, span_of(header, header_n), text, tag, room);
+}
+
+bool quic_key_phase(const struct quic_keys *k, struct span packet, size_t pn_at)
+{
+    uint8_t header[HEADER_MAX];
+    uint32_t truncated;
+    return pn_at > 0 && pn_at + 4 <= sizeof header &&
+           unmask_header(k, packet, pn_at, header, &truncated) > 0 &&
+           (header[0] & KEY_PHASE);
 }

@@ -6,14 +6,15 @@
  * and traffic keys, and changes them behind its EndOfEarlyData, Finished and
  * KeyUpdate; a record's number counts from there. Messages may share a record
  * or span several. TLS 1.0 to 1.2: only alerts are worth it, the rest of the
- * handshake is in clear.
+ * handshake is in clear. QUIC and DTLS 1.3 have files of their own.
  *
  * It does not follow a renegotiation, whose hellos are encrypted.
  */
 #include "dissectors/tls_decrypt.h"
 
 #include "base/limits.h"
-#include "dissectors/cert_compress.h"
+#include "dissectors/dtls_decrypt.h"
+#include "dissectors/quic_decrypt.h"
 #include "dissectors/tls_expand.h"
 #include "dissectors/tls_handshake.h"
 #include "dissectors/tls_keys.h"
@@ -26,35 +27,29 @@ enum {
     CONTENT_ALERT_RECORD = 21,
     CONTENT_HANDSHAKE = 22,
     CONTENT_APPLICATION = 23,
+    CONTENT_CID = 25, /* DTLS 1.2 with a connection ID (RFC 9146) */
 };
 
 enum {
-    TYPE_CLIENT_HELLO = 1,
-    TYPE_SERVER_HELLO = 2,
-    TYPE_NEW_SESSION_TICKET = 4,
     TYPE_END_OF_EARLY_DATA = 5,
-    TYPE_CERTIFICATE = 11,
     TYPE_FINISHED = 20,
     TYPE_KEY_UPDATE = 24,
-    TYPE_COMPRESSED_CERTIFICATE = 25,
 };
 
 #define MESSAGE_HEADER 4u
-#define NOTED_REPEATS                                                          \
-    4u                  /* of data, tickets and key updates in the timeline    \
-                         */
-#define RANDOM_AT    2u /* behind the version, in both hellos */
-#define RANDOM_BYTES 32u
+#define NOTED_DATA     4u
+#define RANDOM_AT      2u /* behind the version, in both hellos */
+#define RANDOM_BYTES   32u
 
 enum phase { PHASE_EARLY, PHASE_HANDSHAKE, PHASE_TRAFFIC, PHASE_STOPPED };
 
 /* One sender. */
 struct sender {
     enum phase phase;
-    uint32_t base;           /* number of the first record under these keys */
+    uint64_t base;           /* number of the first record under these keys */
     struct record_keys keys; /* of the phase; none when its secret is missing */
     struct record_keys handshake; /* those before the traffic keys */
-    uint32_t handshake_base;
+    uint64_t handshake_base;
     struct keylog_secret traffic; /* the current one */
     bool opened;                  /* a record of its handshake phase was */
     uint16_t first_opened;        /* its number among the kept ones */
@@ -94,7 +89,7 @@ static bool secret_for(const struct opener *o, enum side side, enum phase phase,
 
 /* The sender's records from number `base` on are of this phase. */
 static void enter(struct opener *o, enum side side, enum phase phase,
-                  uint32_t base)
+                  uint64_t base)
 {
     struct sender *s = &o->sender[side];
     struct keylog_secret secret = {0};
@@ -114,7 +109,7 @@ static void enter(struct opener *o, enum side side, enum phase phase,
 }
 
 /* A KeyUpdate was the last message under the old keys. */
-static void update(struct opener *o, enum side side, uint32_t base)
+static void update(struct opener *o, enum side side, uint64_t base)
 {
     struct sender *s = &o->sender[side];
     bool ok = s->phase == PHASE_TRAFFIC && s->keys.cipher &&
@@ -142,34 +137,6 @@ static void note(const struct opener *o, const struct content *c,
     hs_note(o->hs, kind, c->side, len, aux, c->record->when, c->record->frame);
 }
 
-/* RFC 8879 section 4: in place of a Certificate. When it cannot be
- * uncompressed, that there was one is still a fact. */
-static void on_compressed_certificate(struct opener *o, struct tls_message *m)
-{
-    enum hs_raw which = m->side == SIDE_CLIENT ? HS_RAW_CLIENT_CERTIFICATE
-                                               : HS_RAW_SERVER_CERTIFICATE;
-    struct uncompressed u = cert_uncompress(m->body);
-    if (u.p) {
-        m->type = TYPE_CERTIFICATE;
-        m->total = MESSAGE_HEADER + (uint32_t)u.n;
-        m->body = span_of(u.p, u.n);
-        tls_handshake_message(o->hs, m);
-    } else {
-        hs_note(o->hs, HS_CERTIFICATE, m->side, m->total, 0, m->when, m->frame);
-        o->hs->raw_cut[which] = true;
-    }
-    free(u.p);
-}
-
-static bool is_noted_enough(const struct opener *o, enum side side,
-                            uint8_t type)
-{
-    enum hs_kind kind = type == TYPE_NEW_SESSION_TICKET ? HS_NEW_SESSION_TICKET
-                        : type == TYPE_KEY_UPDATE       ? HS_KEY_UPDATE
-                                                        : HS_NONE;
-    return kind != HS_NONE && hs_count(o->hs, kind, side) >= NOTED_REPEATS;
-}
-
 static void on_message(struct opener *o, const struct content *c,
                        struct span message)
 {
@@ -177,19 +144,14 @@ static void on_message(struct opener *o, const struct content *c,
     struct tls_message m = {.side = c->side,
                             .type = cursor_u8(&at, "type"),
                             .whole = true,
+                            .opened = true,
                             .total = (uint32_t)message.n,
                             .when = c->record->when,
                             .frame = c->record->frame};
     cursor_skip(&at, 3, "length");
     m.body = cursor_rest(&at);
-    uint32_t next = c->record->number + 1;
-    if (m.type == TYPE_CLIENT_HELLO || m.type == TYPE_SERVER_HELLO) {
-        note(o, c, HS_OTHER_HANDSHAKE, m.total, m.type);
-    } else if (m.type == TYPE_COMPRESSED_CERTIFICATE) {
-        on_compressed_certificate(o, &m);
-    } else if (!is_noted_enough(o, c->side, m.type)) {
-        tls_handshake_message(o->hs, &m);
-    }
+    uint64_t next = c->record->number + 1;
+    tls_handshake_message(o->hs, &m);
     if (m.type == TYPE_FINISHED) {
         enter(o, c->side, PHASE_TRAFFIC, next);
     } else if (m.type == TYPE_END_OF_EARLY_DATA) {
@@ -242,7 +204,7 @@ static void on_content(struct opener *o, const struct content *c)
             note(o, c, HS_ALERT, c->record->len, alert);
         }
     } else if (c->type == CONTENT_APPLICATION &&
-               hs_count(o->hs, HS_APPLICATION_DATA, c->side) < NOTED_REPEATS) {
+               hs_count(o->hs, HS_APPLICATION_DATA, c->side) < NOTED_DATA) {
         note(o, c, HS_APPLICATION_DATA, c->record->len, 0);
     }
 }
@@ -250,12 +212,12 @@ static void on_content(struct opener *o, const struct content *c)
 /* ---- TLS 1.3 ---- */
 
 static bool try_keys(struct opener *o, struct content *c,
-                     const struct record_keys *keys, uint32_t base)
+                     const struct record_keys *keys, uint64_t base)
 {
     const struct hs_record *r = c->record;
     struct sealed_record sealed = {.number = r->number - base,
                                    .type = r->type,
-                                   .version = r->version,
+                                   .version = (uint16_t)r->version,
                                    .body = r->body};
     if (!keys->cipher || r->number < base || !r->whole || r->tail) {
         return false;
@@ -341,35 +303,12 @@ static void name_early_data(struct opener *o)
     }
 }
 
-/* Writes the timeline anew, with the contents in the place of their records. */
-static void rewrite13(struct opener *o)
+static bool open_event13(void *ctx, const struct hs_event *e)
 {
-    struct handshake *hs = o->hs;
-    struct hs_event *wire = hs->events;
-    uint16_t wire_n = hs->events_n;
-    uint16_t wire_size = hs->events_size;
-    uint32_t lost = hs->events_lost;
-    hs->events = NULL;
-    hs->events_n = hs->events_size = 0;
-    for (uint16_t i = 0; i < wire_n; i++) {
-        const struct hs_event *e = &wire[i];
-        bool kept = e->kind == HS_PROTECTED && e->aux > 0 &&
-                    e->aux <= hs->records_n && e->side < SIDE_NONE;
-        if (!kept || !open_up_to(o, (enum side)e->side, e->aux)) {
-            hs_note(hs, (enum hs_kind)e->kind, (enum side)e->side, e->len,
-                    e->aux, e->when, e->frame);
-        }
-    }
-    name_early_data(o);
-    if (o->opened == 0 || hs->events_lost > lost) {
-        hs->events = wire;
-        hs->events_n = wire_n;
-        hs->events_size = wire_size;
-        hs->events_lost = lost;
-        return;
-    }
-    hs->wire_events = wire;
-    hs->wire_events_n = wire_n;
+    struct opener *o = ctx;
+    bool kept = e->kind == HS_PROTECTED && e->aux > 0 &&
+                e->aux <= o->hs->records_n && e->side < SIDE_NONE;
+    return kept && open_up_to(o, (enum side)e->side, e->aux);
 }
 
 static bool decrypt13(struct opener *o)
@@ -383,7 +322,9 @@ static bool decrypt13(struct opener *o)
     }
     enter(o, SIDE_CLIENT, PHASE_EARLY, 0);
     enter(o, SIDE_SERVER, PHASE_HANDSHAKE, 0);
-    rewrite13(o);
+    if (hs_retell(o->hs, open_event13, o)) {
+        name_early_data(o);
+    }
     return true;
 }
 
@@ -407,23 +348,50 @@ static struct span chain_of(const struct handshake *hs,
     return (struct span){r->body.p, 0};
 }
 
-static void open_alert12(struct opener *o, const struct record_keys *keys,
-                         struct hs_event *e)
+/* What of a record decryption wants, as record_open() takes it. False when that
+ * is not there. */
+static bool sealed12(const struct opener *o, const struct hs_record *r,
+                     const struct record_keys *keys, struct sealed_record *out)
 {
-    const struct hs_record *r = &o->hs->records[e->aux - 1];
-    struct sealed_record sealed = {.number = r->number,
-                                   .type = r->type,
-                                   .version = r->version,
-                                   .body = r->body};
-    struct span content;
-    uint8_t type;
+    *out = (struct sealed_record){.number = r->number,
+                                  .type = r->type,
+                                  .version = (uint16_t)r->version,
+                                  .body = r->body};
+    if (r->type == CONTENT_CID) {
+        out->cid = span_sub(r->body, 0, r->header);
+        out->body = span_sub(r->body, r->header + 2u, r->body.n);
+    }
     if (o->suite.version == 0x0301 && keys->mode == MODE_CBC && r->number > 0) {
-        sealed.chain = chain_of(o->hs, r, keys);
-        if (sealed.chain.n == 0) {
-            return;
+        out->chain = chain_of(o->hs, r, keys);
+        if (out->chain.n == 0) {
+            return false;
         }
     }
-    if (!r->whole || r->tail || r->epoch != 1) {
+    return r->whole && !r->tail && r->epoch == 1;
+}
+
+/* A record that may be an alert: one by its type, or one whose type is hidden
+ * (DTLS with connection IDs). */
+static const struct hs_record *maybe_alert(const struct handshake *hs,
+                                           const struct hs_event *e)
+{
+    bool sealed = e->kind == HS_ENCRYPTED_ALERT || e->kind == HS_FINISHED ||
+                  e->kind == HS_APPLICATION_DATA;
+    if (!sealed || e->aux == 0 || e->aux > hs->records_n) {
+        return NULL;
+    }
+    const struct hs_record *r = &hs->records[e->aux - 1];
+    bool wanted = e->kind == HS_ENCRYPTED_ALERT || r->type == CONTENT_CID;
+    return wanted ? r : NULL;
+}
+
+static void open_alert12(struct opener *o, const struct record_keys *keys,
+                         const struct hs_record *r, struct hs_event *e)
+{
+    struct sealed_record sealed;
+    struct span content;
+    uint8_t type;
+    if (!sealed12(o, r, keys, &sealed)) {
         return;
     }
     if (!record_open(keys, &sealed, o->scratch, &content, &type)) {
@@ -432,11 +400,21 @@ static void open_alert12(struct opener *o, const struct record_keys *keys,
     }
     struct cursor c = cursor_open(content);
     uint16_t alert = cursor_u16(&c, "alert");
-    if (cursor_done(&c)) {
+    if (type == CONTENT_ALERT_RECORD && cursor_done(&c)) {
         e->kind = HS_ALERT;
         e->aux = alert;
-        o->opened++;
     }
+    o->opened++;
+}
+
+static bool has_alert12(const struct handshake *hs)
+{
+    for (uint16_t i = 0; i < hs->events_n; i++) {
+        if (maybe_alert(hs, &hs->events[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool decrypt12(struct opener *o)
@@ -445,23 +423,23 @@ static bool decrypt12(struct opener *o)
     struct record_keys keys[2];
     struct keylog_secret master = {0};
     struct server_choice choice = {0};
-    if (!hs_find(hs, HS_ENCRYPTED_ALERT, SIDE_NONE)) {
+    if (!has_alert12(hs)) {
         return true; /* nothing to learn */
     }
     if (!keylog_find(o->keys, o->random, KEYLOG_MASTER, &master)) {
         return false;
     }
-    tls_parse_server_hello(&hs->arena, hs->raw[HS_RAW_SERVER_HELLO], false,
-                           &choice);
+    tls_parse_server_hello(&hs->arena, hs->raw[HS_RAW_SERVER_HELLO],
+                           hs->flavour == FLAVOUR_DTLS, &choice);
     o->suite.etm = choice.has_etm;
     if (record_keys_from_master(keys, o->suite, span_of(master.bytes, master.n),
                                 o->random,
                                 random_of(hs->raw[HS_RAW_SERVER_HELLO]))) {
         for (uint16_t i = 0; i < hs->events_n; i++) {
             struct hs_event *e = &hs->events[i];
-            if (e->kind == HS_ENCRYPTED_ALERT && e->aux > 0 &&
-                e->aux <= hs->records_n) {
-                open_alert12(o, &keys[e->side], e);
+            const struct hs_record *r = maybe_alert(hs, e);
+            if (r) {
+                open_alert12(o, &keys[r->side & 1], r, e);
             }
         }
     }
@@ -487,6 +465,24 @@ static void close_opener(struct opener *o)
     OPENSSL_cleanse(o, sizeof *o);
 }
 
+/* Whether there were secrets. */
+static bool decrypt_by_flavour(struct opener *o)
+{
+    struct handshake *hs = o->hs;
+    bool known = false;
+    if (hs->flavour == FLAVOUR_QUIC) {
+        o->opened =
+            quic_decrypt_handshake(hs, o->keys, o->random, o->stats, &known);
+        return known;
+    }
+    if (hs->flavour == FLAVOUR_DTLS && tls_is_13(hs->version)) {
+        o->opened =
+            dtls_decrypt_handshake(hs, o->keys, o->random, o->stats, &known);
+        return known;
+    }
+    return tls_is_13(hs->version) ? decrypt13(o) : decrypt12(o);
+}
+
 void tls_decrypt_handshake(struct handshake *hs, struct keylog *keys,
                            struct tls_decrypt_stats *stats)
 {
@@ -495,12 +491,12 @@ void tls_decrypt_handshake(struct handshake *hs, struct keylog *keys,
                        .stats = stats,
                        .suite = {.version = hs->version, .cipher = hs->cipher},
                        .random = random_of(hs->raw[HS_RAW_CLIENT_HELLO])};
-    bool ready = hs->flavour == FLAVOUR_TLS && hs->records_n > 0 &&
-                 hs->cipher != UNSEEN_U16 && o.random.n == RANDOM_BYTES;
+    bool ready = hs->records_n > 0 && hs->cipher != UNSEEN_U16 &&
+                 o.random.n == RANDOM_BYTES;
     /* What decryption finds no room for was not lost by the capture. */
     bool limited = hs->arena.limited;
     if (ready && (o.scratch = malloc(RECORD_SCRATCH_BYTES))) {
-        bool known = tls_is_13(hs->version) ? decrypt13(&o) : decrypt12(&o);
+        bool known = decrypt_by_flavour(&o);
         stats->no_secrets += !known;
         stats->connections += o.opened > 0;
         stats->opened += o.opened;

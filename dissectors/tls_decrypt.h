@@ -14,6 +14,7 @@ struct tls_decrypt_stats {
     uint64_t connections;    /* on which a record was opened */
     uint64_t no_secrets;     /* connections that the key log does not know */
     uint64_t opened, failed; /* records; failed although there was a secret */
+    uint64_t updated;        /* QUIC packets under keys of a later generation */
 };
 
 /*

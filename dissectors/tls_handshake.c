@@ -9,9 +9,12 @@
 #include "dissectors/tls_handshake.h"
 
 #include "base/limits.h"
+#include "dissectors/cert_compress.h"
 #include "dissectors/tls_expand.h"
 #include "dissectors/tls_read.h"
 #include "known/known.h"
+
+#include <stdlib.h>
 
 enum {
     TYPE_HELLO_REQUEST = 0,
@@ -31,7 +34,10 @@ enum {
     TYPE_FINISHED = 20,
     TYPE_CERTIFICATE_STATUS = 22,
     TYPE_KEY_UPDATE = 24,
+    TYPE_COMPRESSED_CERTIFICATE = 25,
 };
+
+#define NOTED_REPEATS 4u /* of what may come again and again, decrypted */
 
 /* ---- what steers the reading ---- */
 
@@ -261,7 +267,7 @@ static const struct plain_message plain_messages[] = {
     {TYPE_KEY_UPDATE, HS_KEY_UPDATE, {-1, -1}, 0},
 };
 
-void tls_handshake_message(struct handshake *hs, const struct tls_message *m)
+static void plain_message(struct handshake *hs, const struct tls_message *m)
 {
     if (m->type == TYPE_CLIENT_HELLO && m->side == SIDE_CLIENT) {
         on_client_hello(hs, m);
@@ -286,6 +292,49 @@ void tls_handshake_message(struct handshake *hs, const struct tls_message *m)
     note(hs, m,
          known_handshake_name(m->type) ? HS_OTHER_HANDSHAKE : HS_BAD_MESSAGE,
          m->type);
+}
+
+/* RFC 8879 section 4: in place of a Certificate. When it cannot be
+ * uncompressed, that there was one is still a fact. */
+static void compressed_certificate(struct handshake *hs,
+                                   const struct tls_message *m)
+{
+    struct uncompressed u = cert_uncompress(m->body);
+    if (u.p) {
+        struct tls_message plain = *m;
+        plain.type = TYPE_CERTIFICATE;
+        plain.total = m->total - (uint32_t)m->body.n + (uint32_t)u.n;
+        plain.body = span_of(u.p, u.n);
+        plain_message(hs, &plain);
+    } else {
+        note(hs, m, HS_CERTIFICATE, 0);
+        hs->raw_cut[m->side == SIDE_CLIENT ? HS_RAW_CLIENT_CERTIFICATE
+                                           : HS_RAW_SERVER_CERTIFICATE] = true;
+    }
+    free(u.p);
+}
+
+static bool is_noted_enough(const struct handshake *hs,
+                            const struct tls_message *m)
+{
+    enum hs_kind kind = m->type == TYPE_NEW_SESSION_TICKET
+                            ? HS_NEW_SESSION_TICKET
+                        : m->type == TYPE_KEY_UPDATE ? HS_KEY_UPDATE
+                                                     : HS_NONE;
+    return kind != HS_NONE && hs_count(hs, kind, m->side) >= NOTED_REPEATS;
+}
+
+void tls_handshake_message(struct handshake *hs, const struct tls_message *m)
+{
+    if (!m->opened) {
+        plain_message(hs, m);
+    } else if (m->type == TYPE_CLIENT_HELLO || m->type == TYPE_SERVER_HELLO) {
+        note(hs, m, HS_OTHER_HANDSHAKE, m->type);
+    } else if (m->type == TYPE_COMPRESSED_CERTIFICATE && m->whole) {
+        compressed_certificate(hs, m);
+    } else if (!is_noted_enough(hs, m)) {
+        plain_message(hs, m);
+    }
 }
 
 int tls_hello_cid(struct span body, bool client, bool dtls)

@@ -12,6 +12,7 @@ struct tls_message {
     enum side side;
     uint8_t type;     /* HandshakeType (RFC 8446 appendix B.3) */
     bool whole;       /* nothing of it is missing */
+    bool opened;      /* it was decrypted with secrets */
     uint32_t total;   /* its length on the wire, with its header */
     struct span body; /* without its header, as far as captured */
     tick_t when;      /* of the packet that completed it */
@@ -19,7 +20,8 @@ struct tls_message {
 };
 
 /* Notes the message and keeps its body where it is needed later. hs->flavour
- * tells how to read it. */
+ * tells how to read it. What was decrypted may be compressed (RFC 8879), is no
+ * hello, and repeats itself at most a few times in the timeline. */
 void tls_handshake_message(struct handshake *hs, const struct tls_message *m);
 
 /* The length of the connection ID that the sender of a hello wants to see in

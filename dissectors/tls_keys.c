@@ -2,7 +2,8 @@
 /*
  * Key schedules and record protection: RFC 8446 sections 5.2, 5.3, 7.1 to 7.3;
  * RFC 5246 sections 5, 6.2.3, 6.3 and its ancestors RFC 4346 and 2246; RFC 5288
- * (GCM), 6655 (CCM), 7905 (ChaCha20-Poly1305), 7366 (encrypt-then-MAC). All
+ * (GCM), 6655 (CCM), 7905 (ChaCha20-Poly1305), 7366 (encrypt-then-MAC), 9147
+ * (DTLS 1.3), 9146 (connection IDs of DTLS 1.2, with AEAD suites only). All
  * cryptography is libcrypto's.
  *
  * SSL 3.0 and RC4 are left out: nothing logs their keys any more, and libcrypto
@@ -20,6 +21,9 @@
 
 #define NONCE_BYTES    12u
 #define EXPLICIT_NONCE 8u
+#define CID_RECORD     25u /* RFC 9146: a record with a connection ID */
+#define CID_MAX        20u
+#define HEADER_MAX     48u /* the longest header that is authenticated */
 #define KEY_BLOCK_MAX  (2u * (48 + 32 + 16))
 
 /* ---- suites ---- */
@@ -195,15 +199,19 @@ bool record_keys_from_secret(struct record_keys *k, struct record_suite s,
     return ok;
 }
 
-bool record_next_secret(struct record_suite s, uint8_t *secret, size_t n)
+bool record_expand(struct record_suite s, struct span secret, const char *label,
+                   uint8_t *out, size_t n)
 {
     const struct known_suite *suite = known_suite(s.cipher);
+    return suite && secret.n == suite->hash_bytes &&
+           expand_label(hash_of(suite), s.version, secret, label, out, n);
+}
+
+bool record_next_secret(struct record_suite s, uint8_t *secret, size_t n)
+{
     uint8_t next[64];
-    if (!suite || n > sizeof next) {
-        return false;
-    }
-    bool ok = expand_label(hash_of(suite), s.version, span_of(secret, n),
-                           "traffic upd", next, n);
+    bool ok = n <= sizeof next &&
+              record_expand(s, span_of(secret, n), "traffic upd", next, n);
     if (ok) {
         memcpy(secret, next, n);
     }
@@ -314,7 +322,7 @@ static void put_header(uint8_t p[RECORD_MAC_HEADER],
 
 struct aead {
     uint8_t nonce[NONCE_BYTES];
-    uint8_t header[RECORD_MAC_HEADER];
+    uint8_t header[HEADER_MAX];
     size_t header_n;
     struct span sealed; /* without the tag */
     struct span tag;
@@ -379,6 +387,37 @@ static bool has_header13(uint16_t version)
     return version >> 8 != 0x7f || (version & 0xff) >= 25;
 }
 
+static void put_header13(struct aead *a, const struct record_keys *k,
+                         const struct sealed_record *r)
+{
+    if (r->header.n && r->header.n <= sizeof a->header) {
+        memcpy(a->header, r->header.p, r->header.n);
+        a->header_n = r->header.n;
+        return;
+    }
+    a->header[0] = r->type;
+    a->header[1] = (uint8_t)(r->version >> 8);
+    a->header[2] = (uint8_t)r->version;
+    a->header[3] = (uint8_t)(r->body.n >> 8);
+    a->header[4] = (uint8_t)r->body.n;
+    a->header_n = has_header13(k->version) ? 5 : 0;
+}
+
+/* Content, type, zeros (RFC 8446 section 5.4, RFC 9146 section 4). */
+static bool take_type(struct span inner, struct span *content, uint8_t *type)
+{
+    size_t n = inner.n;
+    while (n > 0 && inner.p[n - 1] == 0) {
+        n--;
+    }
+    if (n == 0) {
+        return false;
+    }
+    *type = inner.p[n - 1];
+    *content = span_sub(inner, 0, n - 1);
+    return true;
+}
+
 static bool open13(const struct record_keys *k, const struct sealed_record *r,
                    uint8_t *scratch, struct span *content, uint8_t *type)
 {
@@ -388,36 +427,44 @@ static bool open13(const struct record_keys *k, const struct sealed_record *r,
     }
     size_t n = r->body.n - k->tag_n;
     xor_nonce(k, r->number, a.nonce);
-    a.header[0] = r->type;
-    a.header[1] = (uint8_t)(r->version >> 8);
-    a.header[2] = (uint8_t)r->version;
-    a.header[3] = (uint8_t)(r->body.n >> 8);
-    a.header[4] = (uint8_t)r->body.n;
-    a.header_n = has_header13(k->version) ? 5 : 0;
+    put_header13(&a, k, r);
     a.sealed = span_sub(r->body, 0, n);
     a.tag = span_sub(r->body, n, k->tag_n);
-    if (!aead_open(k, &a, scratch)) {
-        return false;
+    return aead_open(k, &a, scratch) &&
+           take_type(span_of(scratch, n), content, type);
+}
+
+/* RFC 9146 section 5.3. */
+static void put_cid_header(struct aead *a, const struct sealed_record *r,
+                           size_t n)
+{
+    uint8_t *p = a->header;
+    memset(p, 0xff, 8);
+    p += 8;
+    *p++ = CID_RECORD;
+    *p++ = (uint8_t)r->cid.n;
+    *p++ = CID_RECORD;
+    *p++ = (uint8_t)(r->version >> 8);
+    *p++ = (uint8_t)r->version;
+    put_number(p, r->number);
+    p += 8;
+    if (r->cid.n) {
+        memcpy(p, r->cid.p, r->cid.n);
     }
-    /* Content, type, zeros (RFC 8446 section 5.4). */
-    while (n > 0 && scratch[n - 1] == 0) {
-        n--;
-    }
-    if (n == 0) {
-        return false;
-    }
-    *type = scratch[n - 1];
-    *content = span_of(scratch, n - 1);
-    return true;
+    p += r->cid.n;
+    *p++ = (uint8_t)(n >> 8);
+    *p++ = (uint8_t)n;
+    a->header_n = (size_t)(p - a->header);
 }
 
 static bool open_aead12(const struct record_keys *k,
                         const struct sealed_record *r, uint8_t *scratch,
-                        struct span *content)
+                        struct span *content, uint8_t *type)
 {
     struct aead a = {.header_n = RECORD_MAC_HEADER};
+    bool hidden = r->type == CID_RECORD;
     size_t explicit_n = k->mode == MODE_CHACHA ? 0 : EXPLICIT_NONCE;
-    if (r->body.n <= explicit_n + k->tag_n) {
+    if (r->body.n <= explicit_n + k->tag_n || r->cid.n > CID_MAX) {
         return false;
     }
     size_t n = r->body.n - explicit_n - k->tag_n;
@@ -428,11 +475,16 @@ static bool open_aead12(const struct record_keys *k,
     } else {
         xor_nonce(k, r->number, a.nonce);
     }
-    put_header(a.header, r, n);
+    if (hidden) {
+        put_cid_header(&a, r, n);
+    } else {
+        put_header(a.header, r, n);
+    }
     a.sealed = span_sub(r->body, explicit_n, n);
     a.tag = span_sub(r->body, explicit_n + n, k->tag_n);
     *content = span_of(scratch, n);
-    return aead_open(k, &a, scratch);
+    return aead_open(k, &a, scratch) &&
+           (!hidden || take_type(*content, content, type));
 }
 
 /* Whether the MAC of p[0..n) (header in front included) is `mac`. */
@@ -548,7 +600,10 @@ bool record_open(const struct record_keys *k, const struct sealed_record *r,
         return open13(k, r, scratch, content, type);
     }
     if (is_aead(k->mode)) {
-        return open_aead12(k, r, scratch, content);
+        return open_aead12(k, r, scratch, content, type);
+    }
+    if (r->type == CID_RECORD) {
+        return false; /* with a MAC: nobody does */
     }
     if (k->mode == MODE_CBC) {
         return open_cbc(k, r, scratch, content);

@@ -3,7 +3,8 @@
  * From logged secrets to record keys, and from one protected record to its
  * content: TLS 1.0 to 1.3, every AEAD and CBC suite that libcrypto has. Knows
  * neither handshakes nor key logs. DTLS 1.2 differs in the sequence number
- * only (epoch and number), DTLS 1.3 and QUIC in the labels.
+ * (epoch and number) and may hide the type (RFC 9146), DTLS 1.3 differs in the
+ * labels and the header.
  */
 #ifndef DISSECTORS_TLS_KEYS_H
 #define DISSECTORS_TLS_KEYS_H
@@ -40,6 +41,11 @@ struct record_suite {
 bool record_keys_from_secret(struct record_keys *k, struct record_suite s,
                              struct span secret);
 
+/* HKDF-Expand-Label of a traffic secret with an empty context (RFC 8446 section
+ * 7.1): other keys that depend on it. */
+bool record_expand(struct record_suite s, struct span secret, const char *label,
+                   uint8_t *out, size_t n);
+
 /* The next traffic secret of a direction, in place (RFC 8446 section 7.2). */
 bool record_next_secret(struct record_suite s, uint8_t *secret, size_t n);
 
@@ -59,10 +65,12 @@ void record_keys_erase(struct record_keys *k);
 struct sealed_record {
     uint64_t number;
     uint8_t type;
-    uint16_t version;  /* of its header */
-    struct span body;  /* without its header */
-    struct span chain; /* TLS 1.0's CBC suites: the last block of the record
-                          before; empty for the first one */
+    uint16_t version;   /* of its header */
+    struct span body;   /* without its header */
+    struct span header; /* DTLS 1.3: its own; else empty */
+    struct span cid;    /* DTLS 1.2: connection ID of a record of type 25 */
+    struct span chain;  /* TLS 1.0's CBC suites: the last block of the record
+                           before; empty for the first one */
 };
 
 /* Opens a record: true when it is genuine, then *content lies in scratch

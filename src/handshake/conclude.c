@@ -227,11 +227,11 @@ static void set_alert(struct conclusion *out, const struct hs_event *e,
     out->alert_level = unread ? 0 : (uint8_t)(e->aux >> 8);
 }
 
-/* Error codes 0x0100 to 0x01ff are TLS alerts (RFC 9001 section 4.8). */
 static void set_quic_alert(struct conclusion *out, const struct hs_event *e)
 {
-    if (e->aux >> 8 == 1) {
+    if (hs_close_is_alert(e)) {
         out->has_alert = true;
+        out->alert_encrypted = (e->aux & HS_CLOSE_SEALED) != 0;
         out->alert_side = (enum side)e->side;
         out->alert_code = e->aux & 0xff;
         out->alert_level = 2;

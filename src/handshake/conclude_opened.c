@@ -5,6 +5,8 @@
  */
 #include "handshake/conclude.h"
 
+#define DTLS_HEADER_MORE 8u /* a message's header, over that of TLS */
+
 /* What the client answered to a CertificateRequest. */
 static const struct hs_event *client_certificate(const struct scan *s)
 {
@@ -29,7 +31,8 @@ static void note_client_certificate(const struct scan *s,
                                     struct conclusion *out)
 {
     const struct hs_event *cert = client_certificate(s);
-    const uint32_t empty = CONTENT_EMPTY_CERTIFICATE;
+    uint32_t empty = CONTENT_EMPTY_CERTIFICATE;
+    empty += s->hs->flavour == FLAVOUR_DTLS ? DTLS_HEADER_MORE : 0;
     out->certificate_request_likely =
         cert || hs_find(s->hs, HS_CERTIFICATE_REQUEST, SIDE_SERVER);
     out->client_certificate_empty_likely = cert && cert->len <= empty;
@@ -55,6 +58,7 @@ static void refuse_after_finished(struct scan *s, const struct hs_event *e)
 {
     conclude_fail_by(s->out, e);
     s->out->rejected_after_finished = e->side == SIDE_SERVER;
+    s->out->blind &= ~(uint32_t)BLIND_CAPTURE_ENDED; /* it saw the end */
 }
 
 /* What the server did next; false: nothing that would tell. `closing`: the
@@ -70,7 +74,7 @@ static bool judge_server_answer(struct scan *s, const struct hs_event *e,
     } else if (conclude_is_close(e) && cert && !closing) {
         refuse_after_finished(s, e);
     } else if (conclude_is_close(e) || e->kind == HS_ALERT ||
-               conclude_is_progress(e)) {
+               e->kind == HS_ACK || conclude_is_progress(e)) {
         conclude_succeed(s->out); /* close_notify is an orderly end */
     } else {
         return false;
@@ -108,9 +112,72 @@ static void judge_after_finished(struct scan *s, const struct conclusion *sizes)
     }
 }
 
+/* ---- QUIC ---- */
+
+/* A close that says no: an alert, or another error than those that carry the
+ * application's wish to end (RFC 9000 section 20.1). */
+static bool is_refusal(const struct hs_event *e)
+{
+    unsigned code = hs_close_code(e);
+    return e->kind == HS_QUIC_CLOSE && code != QUIC_NO_ERROR &&
+           code != QUIC_APPLICATION_ERROR;
+}
+
+/* Both said Finished. The client may have second thoughts before it sends
+ * anything, the server until it confirms (RFC 9001 section 4.1.2). */
+static void judge_quic_after(struct scan *s, const struct conclusion *sizes)
+{
+    const struct handshake *hs = s->hs;
+    bool done = false;
+    bool data = false;
+    for (unsigned i = s->after; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        bool server = e->side == SIDE_SERVER;
+        done = done || e->kind == HS_HANDSHAKE_DONE;
+        data = data || (!server && e->kind == HS_APPLICATION_DATA);
+        if (e->kind == HS_PROTECTED && server && !done &&
+            sizes->outcome == OUTCOME_FAILURE) {
+            *s->out = *sizes; /* unread: its size has to do */
+            return;
+        }
+        if (is_refusal(e) && (server ? !done : !data && hs_close_is_alert(e))) {
+            refuse_after_finished(s, e);
+            return;
+        }
+        if (e->kind == HS_QUIC_CLOSE) {
+            s->out->late_rejection_possible = !server && !data;
+            break;
+        }
+    }
+    conclude_succeed(s->out);
+}
+
+static bool judge_quic(struct scan *s, const struct conclusion *sizes)
+{
+    const struct hs_event *done =
+        hs_find(s->hs, HS_HANDSHAKE_DONE, SIDE_SERVER);
+    if (s->finished[SIDE_CLIENT] && s->finished[SIDE_SERVER]) {
+        judge_quic_after(s, sizes);
+    } else if (done && !(s->end && s->end < done)) {
+        conclude_succeed(s->out);
+    } else if (s->end && s->end->kind == HS_QUIC_CLOSE) {
+        bool orderly = !is_refusal(s->end) && sizes->outcome == OUTCOME_SUCCESS;
+        if (orderly) {
+            return false;
+        }
+        conclude_end(s);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* True when what was read decides; otherwise sizes have to. */
 static bool judge_opened(struct scan *s, const struct conclusion *sizes)
 {
+    if (s->hs->flavour == FLAVOUR_QUIC) {
+        return judge_quic(s, sizes);
+    }
     if (s->finished[SIDE_CLIENT] && s->finished[SIDE_SERVER]) {
         judge_after_finished(s, sizes);
         return true;

@@ -23,7 +23,8 @@
 static bool is_level(const struct hs_event *e, enum side side,
                      enum hs_level level)
 {
-    return e->kind == HS_PROTECTED && e->side == side && e->aux == level;
+    return e->kind == HS_PROTECTED && e->side == side &&
+           hs_level_of(e) == level;
 }
 
 static const struct hs_event *find_level(const struct handshake *hs,
@@ -189,7 +190,7 @@ bool conclude_quic(const struct handshake *hs, struct conclusion *out)
             return false;
         }
         if (e->side < SIDE_NONE && e->kind == HS_PROTECTED &&
-            e->aux == HS_LEVEL_APPLICATION) {
+            hs_level_of(e) == HS_LEVEL_APPLICATION) {
             app[e->side] = true;
         }
         if (app[SIDE_CLIENT] && app[SIDE_SERVER]) {
@@ -264,7 +265,7 @@ bool conclude_dtls13(const struct handshake *hs, struct conclusion *out)
         if (e->kind == HS_ALERT) {
             return false;
         }
-        if (e->kind == HS_PROTECTED && e->aux != HS_LEVEL_EARLY) {
+        if (e->kind == HS_PROTECTED && hs_level_of(e) != HS_LEVEL_EARLY) {
             scan_record(&s, &z, e);
         }
     }

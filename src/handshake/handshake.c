@@ -139,6 +139,37 @@ uint16_t hs_keep_record(struct handshake *hs, const struct hs_record *r,
     return ++hs->records_n;
 }
 
+bool hs_retell(struct handshake *hs,
+               bool (*open)(void *ctx, const struct hs_event *e), void *ctx)
+{
+    struct hs_event *wire = hs->events;
+    uint16_t wire_n = hs->events_n;
+    uint16_t wire_size = hs->events_size;
+    uint32_t lost = hs->events_lost;
+    bool opened = false;
+    hs->events = NULL;
+    hs->events_n = hs->events_size = 0;
+    for (uint16_t i = 0; i < wire_n; i++) {
+        const struct hs_event *e = &wire[i];
+        if (open(ctx, e)) {
+            opened = true;
+        } else {
+            hs_note(hs, (enum hs_kind)e->kind, (enum side)e->side, e->len,
+                    e->aux, e->when, e->frame);
+        }
+    }
+    if (!opened || hs->events_lost > lost) {
+        hs->events = wire;
+        hs->events_n = wire_n;
+        hs->events_size = wire_size;
+        hs->events_lost = lost;
+        return false;
+    }
+    hs->wire_events = wire;
+    hs->wire_events_n = wire_n;
+    return true;
+}
+
 static bool is_transport(uint8_t kind)
 {
     return kind == HS_SYN || kind == HS_SYN_ACK || kind == HS_RST ||
@@ -316,6 +347,8 @@ const char *hs_kind_name(enum hs_kind k)
         [HS_QUIC_CLOSE] = "CONNECTION_CLOSE",
         [HS_QUIC_RETRY] = "Retry",
         [HS_VERSION_NEGOTIATION] = "Version Negotiation",
+        [HS_HANDSHAKE_DONE] = "HANDSHAKE_DONE",
+        [HS_ACK] = "acknowledgement",
     };
     return k < HS_KIND_COUNT && names[k] ? names[k] : "event";
 }

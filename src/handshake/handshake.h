@@ -88,14 +88,19 @@ enum hs_kind {
     HS_BAD_RECORD,          /* bytes that should be a record and are none */
     HS_BAD_MESSAGE,         /* handshake message that does not parse;
                                aux: handshake type */
-    HS_QUIC_CLOSE,          /* aux: low 16 bits of the error code */
+    HS_QUIC_CLOSE,          /* aux: see hs_close_code() */
     HS_QUIC_RETRY, /* QUIC: address validation, the hello comes again */
     HS_VERSION_NEGOTIATION, /* QUIC: none of ours; aux: versions listed */
+    HS_HANDSHAKE_DONE, /* QUIC, decrypted: the server confirms (RFC 9001 4.1.2)
+                        */
+    HS_ACK,            /* decrypted, and nothing but acknowledgements and the
+                          like; aux as for HS_PROTECTED */
     HS_KIND_COUNT
 };
 
 /* HS_PROTECTED's aux in QUIC and DTLS 1.3: under which keys it travelled (RFC
- * 9001 section 2.1; the lower bits of a DTLS 1.3 epoch). 0 in TLS. */
+ * 9001 section 2.1; the lower bits of a DTLS 1.3 epoch), and above that the
+ * number of the kept record (from 1), or 0. In TLS that number alone. */
 enum hs_level {
     HS_LEVEL_UNKNOWN,
     HS_LEVEL_EARLY,
@@ -123,6 +128,43 @@ struct hs_event {
     uint8_t side; /* enum side: the sender */
 };
 
+static inline uint16_t hs_level_aux(enum hs_level level, uint16_t record)
+{
+    return (uint16_t)(record << 2 | (uint16_t)level);
+}
+
+static inline enum hs_level hs_level_of(const struct hs_event *e)
+{
+    return (enum hs_level)(e->aux & 3);
+}
+
+static inline uint16_t hs_level_record(const struct hs_event *e)
+{
+    return e->aux >> 2;
+}
+
+/* The error code of a CONNECTION_CLOSE; large ones are cut. */
+#define HS_CLOSE_SEALED 0x8000u /* it was not in an Initial packet */
+
+enum { QUIC_NO_ERROR = 0, QUIC_APPLICATION_ERROR = 0x0c };
+
+static inline uint16_t hs_close_aux(uint64_t code, bool sealed)
+{
+    uint16_t low = code > 0x7fff ? 0x7fff : (uint16_t)code;
+    return (uint16_t)(low | (sealed ? HS_CLOSE_SEALED : 0));
+}
+
+static inline uint16_t hs_close_code(const struct hs_event *e)
+{
+    return e->aux & 0x7fff;
+}
+
+/* Error codes 0x0100 to 0x01ff are TLS alerts (RFC 9001 section 4.8). */
+static inline bool hs_close_is_alert(const struct hs_event *e)
+{
+    return hs_close_code(e) >> 8 == 1;
+}
+
 #define HS_EVENTS_MAX 96 /* later ones only count in `events_lost` */
 
 /* An alert that was decrypted: in clear its record holds two bytes, and no more
@@ -136,17 +178,22 @@ static inline bool hs_alert_was_encrypted(const struct hs_event *e)
 /* ---- protected records, kept for decryption ---------------------------- */
 
 struct hs_record {
-    struct span body; /* without its header; `tail`: only the end of it */
+    struct span body; /* without its header; `tail`: only the end of it. QUIC
+                         and DTLS 1.3: with its header */
     tick_t when;      /* of its last byte */
     uint64_t frame;
-    uint32_t number;  /* among this side's protected records since its last
-                         ChangeCipherSpec (TLS 1.3: of all), from 0 */
+    uint64_t number;  /* among this side's protected records since its last
+                         ChangeCipherSpec (TLS 1.3: of all), from 0; DTLS <=
+                         1.2: epoch and sequence number; else 0 */
     uint32_t len;     /* of the whole body */
-    uint16_t version; /* of its header */
-    uint8_t type;
-    uint8_t side;  /* enum side: the sender */
-    uint8_t epoch; /* the sender's ChangeCipherSpecs before it */
-    bool whole;    /* every byte was captured */
+    uint32_t version; /* of its header; QUIC: of the connection */
+    uint16_t header;  /* QUIC, DTLS 1.3: where the packet number begins; DTLS
+                         1.2 of type 25: the body's connection ID, which the
+                         length (two bytes) follows */
+    uint8_t type;     /* QUIC, DTLS 1.3: enum hs_level */
+    uint8_t side;     /* enum side: the sender */
+    uint8_t epoch;    /* the sender's ChangeCipherSpecs before it */
+    bool whole;       /* every byte was captured */
     bool tail;
 };
 
@@ -498,6 +545,15 @@ void hs_keep(struct handshake *hs, enum hs_raw which, struct span body,
  * nothing unless keep_records is set. */
 uint16_t hs_keep_record(struct handshake *hs, const struct hs_record *r,
                         uint8_t **body);
+
+/*
+ * Tells the timeline anew: `open` is called for every event in its place, and
+ * either notes there what was in it and returns true, or returns false and the
+ * event stays. The old timeline becomes wire_events. When nothing was opened,
+ * or there is no room for what was, all is as before and false is returned.
+ */
+bool hs_retell(struct handshake *hs,
+               bool (*open)(void *ctx, const struct hs_event *e), void *ctx);
 
 /* The first event of a kind from a side (SIDE_NONE: any), or NULL. */
 const struct hs_event *hs_find(const struct handshake *hs, enum hs_kind kind,

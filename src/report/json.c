@@ -411,7 +411,7 @@ static void json_alerts(struct json *j, const struct handshake *hs)
     size_t list = json_list(j, "alerts");
     for (unsigned i = 0; i < hs->events_n && hs->events; i++) {
         const struct hs_event *e = &hs->events[i];
-        bool quic = e->kind == HS_QUIC_CLOSE && e->aux >> 8 == 1;
+        bool quic = e->kind == HS_QUIC_CLOSE && hs_close_is_alert(e);
         if (e->kind != HS_ALERT && !quic) {
             continue;
         }

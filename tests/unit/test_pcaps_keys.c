@@ -101,10 +101,6 @@ static void check(const struct row *row, const char *keys)
     cr_expect_str_eq(outcome_name(c->outcome), row->outcome, "%s", row->name);
     cr_expect(same(row->by, ended_by_name(c->by)), "%s", row->name);
     cr_expect(same(row->how, ended_how_name(c->how)), "%s", row->name);
-    if (strncmp(row->name, "quic_", 5) == 0 ||
-        strncmp(row->name, "dtls_", 5) == 0) {
-        return; /* secrets open TLS over TCP only, so far */
-    }
     cr_expect_not(c->blind & BLIND_NO_KEYS, "%s", row->name);
     if (row->alert >= 0 && c->outcome == OUTCOME_FAILURE) {
         cr_expect(c->has_alert, "%s", row->name);

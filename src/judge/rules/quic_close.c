@@ -82,12 +82,13 @@ static void run(const struct facts *f, struct hypotheses *hy)
     if (!close) {
         return;
     }
+    uint16_t code = hs_close_code(close);
     struct hypothesis *h =
-        side == SIDE_CLIENT ? by_client(f, hy) : by_server(close->aux, hy);
+        side == SIDE_CLIENT ? by_client(f, hy) : by_server(code, hy);
     hypothesis_because(h, "the last step was %s", stage_name(f->end->stage));
     hypothesis_because(h, "the %s closed with %s (0x%x) in frame %llu",
-                       side_name(side), error_name(close->aux),
-                       (unsigned)close->aux, (unsigned long long)close->frame);
+                       side_name(side), error_name(code), (unsigned)code,
+                       (unsigned long long)close->frame);
 }
 
 const struct rule quic_close_rule = {
