@@ -377,7 +377,7 @@ static const struct hs_record *maybe_alert(const struct handshake *hs,
 {
     bool sealed = e->kind == HS_ENCRYPTED_ALERT || e->kind == HS_FINISHED ||
                   e->kind == HS_APPLICATION_DATA;
-    if (!sealed || e->aux == 0 || e->aux > hs->records_n) {
+    if (!sealed || !hs->records || e->aux == 0 || e->aux > hs->records_n) {
         return NULL;
     }
     const struct hs_record *r = &hs->records[e->aux - 1];

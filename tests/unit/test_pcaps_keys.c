@@ -3,7 +3,8 @@
  * End to end with secrets: every capture of pcaps/ that has a key log beside
  * it, compared with what its endpoints said (pcaps/truth.tsv), and with itself
  * without the key log: who ended it and how must not depend on secrets. With
- * one, every alert has its code.
+ * one, every alert has its code. Then with key logs that are wrong, partial or
+ * garbage: they change nothing, or tell a part of the truth.
  */
 #include "capture/capture.h"
 #include "pipeline.h"
@@ -137,7 +138,8 @@ static void read_row(const char *line, struct row *r)
     r->alert = alert[0] == '-' ? -1 : atoi(alert);
 }
 
-Test(pcaps_keys, secrets_only_add)
+/* Calls `what` for every row with a key log; how many there were. */
+static unsigned each_row(void (*what)(const struct row *, const char *keys))
 {
     char path[PATH_BYTES];
     char keys[PATH_BYTES];
@@ -151,11 +153,184 @@ Test(pcaps_keys, secrets_only_add)
         read_row(line, &r);
         if (line[0] != '#' && r.port > 0 &&
             access(path_of(r.name, ".keys", keys), R_OK) == 0) {
-            check(&r, keys);
+            what(&r, keys);
             n++;
         }
     }
     free(line);
     fclose(f);
+    return n;
+}
+
+Test(pcaps_keys, secrets_only_add)
+{
+    unsigned n = each_row(check);
+    cr_expect_geq(n, 100, "%u captures with a key log", n);
+}
+
+/* ---- key logs that cannot be trusted ---- */
+
+#define KEYS_MAX 65536u
+
+enum wrong {
+    WRONG_SECRETS, /* other bytes */
+    WRONG_SIDE,    /* the client's for the server's */
+    WRONG_LEVEL,   /* those of the handshake for application data */
+    WRONG_OWNER,   /* each line has the secret of the next one */
+    WRONG_KIND,    /* random bytes, and lines that are nearly right */
+    /* From here on some of it is right. */
+    PART_CUT,     /* the file ends in the middle */
+    PART_FIRST,   /* one line of three */
+    PART_SECOND,  /* another one */
+    PART_BROKEN,  /* every third line is damaged, and garbage between them */
+    PART_DOUBTED, /* a wrong one follows every right one */
+    WRONG_COUNT
+};
+
+static void flip(char *c)
+{
+    *c = *c == '0' ? '1' : '0';
+}
+
+/* Swaps two beginnings of the same length. */
+static bool swap_words(char *line, const char *a, const char *b)
+{
+    size_t n = strlen(a);
+    bool is_a = strncmp(line, a, n) == 0;
+    bool is_b = strncmp(line, b, n) == 0;
+    if (is_a || is_b) {
+        memcpy(line, is_a ? b : a, n);
+    }
+    return is_a || is_b;
+}
+
+/* The secret of the handshake as that of application data, or the reverse. */
+static bool swap_level(const char *line, char out[2048])
+{
+    static const char *const levels[2][2] = {
+        {"CLIENT_HANDSHAKE_TRAFFIC_SECRET ", "CLIENT_TRAFFIC_SECRET_0 "},
+        {"SERVER_HANDSHAKE_TRAFFIC_SECRET ", "SERVER_TRAFFIC_SECRET_0 "}};
+    for (unsigned i = 0; i < 4; i++) {
+        const char *from = levels[i >> 1][i & 1];
+        if (strncmp(line, from, strlen(from)) == 0) {
+            snprintf(out, 2048, "%s%s\n", levels[i >> 1][1 - (i & 1)],
+                     line + strlen(from));
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One line of the new key log for one of the old. `next`: the line after it. */
+static void spoil(enum wrong how, unsigned number, char *line, const char *next,
+                  char out[2048])
+{
+    char *secret = strrchr(line, ' ');
+    const char *other = strrchr(next, ' ');
+    out[0] = 0;
+    if (!secret) {
+        return;
+    }
+    if (how == WRONG_SECRETS) {
+        flip(secret + 5);
+    } else if (how == WRONG_SIDE) {
+        if (!swap_words(line, "CLIENT_T", "SERVER_T") &&
+            !swap_words(line, "CLIENT_H", "SERVER_H")) {
+            flip(secret + 9);
+        }
+    } else if (how == WRONG_LEVEL) {
+        if (swap_level(line, out)) {
+            return;
+        }
+        flip(secret + 1);
+    } else if (how == WRONG_OWNER && other && strlen(other) == strlen(secret) &&
+               strcmp(other, secret) != 0) {
+        memcpy(secret, other, strlen(other));
+    } else if (how == WRONG_OWNER) {
+        flip(secret + 1);
+    } else if (how == WRONG_KIND) {
+        snprintf(out, 2048, "%.*s zz\n\x01\xff%s0 0\nCLIENT_RANDOM 00\n%s %s\n",
+                 (int)(secret - line), line, line, line, line);
+        return;
+    } else if ((how == PART_FIRST && number % 3 != 0) ||
+               (how == PART_SECOND && number % 3 != 1)) {
+        return;
+    } else if (how == PART_BROKEN && number % 3 == 0) {
+        secret[7] = 'x';
+    } else if (how == PART_DOUBTED) {
+        int n = snprintf(out, 2048, "%s\n", line);
+        flip(secret + 5);
+        snprintf(out + n, 2048 - (size_t)n, "%s\n", line);
+        return;
+    }
+    snprintf(out, 2048, "%s\n%s", line,
+             how == PART_BROKEN ? "#\n\n \n\x80" : "");
+}
+
+static struct keylog *spoilt(const char *path, enum wrong how)
+{
+    static char text[KEYS_MAX];
+    struct keylog *k = keylog_new(0);
+    FILE *f = fopen(path, "r");
+    cr_assert_not_null(f, "%s", path);
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    n = how == PART_CUT ? n * 3 / 5 : n;
+    text[n] = 0;
+    unsigned number = 0;
+    for (char *line = text; *line; number++) {
+        char out[2048];
+        size_t length = strcspn(line, "\n");
+        bool last = line[length] == 0;
+        line[length] = 0;
+        char copy[512] = "";
+        snprintf(copy, sizeof copy, "%.500s", line);
+        char next[512] = "";
+        snprintf(next, sizeof next, "%.*s",
+                 last ? 0 : (int)strcspn(line + length + 1, "\n"),
+                 line + length + 1);
+        spoil(how, number, copy, next, out);
+        keylog_add(k, span_text(out));
+        line += length + !last;
+    }
+    return k;
+}
+
+static bool same_end(const struct conclusion *a, const struct conclusion *b)
+{
+    return a->outcome == b->outcome && a->by == b->by && a->how == b->how &&
+           a->established == b->established && a->benign == b->benign;
+}
+
+static void check_spoilt(const struct row *row, const char *keys)
+{
+    struct seen without;
+    analyse(row, NULL, &without);
+    for (enum wrong how = 0; how < WRONG_COUNT; how++) {
+        struct seen with;
+        struct keylog *k = spoilt(keys, how);
+        analyse(row, k, &with);
+        keylog_free(k);
+        const struct conclusion *c = &with.end;
+        const struct conclusion *plain = &without.end;
+        cr_expect_eq(with.found, without.found, "%s, %d", row->name, how);
+        cr_expect(same_end(c, plain), "%s, %d", row->name, how);
+        bool same_alert = c->has_alert == plain->has_alert &&
+                          c->alert_code == plain->alert_code &&
+                          c->alert_side == plain->alert_side;
+        bool right = c->alert_code == row->alert &&
+                     strcmp(side_name(c->alert_side), row->sender) == 0;
+        cr_expect(same_alert || (how >= PART_CUT && right), "%s, %d: %u",
+                  row->name, how, c->alert_code);
+        if (how < PART_CUT) {
+            cr_expect_eq(c->stage, plain->stage, "%s, %d", row->name, how);
+            cr_expect_eq(c->blind, plain->blind, "%s, %d", row->name, how);
+        }
+    }
+}
+
+Test(pcaps_keys, what_cannot_be_trusted_changes_nothing)
+{
+    unsigned n = each_row(check_spoilt);
     cr_expect_geq(n, 100, "%u captures with a key log", n);
 }
