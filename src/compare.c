@@ -458,14 +458,15 @@ static bool read_frames(struct capture *c, struct pipeline *p, char error[256])
     }
 }
 
-static bool read_side(const char *file, const struct pipeline_options *base,
+static bool read_side(const char *file, int fd,
+                      const struct pipeline_options *base,
                       struct reading *reading, char error[256])
 {
     struct pipeline_options o = *base;
     o.all = true;
     o.emit = on_record;
     o.emit_ctx = reading;
-    struct capture *c = capture_open_file(file, NULL, error);
+    struct capture *c = capture_read_file(fd, file, NULL, error);
     if (!c) {
         return false;
     }
@@ -482,7 +483,7 @@ static bool read_side(const char *file, const struct pipeline_options *base,
     return ok;
 }
 
-bool compare_files(const char *const files[2],
+bool compare_files(const char *const files[2], const int fds[2],
                    const struct pipeline_options *base, struct text *out,
                    const char **file, char error[256])
 {
@@ -496,7 +497,7 @@ bool compare_files(const char *const files[2],
     for (int i = 0; i < 2 && ok; i++) {
         struct reading reading = {c, (enum compare_where)i};
         *file = files[i];
-        ok = read_side(files[i], base, &reading, error);
+        ok = read_side(files[i], fds[i], base, &reading, error);
     }
     struct compare_result result;
     compare_print(c, base->all, out, &result);

@@ -48,12 +48,12 @@ void compare_print(struct compare *c, bool all, struct text *out,
                    struct compare_result *result);
 
 /*
- * Reads both captures, with pipelines made after `base`, and writes what
- * compare_print() says to *out; `base->all` asks for all connections. On
- * failure false, with the file at fault in *file and one line in error[]; what
- * was read is compared all the same.
+ * Reads both captures, opened by capture_file(), with pipelines made after
+ * `base`, and writes what compare_print() says to *out; `base->all` asks for
+ * all connections. On failure false, with the file at fault in *file and one
+ * line in error[]; what was read is compared all the same.
  */
-bool compare_files(const char *const files[2],
+bool compare_files(const char *const files[2], const int fds[2],
                    const struct pipeline_options *base, struct text *out,
                    const char **file, char error[256]);
 

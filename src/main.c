@@ -9,6 +9,7 @@
 #include "application.h"
 #include "capture/capture.h"
 #include "compare.h"
+#include "confine.h"
 #include "decode/packet.h"
 #include "keys/keylog.h"
 #include "meter.h"
@@ -19,6 +20,7 @@
 #include "record_reader.h"
 #include "redact.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -28,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -60,6 +63,9 @@ struct run {
     struct keylog *keys;           /* from --keylog and from captures */
     const char **names;            /* of sources, by index; borrowed */
     size_t names_n;
+    int *files;          /* of the captures, or -errno; owned */
+    size_t files_opened; /* the rest is opened in its turn */
+    struct sandbox_status sandbox;
     struct source *sources; /* those being read */
     size_t sources_n;
     struct meter meter; /* shows nothing unless files are read at a terminal */
@@ -443,6 +449,73 @@ static struct capture *open_interface(const struct options *o, const char *name,
     return capture_open_live(&live, error);
 }
 
+static struct capture *open_capture(const struct run *r, size_t at,
+                                    char error[CAPTURE_ERROR_BYTES])
+{
+    const struct options *o = &r->options;
+    if (o->interfaces_n) {
+        return open_interface(o, o->interfaces[at], error);
+    }
+    if (at >= r->files_opened) {
+        return capture_open_file(o->files[at], o->filter, error);
+    }
+    if (r->files[at] < 0) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s", strerror(-r->files[at]));
+        return NULL;
+    }
+    return capture_read_file(r->files[at], o->files[at], o->filter, error);
+}
+
+/*
+ * Opens the captures while this is still allowed, and reads nothing of them;
+ * as many as there may be open files.
+ */
+static bool open_files(struct run *r)
+{
+    const struct options *o = &r->options;
+    struct rlimit limit;
+    size_t most = OPEN_FILES_MAX;
+    r->files = calloc(o->files_n + 1, sizeof *r->files);
+    if (!r->files) {
+        return false;
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        if (o->files_n > OPEN_FILES_MAX &&
+            setrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+            limit.rlim_cur > 4u * OPEN_FILES_MAX) {
+            most = (size_t)limit.rlim_cur - 2u * OPEN_FILES_MAX;
+        }
+    }
+    for (size_t i = 0; i < o->files_n && i < most; i++) {
+        int fd = capture_file(o->files[i]);
+        r->files[i] = fd >= 0 ? fd : -errno;
+        r->files_opened++;
+    }
+    return true;
+}
+
+/* Everything is open that needs rights. */
+static bool give_up_rights(struct run *r)
+{
+    char error[256];
+    struct confine_needs n = {.options = &r->options,
+                              .output = -1,
+                              .output_directory = -1,
+                              .files_open = r->files_opened,
+                              .reconnecting = -1};
+    n.extract = packet_files_directory(r->packets, &n.extract_made);
+    if (r->output) {
+        n.output = output_file(r->output);
+        n.output_directory = output_directory(r->output);
+    }
+    if (!confine(&n, &r->sandbox, error)) {
+        complain(r, "sandbox", error);
+        return false;
+    }
+    return true;
+}
+
 /* Opens captures from..from+n-1; returns how many could be opened. */
 static size_t open_sources(struct run *r, const char *const *names, size_t n,
                            size_t from, struct source *v)
@@ -451,10 +524,7 @@ static size_t open_sources(struct run *r, const char *const *names, size_t n,
     for (size_t i = 0; i < n; i++) {
         char error[CAPTURE_ERROR_BYTES];
         const char *name = names[i];
-        struct capture *c =
-            r->options.interfaces_n
-                ? open_interface(&r->options, name, error)
-                : capture_open_file(name, r->options.filter, error);
+        struct capture *c = open_capture(r, from + i, error);
         if (!c) {
             complain(r, name, error);
             continue;
@@ -470,6 +540,10 @@ static void read_files(struct run *r)
 {
     struct source v[OPEN_FILES_MAX];
     const struct options *o = &r->options;
+    if (!open_files(r) || !give_up_rights(r)) {
+        r->error = true;
+        return;
+    }
     for (size_t at = 0; at < o->files_n && !should_stop(r);) {
         size_t n = o->files_n - at;
         if (o->files_n > OPEN_FILES_MAX) {
@@ -498,7 +572,7 @@ static void read_interfaces(struct run *r)
     size_t n =
         o->interfaces_n < OPEN_FILES_MAX ? o->interfaces_n : OPEN_FILES_MAX;
     size_t opened = open_sources(r, o->interfaces, n, 0, v);
-    if (opened == n) {
+    if (opened == n && give_up_rights(r)) {
         if (!o->quiet) {
             fprintf(stderr, "tlswhy: listening on %s; ^C ends\n",
                     n == 1 ? o->interfaces[0] : "all given interfaces");
@@ -562,8 +636,9 @@ static void catch_signals(void)
 
 static void print_version(void)
 {
-    printf("tlswhy %s\n%s\nnDPI %s\n%s\n", VERSION, capture_versions(),
-           application_version(), OpenSSL_version(OPENSSL_VERSION));
+    printf("tlswhy %s\n%s\nnDPI %s\n%s\n%s\n", VERSION, capture_versions(),
+           application_version(), OpenSSL_version(OPENSSL_VERSION),
+           sandbox_version());
 }
 
 static int list_interfaces(void)
@@ -639,12 +714,21 @@ static bool set_up(struct run *r, const struct trust *trust)
         report_options(o, o->output ? -1 : STDOUT_FILENO);
     bool text = strcmp(o->format, "text") == 0;
     ro.summary = text && o->summary != TRI_NO;
-    r->output = output_new(reporter, &ro, o->output, error);
+    bool live = o->interfaces_n > 0;
+    bool rotates = o->rotate_bytes || o->rotate_time;
+    const struct output_options where = {
+        .path = o->output,
+        .append = (live || rotates) && strcmp(o->format, "html") != 0,
+        .rename = live || rotates,
+        .rotate_bytes = o->rotate_bytes,
+        .rotate_time = o->rotate_time,
+        .rotate_keep = o->rotate_keep,
+    };
+    r->output = output_new(reporter, &ro, &where, error);
     if (!r->output) {
         complain(r, o->output ? o->output : "standard output", error);
         return false;
     }
-    bool live = o->interfaces_n > 0;
     if (!text && (o->summary == TRI_YES ||
                   (live && o->summary == TRI_DEFAULT && !o->quiet))) {
         r->summary = summary_new();
@@ -741,7 +825,19 @@ static void run_compare(struct run *r, const struct trust *trust)
     char error[256];
     struct text t;
     text_init(&t, (size_t)64 << 20);
-    if (!compare_files(r->options.files, &po, &t, &file, error)) {
+    if (!open_files(r) || !give_up_rights(r)) {
+        r->error = true;
+        text_free(&t);
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (r->files[i] < 0) {
+            complain(r, r->options.files[i], strerror(-r->files[i]));
+            text_free(&t);
+            return;
+        }
+    }
+    if (!compare_files(r->options.files, r->files, &po, &t, &file, error)) {
         complain(r, file, error);
     }
     if (fputs(text_str(&t), stdout) < 0 || fflush(stdout) != 0) {
@@ -772,7 +868,7 @@ static void finish(struct run *r)
         redact_totals(r->redactor, &r->totals);
     }
     output_end(r->output, &r->totals);
-    if (r->summary) {
+    if (r->summary && !output_closed(r->output)) {
         print_summary(r);
     }
     if (!packet_files_finish(r->packets, r->options.quiet)) {
@@ -818,6 +914,7 @@ static int run(struct run *r)
     redactor_free(r->redactor);
     keylog_free(r->keys);
     trust_free(trust);
+    free(r->files);
     return status;
 }
 

@@ -13,6 +13,9 @@
 
 #define MAX_FLOWS_DEFAULT 1000000u
 #define WORKERS_MAX       64u
+#define ROTATE_KEEP       9u
+#define ROTATE_KEEP_MAX   9999u
+#define ROTATE_MIN_BYTES  4096u
 
 enum {
     OPT_SUMMARY = 256,
@@ -29,6 +32,9 @@ enum {
     OPT_COMPARE,
     OPT_EXTRACT,
     OPT_ANNOTATE,
+    OPT_USER,
+    OPT_NO_SANDBOX,
+    OPT_ROTATE,
     OPT_REDACT,
 };
 
@@ -46,6 +52,9 @@ static const struct option long_options[] = {
     {"extract", required_argument, NULL, OPT_EXTRACT},
     {"annotate", required_argument, NULL, OPT_ANNOTATE},
     {"redact", no_argument, NULL, OPT_REDACT},
+    {"user", required_argument, NULL, OPT_USER},
+    {"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
+    {"rotate", required_argument, NULL, OPT_ROTATE},
     {"handshake-timeout", required_argument, NULL, OPT_TIMEOUT},
     {"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
     {"max-memory", required_argument, NULL, OPT_MAX_MEMORY},
@@ -111,6 +120,11 @@ const char *options_help(void)
            "(default: a quarter\n"
            "                             of the memory, at most 1G)\n"
            "      --workers N            threads that analyse (default 1)\n"
+           "      --rotate SIZE|TIME[,N] begin the -o file anew after 100M or "
+           "1d; keep N (9)\n"
+           "      --user NAME            root runs as this user (default: "
+           "tlswhy or nobody)\n"
+           "      --no-sandbox           keep all rights; for debugging\n"
            "  -B, --buffer-size KIB      kernel capture buffer\n"
            "  -s, --snapshot-length N    bytes kept of a packet (default: "
            "all)\n"
@@ -193,6 +207,52 @@ static bool seconds(const char *text, tick_t *out)
     }
     *out = (tick_t)(v * (double)TICK_SEC);
     return true;
+}
+
+/* 90s, 30min, 12h, 7d. */
+static bool duration(const char *text, tick_t *out)
+{
+    static const struct {
+        const char *unit;
+        tick_t ticks;
+    } units[] = {{"s", TICK_SEC},
+                 {"min", 60 * TICK_SEC},
+                 {"h", 3600 * TICK_SEC},
+                 {"d", 86400 * TICK_SEC}};
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (errno || end == text || text[0] == '-' || v == 0 || v > 1000000) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(end, units[i].unit) == 0) {
+            *out = (tick_t)v * units[i].ticks;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* SIZE or TIME, and how many files to keep. */
+static bool rotation(struct options *o, const char *arg)
+{
+    char first[32];
+    uint64_t keep = ROTATE_KEEP;
+    const char *comma = strchr(arg, ',');
+    size_t n = comma ? (size_t)(comma - arg) : strlen(arg);
+    if (n >= sizeof first ||
+        (comma && (!number(comma + 1, ROTATE_KEEP_MAX, &keep) || !keep))) {
+        return false;
+    }
+    memcpy(first, arg, n);
+    first[n] = '\0';
+    o->rotate_keep = (unsigned)keep;
+    o->rotate_bytes = 0;
+    o->rotate_time = 0;
+    return duration(first, &o->rotate_time) ||
+           (size(first, &o->rotate_bytes) &&
+            o->rotate_bytes >= ROTATE_MIN_BYTES);
 }
 
 static bool bad(char error[256], const char *what, const char *value)
@@ -287,6 +347,15 @@ static bool set_option(struct options *o, int c, const char *arg,
     case OPT_REDACT:
         o->redact = true;
         return true;
+    case OPT_USER:
+        o->user = arg;
+        return true;
+    case OPT_NO_SANDBOX:
+        o->no_sandbox = true;
+        return true;
+    case OPT_ROTATE:
+        return rotation(o, arg) ||
+               bad(error, "--rotate: neither a size nor a time:", arg);
     case OPT_EXPLAIN:
         o->explain = true;
         return true;
@@ -396,6 +465,12 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
         snprintf(error, 256,
                  "--redact cannot change packets: it does not go "
                  "with --extract, --annotate and --compare");
+        return false;
+    }
+    if ((o->rotate_bytes || o->rotate_time) &&
+        (!o->output || strcmp(o->format, "html") == 0)) {
+        snprintf(error, 256,
+                 "--rotate takes a file (-o), in a format of records");
         return false;
     }
     if (o->compare && o->files_n != 2) {

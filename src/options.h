@@ -32,8 +32,13 @@ struct options {
     const char *extract;  /* NULL: none */
     const char *annotate; /* NULL: none */
     enum tristate summary;
-    bool redact;  /* pseudonyms instead of names and addresses */
-    bool compare; /* the two files are two sides of something */
+    const char *user;      /* whom to run as; NULL: the default */
+    bool no_sandbox;       /* for debugging */
+    uint64_t rotate_bytes; /* of -o; 0: not by size */
+    tick_t rotate_time;    /* 0: not by time */
+    unsigned rotate_keep;  /* files */
+    bool redact;           /* pseudonyms instead of names and addresses */
+    bool compare;          /* the two files are two sides of something */
     bool all, explain, exit_code, quiet, no_color;
     int verbose;
 };

@@ -41,6 +41,7 @@ struct named {
 struct packet_files {
     struct packet_files_options o;
     int directory; /* -1: no --extract */
+    bool directory_made;
     uint64_t files, bytes, left_out;
     struct pcapng_writer *annotated; /* NULL: no --annotate, or it failed */
     struct waiting *waiting;
@@ -324,6 +325,12 @@ static void annotate(struct packet_files *p, const struct record *r)
     }
 }
 
+int packet_files_directory(const struct packet_files *p, bool *made)
+{
+    *made = p && p->directory_made;
+    return p ? p->directory : -1;
+}
+
 void packet_files_record(struct packet_files *p, const struct record *r)
 {
     if (!p || !r->hs->frames || record_outcome(r) != OUTCOME_FAILURE) {
@@ -342,7 +349,8 @@ void packet_files_record(struct packet_files *p, const struct record *r)
 
 static bool open_directory(struct packet_files *p)
 {
-    if (mkdir(p->o.extract, 0750) != 0 && errno != EEXIST) {
+    p->directory_made = mkdir(p->o.extract, 0750) == 0;
+    if (!p->directory_made && errno != EEXIST) {
         return false;
     }
     p->directory = open(p->o.extract, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -23,6 +23,9 @@ struct packet_files_options {
 struct packet_files *packet_files_new(const struct packet_files_options *o,
                                       const char **name, char error[256]);
 
+/* The directory of --extract, held open, and whether it was made; -1: none. */
+int packet_files_directory(const struct packet_files *p, bool *made);
+
 /* Takes the frames of a failed connection (r->hs->frames); others, and those
  * without frames, are ignored. */
 void packet_files_record(struct packet_files *p, const struct record *r);

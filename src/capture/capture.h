@@ -37,6 +37,13 @@ enum capture_status {
 struct capture *capture_open_file(const char *path, const char *filter,
                                   char error[CAPTURE_ERROR_BYTES]);
 
+/* The same in two steps: opens the file and reads nothing (-1 and errno), */
+int capture_file(const char *path);
+
+/* and reads it, in which parsers see their first byte. Owns fd. */
+struct capture *capture_read_file(int fd, const char *path, const char *filter,
+                                  char error[CAPTURE_ERROR_BYTES]);
+
 struct capture_live_options {
     const char *interface;
     const char *filter;     /* or NULL */

@@ -8,6 +8,7 @@
 #include "config.h" /* large files */
 #endif
 
+#include <errno.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,10 +296,10 @@ static const struct capture_ops file_ops = {
 };
 
 /* All that must succeed before there is a capture; false with error[]. */
-static bool file_open(struct file_capture *f, const char *path,
+static bool file_open(struct file_capture *f, int fd, const char *path,
                       const char *filter, char error[CAPTURE_ERROR_BYTES])
 {
-    const char *why = input_open(&f->in, path, &f->base.stopped);
+    const char *why = input_start(&f->in, fd, &f->base.stopped);
     if (why) {
         snprintf(error, CAPTURE_ERROR_BYTES, "%s", why);
         return false;
@@ -319,16 +320,35 @@ static bool file_open(struct file_capture *f, const char *path,
     return true;
 }
 
+int capture_file(const char *path)
+{
+    return input_open(path);
+}
+
 struct capture *capture_open_file(const char *path, const char *filter,
+                                  char error[CAPTURE_ERROR_BYTES])
+{
+    int fd = capture_file(path);
+    if (fd < 0) {
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s", strerror(errno));
+        return NULL;
+    }
+    return capture_read_file(fd, path, filter, error);
+}
+
+struct capture *capture_read_file(int fd, const char *path, const char *filter,
                                   char error[CAPTURE_ERROR_BYTES])
 {
     struct file_capture *f = calloc(1, sizeof *f);
     if (!f) {
+        if (fd != STDIN_FILENO) {
+            close(fd);
+        }
         snprintf(error, CAPTURE_ERROR_BYTES, "out of memory");
         return NULL;
     }
     f->base.ops = &file_ops;
-    if (!file_open(f, path, filter, error)) {
+    if (!file_open(f, fd, path, filter, error)) {
         capture_close(&f->base);
         return NULL;
     }

@@ -45,18 +45,20 @@ static const char *examine(struct input *in)
     return NULL;
 }
 
-const char *input_open(struct input *in, const char *path,
-                       const volatile sig_atomic_t *stop)
+int input_open(const char *path)
 {
-    *in = (struct input){.fd = STDIN_FILENO, .stop = stop};
-    if (strcmp(path, "-") != 0) {
-        /* Without O_NONBLOCK a FIFO nobody writes to would block right here,
-         * where nothing can be stopped. */
-        in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (in->fd < 0) {
-            return strerror(errno);
-        }
+    if (strcmp(path, "-") == 0) {
+        return STDIN_FILENO;
     }
+    /* Without O_NONBLOCK a FIFO nobody writes to would block right here,
+     * where nothing can be stopped. */
+    return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+const char *input_start(struct input *in, int fd,
+                        const volatile sig_atomic_t *stop)
+{
+    *in = (struct input){.fd = fd, .stop = stop};
     const char *why = examine(in);
     if (why) {
         input_close(in);

@@ -53,13 +53,16 @@ struct input {
     size_t raw_bytes;
 };
 
+/* Opens path, or standard input for "-", and reads nothing. -1 and errno. */
+int input_open(const char *path);
+
 /*
- * Opens path, or standard input for "-". *stop, when it becomes non-zero, ends
- * waiting. NULL on success, else what went wrong (valid until the next call of
- * strerror); *in is then closed.
+ * Reads from fd, which it owns from now on. *stop, when it becomes non-zero,
+ * ends waiting. NULL on success, else what went wrong (valid until the next
+ * call of strerror); *in is then closed.
  */
-const char *input_open(struct input *in, const char *path,
-                       const volatile sig_atomic_t *stop);
+const char *input_start(struct input *in, int fd,
+                        const volatile sig_atomic_t *stop);
 void input_close(struct input *in);
 
 /* Makes at least n (<= INPUT_HOLD_BYTES) bytes available. Spans handed out

@@ -385,6 +385,7 @@ static void on_record(void *state, const struct report_options *o,
 
 const struct reporter csv_reporter = {
     .name = "csv",
+    .header = true,
     .begin = on_begin,
     .record = on_record,
 };

@@ -54,6 +54,7 @@ struct totals {
 
 struct reporter {
     const char *name; /* --format NAME */
+    bool header;      /* begin() is a header, wanted once in every file */
     /* The next two append to `out`, which the caller writes and clears. */
     void (*begin)(void *state, const struct report_options *o,
                   struct text *out);

@@ -259,3 +259,47 @@ Test(cli, help_and_version)
     cr_expect_not_null(strstr(r.out, "libpcap"));
     cr_expect_not_null(strstr(r.out, "nDPI"));
 }
+
+Test(cli, sandbox_options)
+{
+    struct result r = run("$TLSWHY -v -f none --no-sandbox $PCAPS/demo.pcap");
+    cr_expect_eq(r.status, 0);
+    cr_expect_not_null(strstr(r.err, "sandbox: turned off"), "%s", r.err);
+    r = run("$TLSWHY -v -f none $PCAPS/demo.pcap");
+    cr_expect_eq(r.status, 0);
+    cr_expect_not_null(strstr(r.err, "no capabilities"), "%s", r.err);
+    expect_error("$TLSWHY --user no-such-user-here $PCAPS/demo.pcap",
+                 "no-such-user-here");
+}
+
+Test(cli, many_files_are_read_in_the_sandbox)
+{
+    struct result r =
+        run("$TLSWHY -a -f json $PCAPS/*.pcap no-such.pcap >confined; s=$?; "
+            "$TLSWHY --no-sandbox -a -f json $PCAPS/*.pcap >free; "
+            "test $(wc -l <confined) -eq $(wc -l <free) && wc -l <free; "
+            "exit $s");
+    cr_expect_eq(r.status, 2);
+    cr_expect_gt(atoi(r.out), 300, "%s", r.out);
+    cr_expect_not_null(strstr(r.err, "no-such.pcap: No such file"));
+}
+
+Test(cli, rotation)
+{
+    struct result r =
+        run("$TLSWHY -f json -o x --rotate 4K,3 $PCAPS/cert_*.pcap && ls x*");
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect_not_null(strstr(r.out, "x.3\n"), "%s", r.out);
+    cr_expect_null(strstr(r.out, "x.4\n"), "%s", r.out);
+    static const char *const wrong[] = {"-o x --rotate 1y",
+                                        "-o x --rotate 1M,0", "-o x --rotate 0",
+                                        "--rotate 1M"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char command[128];
+        snprintf(command, sizeof command, "$TLSWHY %s $PCAPS/demo.pcap",
+                 wrong[i]);
+        r = run(command);
+        cr_expect_eq(r.status, 2, "%s", command);
+        cr_expect_not_null(strstr(r.err, "--rotate"), "%s", r.err);
+    }
+}
