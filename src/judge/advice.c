@@ -17,6 +17,7 @@
 #define REPRODUCE_MAX 4u
 #define SEEN_AS_MAX   24u
 #define WORD_MAX      32u
+#define WORD_BYTES    (3u * SAY_BYTES) /* of one value */
 
 /* ---- conditions ---- */
 
@@ -54,74 +55,76 @@ unsigned http_status(const struct handshake *hs)
     return number_of(span_sub(hs->carrier_note, 9, 3));
 }
 
-struct condition {
-    const char *word;
-    bool holds;
-};
+/* The words without a parameter; their order is that of conditions_of(). */
+static const char *const condition_words[] = {
+    "alert",       "no_alert",    "encrypted", "by_client", "from_client",
+    "by_server",   "from_server", "by_nobody", "reset",     "close",
+    "timeout",     "tls13",       "tls12",     "offer13",   "old",
+    "sni",         "no_sni",      "hello",     "tcp",       "dtls",
+    "quic",        "starttls",    "proxy",     "socks",     "target",
+    "client_auth", "pq"};
 
-/* 1 or 0 by the row of that word; -1 when there is none. */
-static int look_up(const struct condition *v, size_t n, struct span word)
+#define WORDS (sizeof condition_words / sizeof condition_words[0])
+
+/* Which of them hold, as bits. */
+static uint32_t conditions_of(const struct facts *f)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (span_eq(word, span_text(v[i].word))) {
-            return v[i].holds;
+    const struct conclusion *end = f->end;
+    const struct handshake *hs = f->hs;
+    bool client = end->by == BY_CLIENT || f->late_refusal;
+    bool hello = f->after_server_hello;
+    bool socks = carrier_starts(hs, "socks");
+    const bool holds[WORDS] = {
+        end->has_alert,
+        !end->has_alert,
+        end->has_alert && f->alert == ALERT_NONE,
+        client,
+        client,
+        end->by == BY_SERVER,
+        end->by == BY_SERVER,
+        end->by == BY_NOBODY,
+        end->how == HOW_RESET,
+        end->how == HOW_CLOSE,
+        end->how == HOW_TIMEOUT,
+        f->server_tls13,
+        hello && !f->server_tls13,
+        f->offer.tls13,
+        hs->offer.seen && f->offer.old,
+        hs->offer.has_sni,
+        hs->offer.seen && !hs->offer.has_sni,
+        !hello,
+        hs->flavour == FLAVOUR_TLS,
+        hs->flavour == FLAVOUR_DTLS,
+        hs->flavour == FLAVOUR_QUIC,
+        carrier_starts(hs, "starttls"),
+        carrier_starts(hs, "http-connect") || socks,
+        socks,
+        span_starts(hs->carrier_asked, "CONNECT "),
+        f->client_auth_asked,
+        f->offer.post_quantum,
+    };
+    uint32_t bits = 0;
+    for (unsigned i = 0; i < WORDS; i++) {
+        bits |= (uint32_t)holds[i] << i;
+    }
+    return bits;
+}
+
+/* 1 or 0 as the word has its bit; -1 when there is no such word. */
+static int look_up(uint32_t conditions, struct span word)
+{
+    for (unsigned i = 0; i < WORDS; i++) {
+        if (span_eq(word, span_text(condition_words[i]))) {
+            return conditions >> i & 1;
         }
     }
     return -1;
 }
 
-static int about_the_end(const struct facts *f, struct span word)
+static bool word_holds(const struct facts *f, uint32_t conditions,
+                       struct span word)
 {
-    const struct conclusion *end = f->end;
-    bool client = end->by == BY_CLIENT || f->late_refusal;
-    const struct condition words[] = {
-        {"alert", end->has_alert},
-        {"no_alert", !end->has_alert},
-        {"encrypted", end->has_alert && f->alert == ALERT_NONE},
-        {"by_client", client},
-        {"from_client", client},
-        {"by_server", end->by == BY_SERVER},
-        {"from_server", end->by == BY_SERVER},
-        {"by_nobody", end->by == BY_NOBODY},
-        {"reset", end->how == HOW_RESET},
-        {"close", end->how == HOW_CLOSE},
-        {"timeout", end->how == HOW_TIMEOUT},
-    };
-    return look_up(words, sizeof words / sizeof words[0], word);
-}
-
-static int about_the_attempt(const struct facts *f, struct span word)
-{
-    const struct handshake *hs = f->hs;
-    bool hello = f->after_server_hello;
-    const struct condition words[] = {
-        {"tls13", f->server_tls13},
-        {"tls12", hello && !f->server_tls13},
-        {"offer13", f->offer.tls13},
-        {"old", hs->offer.seen && f->offer.old},
-        {"sni", hs->offer.has_sni},
-        {"no_sni", hs->offer.seen && !hs->offer.has_sni},
-        {"hello", !hello},
-        {"tcp", hs->flavour == FLAVOUR_TLS},
-        {"dtls", hs->flavour == FLAVOUR_DTLS},
-        {"quic", hs->flavour == FLAVOUR_QUIC},
-        {"starttls", carrier_starts(hs, "starttls")},
-        {"proxy",
-         carrier_starts(hs, "http-connect") || carrier_starts(hs, "socks")},
-        {"socks", carrier_starts(hs, "socks")},
-        {"target", span_starts(hs->carrier_asked, "CONNECT ")},
-        {"client_auth", f->client_auth_asked},
-        {"pq", f->offer.post_quantum},
-    };
-    return look_up(words, sizeof words / sizeof words[0], word);
-}
-
-static bool word_holds(const struct facts *f, struct span word)
-{
-    int holds = about_the_end(f, word);
-    if (holds < 0) {
-        holds = about_the_attempt(f, word);
-    }
+    int holds = look_up(conditions, word);
     if (holds >= 0) {
         return holds;
     }
@@ -145,18 +148,24 @@ static bool word_holds(const struct facts *f, struct span word)
     return false;
 }
 
-bool advice_when(const struct facts *f, const char *when)
+static bool all_hold(const struct facts *f, uint32_t conditions,
+                     const char *when)
 {
     while (*when) {
         size_t n = strcspn(when, ",");
         bool negated = *when == '!';
         struct span word = span_of(when + negated, n - negated);
-        if (word_holds(f, word) == negated) {
+        if (word_holds(f, conditions, word) == negated) {
             return false;
         }
         when += n + (when[n] == ',');
     }
     return true;
+}
+
+bool advice_when(const struct facts *f, const char *when)
+{
+    return all_hold(f, conditions_of(f), when);
 }
 
 /* ---- values ---- */
@@ -296,7 +305,7 @@ static bool put_ip(const struct facts *f, struct text *t)
 
 static bool put_port(const struct facts *f, struct text *t)
 {
-    text_fmt(t, "%u", f->hs->addr[SIDE_SERVER].port);
+    text_uint(t, f->hs->addr[SIDE_SERVER].port);
     return true;
 }
 
@@ -356,8 +365,10 @@ static bool put_alert(const struct facts *f, struct text *t)
 static bool put_connect(const struct facts *f, struct text *t)
 {
     bool v6 = f->hs->ip_version == 6;
-    text_fmt(t, v6 ? "[%s]:%u" : "%s:%u", say_ip(f->hs, SIDE_SERVER).s,
-             f->hs->addr[SIDE_SERVER].port);
+    text_add(t, v6 ? "[" : "");
+    text_add(t, say_ip(f->hs, SIDE_SERVER).s);
+    text_add(t, v6 ? "]:" : ":");
+    text_uint(t, f->hs->addr[SIDE_SERVER].port);
     return true;
 }
 
@@ -447,27 +458,29 @@ static const struct value *value_find(struct span name)
     return NULL;
 }
 
+/* `word` is empty, and used for what has to be quoted. */
 static bool put_value(const struct facts *f, const struct value *v, bool shell,
-                      struct text *out)
+                      struct text *out, struct text *word)
 {
-    struct text t;
-    text_init(&t, (size_t)SAY_BYTES * 3);
-    bool known = v->put(f, &t);
-    struct span s = span_text(text_str(&t));
-    if (shell && !v->ready) {
-        text_shell(out, s);
-    } else {
-        text_add_n(out, (const char *)s.p, s.n);
+    if (!shell || v->ready) {
+        size_t max = out->max;
+        bool fits = max - out->n >= WORD_BYTES;
+        out->max = fits ? out->n + WORD_BYTES : max;
+        bool known = v->put(f, out);
+        out->max = max;
+        out->cut = out->cut && !fits; /* a long value is cut, not the row */
+        return known;
     }
-    text_free(&t);
+    bool known = v->put(f, word);
+    text_shell(out, span_of(text_str(word), word->n));
+    text_clear(word);
     return known;
 }
 
-bool advice_expand(const struct facts *f, const char *row, bool shell,
-                   char **out)
+/* The row with its placeholders replaced; "" is never known. */
+static bool expand(const struct facts *f, const char *row, bool shell,
+                   struct text *out, struct text *word)
 {
-    struct text t;
-    text_init(&t, ADVICE_BYTES);
     bool ok = true;
     while (*row && ok) {
         const char *close = *row == '{' ? strchr(row, '}') : NULL;
@@ -476,24 +489,36 @@ bool advice_expand(const struct facts *f, const char *row, bool shell,
                 ? value_find(span_of(row + 1, (size_t)(close - row) - 1))
                 : NULL;
         if (v) {
-            ok = put_value(f, v, shell, &t);
+            ok = put_value(f, v, shell, out, word);
             row = close + 1;
         } else {
             size_t plain = *row == '{' ? 1 : strcspn(row, "{");
-            text_add_n(&t, row, plain);
+            text_add_n(out, row, plain);
             row += plain;
         }
     }
-    *out = ok && !t.cut ? strdup(text_str(&t)) : NULL;
+    return ok && !out->cut;
+}
+
+bool advice_expand(const struct facts *f, const char *row, bool shell,
+                   char **out)
+{
+    struct text t;
+    struct text word;
+    text_init(&t, ADVICE_BYTES);
+    text_init(&word, WORD_BYTES);
+    bool ok = expand(f, row, shell, &t, &word);
+    *out = ok ? strdup(text_str(&t)) : NULL;
+    text_free(&word);
     text_free(&t);
     return *out != NULL;
 }
 
-/* ---- the three lists ---- */
+/* ---- which rows are usable ---- */
 
 /* QUIC wants rows of its own; curl speaks neither STARTTLS nor DTLS. */
-static bool is_usable(const struct facts *f, const struct known_row *row,
-                      bool command)
+static bool is_usable(const struct facts *f, uint32_t conditions,
+                      const struct known_row *row, bool command)
 {
     bool quic = f->hs->flavour == FLAVOUR_QUIC;
     if (command && quic && !strstr(row->when, "quic")) {
@@ -508,7 +533,133 @@ static bool is_usable(const struct facts *f, const struct known_row *row,
         (f->hs->flavour == FLAVOUR_DTLS || carrier_starts(f->hs, "starttls"))) {
         return false;
     }
-    return advice_when(f, row->when);
+    return all_hold(f, conditions, row->when);
+}
+
+struct row_bits {
+    uint64_t v[ADVICE_ROWS_MAX / 64];
+};
+
+static bool has_row(const struct row_bits *bits, size_t i)
+{
+    return bits->v[i / 64] >> i % 64 & 1;
+}
+
+/* The rows of a cause, and bits that say which are usable here. */
+struct lists {
+    struct known_rows fix, reproduce, seen_as;
+    struct row_bits fix_bits, reproduce_bits, seen_as_bits;
+};
+
+static struct row_bits usable_rows(const struct facts *f, uint32_t conditions,
+                                   struct known_rows *rows, bool command)
+{
+    struct row_bits bits = {{0}};
+    rows->n = rows->n < ADVICE_ROWS_MAX ? rows->n : ADVICE_ROWS_MAX;
+    for (size_t i = 0; i < rows->n; i++) {
+        bool usable = is_usable(f, conditions, &rows->v[i], command);
+        bits.v[i / 64] |= (uint64_t)usable << i % 64;
+    }
+    return bits;
+}
+
+static void find_rows(const struct facts *f, uint32_t conditions,
+                      const char *cause, struct lists *out)
+{
+    out->fix = known_fix_rows(cause);
+    out->reproduce = known_reproduce_rows(cause);
+    out->seen_as = known_seen_as_rows(cause);
+    out->fix_bits = usable_rows(f, conditions, &out->fix, false);
+    out->reproduce_bits = usable_rows(f, conditions, &out->reproduce, true);
+    out->seen_as_bits = usable_rows(f, conditions, &out->seen_as, false);
+}
+
+/* ---- the same case again ---- */
+
+#define CASES         64u
+#define CARRIER_BYTES 24u
+
+/* All that is_usable() looks at. No padding: it is compared as bytes. */
+struct advice_key {
+    const char *cause;
+    uint32_t conditions;
+    uint16_t alert, http;
+    char carrier[CARRIER_BYTES];
+};
+
+struct advice {
+    struct advice_case {
+        struct advice_key key; /* cause NULL: free */
+        struct lists lists;
+    } cases[CASES];
+};
+
+struct advice *advice_new(void)
+{
+    return calloc(1, sizeof(struct advice));
+}
+
+void advice_free(struct advice *a)
+{
+    free(a);
+}
+
+/* False when there is more to look at than a key has. */
+static bool key_of(const struct facts *f, uint32_t conditions,
+                   const char *cause, struct advice_key *out)
+{
+    const char *carrier = f->hs->carrier ? f->hs->carrier : "";
+    size_t n = strlen(carrier);
+    memset(out, 0, sizeof *out);
+    if (f->hs->peer_protocol || n >= CARRIER_BYTES) {
+        return false;
+    }
+    out->cause = cause;
+    out->conditions = conditions;
+    out->alert = f->alert;
+    out->http = (uint16_t)http_status(f->hs);
+    memcpy(out->carrier, carrier, n);
+    return true;
+}
+
+static struct advice_case *case_of(struct advice *a,
+                                   const struct advice_key *key)
+{
+    uint64_t h = (uint64_t)(uintptr_t)key->cause ^
+                 (uint64_t)key->conditions << 20 ^ (uint64_t)key->alert << 8;
+    h *= UINT64_C(0x9e3779b97f4a7c15);
+    return &a->cases[h >> 32 & (CASES - 1)];
+}
+
+/* *own is used when the case is not remembered. */
+static const struct lists *lists_of(struct advice *a, const struct facts *f,
+                                    const char *cause, struct lists *own)
+{
+    struct advice_key key;
+    uint32_t conditions = conditions_of(f);
+    if (!a || !key_of(f, conditions, cause, &key)) {
+        find_rows(f, conditions, cause, own);
+        return own;
+    }
+    struct advice_case *c = case_of(a, &key);
+    if (memcmp(&c->key, &key, sizeof key) != 0) {
+        c->key = key;
+        find_rows(f, conditions, cause, &c->lists);
+    }
+    return &c->lists;
+}
+
+/* ---- the three lists ---- */
+
+/* Texts that are made again and again. */
+struct scratch {
+    struct text line, word;
+};
+
+static bool fill_line(const struct facts *f, const char *row, bool shell,
+                      struct scratch *s)
+{
+    return expand(f, row, shell, &s->line, &s->word);
 }
 
 /* On whose machine a piece of software is set up; FIX_NONE: on either. */
@@ -545,74 +696,75 @@ static unsigned fix_rank(const struct known_row *row, const struct verdict *v)
 }
 
 static void add_fix(const struct facts *f, const struct known_row *row,
-                    struct verdict *v)
+                    struct scratch *s, struct verdict *v)
 {
-    char *text = NULL;
-    if (v->fix.n == FIX_MAX || !is_usable(f, row, false) ||
-        !advice_expand(f, row->text, false, &text)) {
-        return;
-    }
-    struct text line;
-    text_init(&line, ADVICE_BYTES + WORD_MAX);
+    text_clear(&s->line);
+    s->line.max = ADVICE_BYTES;
     if (*row->key) {
-        text_add(&line, row->key);
-        text_add(&line, ": ");
+        text_add(&s->line, row->key);
+        text_add(&s->line, ": ");
+        s->line.max += s->line.n; /* of the row alone */
     }
-    text_add(&line, text);
-    text_list_add(&v->fix, text_str(&line));
-    text_free(&line);
-    free(text);
+    if (v->fix.n < FIX_MAX && fill_line(f, row->text, false, s)) {
+        text_list_add(&v->fix, text_str(&s->line));
+    }
 }
 
-static void fill_fix(const struct facts *f, struct verdict *v)
+static void fill_fix(const struct facts *f, const struct lists *l,
+                     struct scratch *s, struct verdict *v)
 {
-    const struct known_row *row;
+    uint8_t ranks[ADVICE_ROWS_MAX];
+    for (size_t i = 0; i < l->fix.n; i++) {
+        bool usable = has_row(&l->fix_bits, i);
+        ranks[i] = usable ? (uint8_t)fix_rank(&l->fix.v[i], v) : UINT8_MAX;
+    }
     for (unsigned rank = 0; rank < 3; rank++) {
-        for (size_t i = 0; (row = known_fix(v->cause->slug, i)) != NULL; i++) {
-            if (fix_rank(row, v) == rank) {
-                add_fix(f, row, v);
+        for (size_t i = 0; i < l->fix.n; i++) {
+            if (ranks[i] == rank) {
+                add_fix(f, &l->fix.v[i], s, v);
             }
         }
     }
 }
 
-/* A command for TLS turned into one for DTLS, where it names no version. */
-static char *as_datagrams(char *command)
+/* A command for TLS becomes one for DTLS where it names no version. */
+static bool is_for_datagrams(const struct facts *f, const char *command)
 {
     static const char start[] = "openssl s_client ";
-    size_t n = sizeof start - 1;
-    if (strncmp(command, start, n) != 0 || strstr(command, " -dtls")) {
-        return command;
-    }
-    struct text t;
-    text_init(&t, ADVICE_BYTES + WORD_MAX);
-    text_fmt(&t, "%s-dtls %s", start, command + n);
-    char *out = strdup(text_str(&t));
-    text_free(&t);
-    if (!out) {
-        return command;
-    }
-    free(command);
-    return out;
+    return f->hs->flavour == FLAVOUR_DTLS &&
+           strncmp(command, start, sizeof start - 1) == 0 &&
+           !strstr(command, " -dtls");
 }
 
-static void fill_reproduce(const struct facts *f, struct verdict *v)
+static void add_command(const struct facts *f, const char *command,
+                        struct scratch *s, struct verdict *v)
 {
-    const struct known_row *row;
-    for (size_t i = 0; (row = known_reproduce(v->cause->slug, i)) != NULL;
+    if (is_for_datagrams(f, command)) {
+        static const char start[] = "openssl s_client ";
+        text_clear(&s->word);
+        s->word.max = ADVICE_BYTES + WORD_MAX;
+        text_add(&s->word, "openssl s_client -dtls ");
+        text_add(&s->word, command + sizeof start - 1);
+        command = text_str(&s->word);
+    }
+    if (!text_list_has(&v->reproduce, command)) {
+        text_list_add(&v->reproduce, command);
+    }
+    text_clear(&s->word);
+    s->word.max = WORD_BYTES;
+}
+
+static void fill_reproduce(const struct facts *f, const struct lists *l,
+                           struct scratch *s, struct verdict *v)
+{
+    for (size_t i = 0; i < l->reproduce.n && v->reproduce.n < REPRODUCE_MAX;
          i++) {
-        char *text = NULL;
-        if (v->reproduce.n == REPRODUCE_MAX || !is_usable(f, row, true) ||
-            !advice_expand(f, row->text, true, &text)) {
-            continue;
+        text_clear(&s->line);
+        s->line.max = ADVICE_BYTES;
+        if (has_row(&l->reproduce_bits, i) &&
+            fill_line(f, l->reproduce.v[i].text, true, s)) {
+            add_command(f, text_str(&s->line), s, v);
         }
-        if (f->hs->flavour == FLAVOUR_DTLS) {
-            text = as_datagrams(text);
-        }
-        if (!text_list_has(&v->reproduce, text)) {
-            text_list_add(&v->reproduce, text);
-        }
-        free(text);
     }
 }
 
@@ -627,25 +779,38 @@ static bool is_viewer_done(const struct verdict *v, const char *viewer)
 }
 
 /* One text per viewer: the first row whose condition holds. */
-static void fill_seen_as(const struct facts *f, struct verdict *v)
+static void fill_seen_as(const struct facts *f, const struct lists *l,
+                         struct scratch *s, struct verdict *v)
 {
-    const struct known_row *row;
     v->seen_as = calloc(SEEN_AS_MAX, sizeof *v->seen_as);
     for (size_t i = 0;
-         v->seen_as && (row = known_seen_as(v->cause->slug, i)) != NULL; i++) {
-        char *text = NULL;
-        if (v->seen_as_n < SEEN_AS_MAX && !is_viewer_done(v, row->key) &&
-            is_usable(f, row, false) &&
-            advice_expand(f, row->text, false, &text)) {
+         v->seen_as && i < l->seen_as.n && v->seen_as_n < SEEN_AS_MAX; i++) {
+        const struct known_row *row = &l->seen_as.v[i];
+        if (!has_row(&l->seen_as_bits, i) || is_viewer_done(v, row->key)) {
+            continue;
+        }
+        text_clear(&s->line);
+        s->line.max = ADVICE_BYTES;
+        char *text = fill_line(f, row->text, false, s)
+                         ? strdup(text_str(&s->line))
+                         : NULL;
+        if (text) {
             v->seen_as[v->seen_as_n++] =
                 (struct seen_as){.viewer = row->key, .text = text};
         }
     }
 }
 
-void advice_fill(const struct facts *f, struct verdict *v)
+void advice_fill(struct advice *a, const struct facts *f, struct verdict *v)
 {
-    fill_fix(f, v);
-    fill_reproduce(f, v);
-    fill_seen_as(f, v);
+    struct lists own;
+    const struct lists *l = lists_of(a, f, v->cause->slug, &own);
+    struct scratch s;
+    text_init(&s.line, ADVICE_BYTES);
+    text_init(&s.word, WORD_BYTES);
+    fill_fix(f, l, &s, v);
+    fill_reproduce(f, l, &s, v);
+    fill_seen_as(f, l, &s, v);
+    text_free(&s.word);
+    text_free(&s.line);
 }

@@ -39,8 +39,18 @@
 
 #include "judge/facts.h"
 
+/* Rows of a cause in one list; more would be left out. */
+#define ADVICE_ROWS_MAX 256u
+
+/* Remembers which rows were usable in the last cases (bounded). */
+struct advice;
+
+/* NULL when memory is out: that is valid, and remembers nothing. */
+struct advice *advice_new(void);
+void advice_free(struct advice *a);
+
 /* Fills fix, seen_as and reproduce for v->cause. */
-void advice_fill(const struct facts *f, struct verdict *v);
+void advice_fill(struct advice *a, const struct facts *f, struct verdict *v);
 
 /* Whether a condition holds; unknown words do not. */
 bool advice_when(const struct facts *f, const char *when);

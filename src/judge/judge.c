@@ -30,6 +30,7 @@ struct judge {
     struct trust *trust; /* borrowed, may be NULL */
     struct profiles *profiles;
     struct interception *interception;
+    struct advice *advice;
 };
 
 const char *confidence_name(enum confidence c)
@@ -53,6 +54,7 @@ struct judge *judge_new(struct trust *trust)
     j->trust = trust;
     j->profiles = profiles_new();
     j->interception = interception_new();
+    j->advice = advice_new();
     if (!j->profiles || !j->interception) {
         judge_free(j);
         return NULL;
@@ -65,6 +67,7 @@ void judge_free(struct judge *j)
     if (j) {
         profiles_free(j->profiles);
         interception_free(j->interception);
+        advice_free(j->advice);
         free(j);
     }
 }
@@ -255,8 +258,8 @@ static void write_fired(struct hypotheses *hy, struct verdict *v)
 
 /* ---- the verdict ---- */
 
-static void write_verdict(const struct facts *f, struct hypotheses *hy,
-                          struct verdict *v)
+static void write_verdict(struct judge *j, const struct facts *f,
+                          struct hypotheses *hy, struct verdict *v)
 {
     const struct hypothesis *leader = leader_of(hy);
     v->cause = cause_of(leader ? leader->cause : "unclassified");
@@ -267,7 +270,7 @@ static void write_verdict(const struct facts *f, struct hypotheses *hy,
     v->frame_decisive = f->end->frame_decisive;
     write_evidence(f, hy, leader, v);
     write_alternatives(hy, v);
-    advice_fill(f, v);
+    advice_fill(j->advice, f, v);
     write_fired(hy, v);
 }
 
@@ -310,7 +313,7 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
     struct hypotheses hy;
     hypotheses_init(&hy);
     run_rules(&f, &hy);
-    write_verdict(&f, &hy, v);
+    write_verdict(j, &f, &hy, v);
     if (strcmp(v->cause->slug, "interception_untrusted") == 0) {
         interception_broke(j->interception, hs);
     }

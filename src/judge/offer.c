@@ -57,9 +57,7 @@ static bool is_rare(const struct known_suite *k)
         k->kx == KX_OTHER || k->kx == KX_DH || k->kx == KX_ECDH) {
         return true;
     }
-    return strstr(k->name, "CAMELLIA") || strstr(k->name, "ARIA") ||
-           strstr(k->name, "SEED") || strstr(k->name, "IDEA") ||
-           k->auth == AUTH_DSS;
+    return k->rare_cipher || k->auth == AUTH_DSS;
 }
 
 static void count_old_suite(struct suite_count *c, const struct known_suite *k)

@@ -34,12 +34,13 @@ static void append(struct say *t, const char *s)
 
 struct say say_span(struct span s)
 {
-    struct say out = {{0}};
+    struct say out;
     size_t n = s.n < SAY_BYTES - 8 ? s.n : SAY_BYTES - 8;
     for (size_t i = 0; i < n; i++) {
         /* A NUL would end the text and hide what follows. */
         out.s[i] = s.p[i] ? (char)s.p[i] : '?';
     }
+    out.s[n] = '\0';
     if (n < s.n) {
         append(&out, "...");
     }
@@ -207,11 +208,29 @@ struct say say_name(const struct cert_name *n)
     return said("(no name)");
 }
 
+/* inet_ntop() takes its time with printf. */
+static void put_ip4(char *to, const uint8_t *ip)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned v = ip[i];
+        if (v >= 100) {
+            *to++ = (char)('0' + v / 100);
+        }
+        if (v >= 10) {
+            *to++ = (char)('0' + v / 10 % 10);
+        }
+        *to++ = (char)('0' + v % 10);
+        *to++ = i < 3 ? '.' : '\0';
+    }
+}
+
 struct say say_ip(const struct handshake *hs, enum side side)
 {
-    struct say out = {{0}};
-    int family = hs->ip_version == 6 ? AF_INET6 : AF_INET;
-    if (!inet_ntop(family, hs->addr[side].ip, out.s, sizeof out.s)) {
+    struct say out;
+    const uint8_t *ip = hs->addr[side].ip;
+    if (hs->ip_version != 6) {
+        put_ip4(out.s, ip);
+    } else if (!inet_ntop(AF_INET6, ip, out.s, sizeof out.s)) {
         out.s[0] = '\0';
     }
     return out;

@@ -45,29 +45,49 @@ const struct known_cause *known_cause(const char *slug)
     return known_cause_at(find_cause(slug));
 }
 
-/* The i-th row of a cause; starts[c] to starts[c + 1] are the rows of c. */
-static const struct known_row *row_of(const struct known_row *rows,
-                                      const uint16_t *starts, const char *slug,
-                                      size_t i)
+/* starts[c] to starts[c + 1] are the rows of cause c. */
+static struct known_rows rows_of(const struct known_row *rows,
+                                 const uint16_t *starts, const char *slug)
 {
     size_t c = find_cause(slug);
-    if (c == CAUSES || i >= (size_t)(starts[c + 1] - starts[c])) {
-        return NULL;
+    if (c == CAUSES) {
+        return (struct known_rows){NULL, 0};
     }
-    return &rows[starts[c] + i];
+    return (struct known_rows){&rows[starts[c]],
+                               (size_t)(starts[c + 1] - starts[c])};
+}
+
+struct known_rows known_fix_rows(const char *slug)
+{
+    return rows_of(fix_rows, fix_starts, slug);
+}
+
+struct known_rows known_seen_as_rows(const char *slug)
+{
+    return rows_of(seen_as_rows, seen_as_starts, slug);
+}
+
+struct known_rows known_reproduce_rows(const char *slug)
+{
+    return rows_of(reproduce_rows, reproduce_starts, slug);
+}
+
+static const struct known_row *row_at(struct known_rows rows, size_t i)
+{
+    return i < rows.n ? &rows.v[i] : NULL;
 }
 
 const struct known_row *known_fix(const char *slug, size_t i)
 {
-    return row_of(fix_rows, fix_starts, slug, i);
+    return row_at(known_fix_rows(slug), i);
 }
 
 const struct known_row *known_seen_as(const char *slug, size_t i)
 {
-    return row_of(seen_as_rows, seen_as_starts, slug, i);
+    return row_at(known_seen_as_rows(slug), i);
 }
 
 const struct known_row *known_reproduce(const char *slug, size_t i)
 {
-    return row_of(reproduce_rows, reproduce_starts, slug, i);
+    return row_at(known_reproduce_rows(slug), i);
 }

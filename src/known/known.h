@@ -70,6 +70,7 @@ struct known_suite {
     uint8_t hash_bytes;  /* PRF/HKDF hash: 32; SHA-384: 48; SHA-512: 64 */
     bool tls13;          /* only for TLS 1.3 */
     bool weak;           /* NULL, export, RC4, DES, 3DES, MD5, anon */
+    bool rare_cipher;    /* Camellia, ARIA, SEED, IDEA */
 };
 /* NULL for unknown code points. */
 const struct known_suite *known_suite(uint16_t code);
@@ -116,6 +117,15 @@ struct known_row {
     const char *key; /* seen_as: viewer ("chrome", "openssl"); fix: software */
     const char *text;
 };
+/* All rows of a cause; n is 0 for an unknown one. */
+struct known_rows {
+    const struct known_row *v;
+    size_t n;
+};
+struct known_rows known_fix_rows(const char *slug);
+struct known_rows known_seen_as_rows(const char *slug);
+struct known_rows known_reproduce_rows(const char *slug);
+/* The i-th of them, or NULL. */
 const struct known_row *known_fix(const char *slug, size_t i);
 const struct known_row *known_seen_as(const char *slug, size_t i);
 const struct known_row *known_reproduce(const char *slug, size_t i);

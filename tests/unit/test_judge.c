@@ -1816,3 +1816,72 @@ Test(advice, seen_as_has_one_text_per_viewer)
     verdict_free(v);
     hs_free(&s.hs);
 }
+
+Test(advice, no_cause_has_more_rows_than_are_looked_at)
+{
+    for (size_t i = 0; i < COUNT(contract); i++) {
+        cr_expect_leq(known_fix_rows(contract[i]).n, ADVICE_ROWS_MAX);
+        cr_expect_leq(known_seen_as_rows(contract[i]).n, ADVICE_ROWS_MAX);
+        cr_expect_leq(known_reproduce_rows(contract[i]).n, ADVICE_ROWS_MAX);
+    }
+}
+
+static void expect_same_texts(const struct text_list *a,
+                              const struct text_list *b)
+{
+    cr_assert_eq(a->n, b->n);
+    for (size_t i = 0; i < a->n; i++) {
+        cr_expect_str_eq(a->v[i], b->v[i]);
+    }
+}
+
+/* A judge that has had the same case says the same as a fresh one, also when
+ * cases differ in one condition only. */
+Test(advice, a_case_that_is_remembered_says_the_same)
+{
+    struct judge *old = judge_new(NULL);
+    for (unsigned i = 0; i < 12; i++) {
+        struct scene a, b;
+        open_scene(&a);
+        open_scene(&b);
+        for (unsigned k = 0; k < 2; k++) {
+            struct scene *s = k ? &b : &a;
+            s->hs.offer.has_sni = i % 2 == 0;
+            s->hs.carrier = i % 3 ? "starttls-smtp" : "direct";
+            alert(s, SIDE_SERVER, i % 4 < 2 ? 40 : 70);
+        }
+        struct verdict *v = judge_in(old, &a);
+        struct verdict *w = judged(&b);
+        expect_same_texts(&v->fix, &w->fix);
+        expect_same_texts(&v->reproduce, &w->reproduce);
+        cr_assert_eq(v->seen_as_n, w->seen_as_n);
+        for (size_t k = 0; k < v->seen_as_n; k++) {
+            cr_expect_str_eq(v->seen_as[k].viewer, w->seen_as[k].viewer);
+            cr_expect_str_eq(v->seen_as[k].text, w->seen_as[k].text);
+        }
+        verdict_free(v);
+        verdict_free(w);
+        hs_free(&a.hs);
+        hs_free(&b.hs);
+    }
+    judge_free(old);
+}
+
+Test(advice, a_long_value_is_cut_and_the_row_stays)
+{
+    struct scene s;
+    open_scene(&s);
+    static uint16_t many[2000];
+    for (unsigned i = 0; i < COUNT(many); i++) {
+        many[i] = 0xc02f;
+    }
+    s.hs.offer.ciphers = LIST(many);
+    struct facts f;
+    facts_derive(&f, &s.hs, NULL);
+    char *out = NULL;
+    cr_assert(advice_expand(&f, "a {suites} b {port}", false, &out));
+    cr_expect_eq(strncmp(out, "a ECDHE-RSA-AES128-GCM-SHA256:", 30), 0);
+    cr_expect_str_eq(out + strlen(out) - 6, " b 443");
+    free(out);
+    hs_free(&s.hs);
+}
