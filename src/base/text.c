@@ -118,19 +118,13 @@ void text_add_n(struct text *t, const char *s, size_t n)
     t->cut = true;
 }
 
-void text_add(struct text *t, const char *s)
+char *text_reserve(struct text *t, size_t n)
 {
-    text_add_n(t, s, strlen(s));
-}
-
-void text_char(struct text *t, char c)
-{
-    if (!text_room(t, 1)) {
+    if (!text_room(t, n)) {
         t->cut = true;
-        return;
+        return NULL;
     }
-    t->p[t->n++] = c;
-    t->p[t->n] = '\0';
+    return t->p + t->n;
 }
 
 void text_uint(struct text *t, uint64_t v)
@@ -223,10 +217,31 @@ static bool is_hidden(uint32_t cp)
 
 /* ---- escapes ----------------------------------------------------------- */
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (uint8_t)(byte))
+
+/* Whether all eight bytes of v are printable ASCII without `a` and `b`. A sum
+ * never carries into the next byte, as none is over 0x7f; a difference that
+ * borrows does so from a byte that is not plain itself. */
+static inline bool plain_eight(uint64_t v, char a, char b)
+{
+    uint64_t not_a = v ^ EACH(a);
+    uint64_t not_b = v ^ EACH(b);
+    uint64_t odd = v | (v - EACH(0x20)) | ((v & EACH(0x7f)) + EACH(1)) |
+                   (not_a - EACH(1)) | (not_b - EACH(1));
+    return !(odd & EACH(0x80));
+}
+
 /* How many bytes at the front of s are printable ASCII without `a` and `b`. */
 static size_t plain_run(struct span s, char a, char b)
 {
     size_t i = 0;
+    uint64_t eight;
+    for (; s.n - i >= sizeof eight; i += sizeof eight) {
+        memcpy(&eight, s.p + i, sizeof eight);
+        if (!plain_eight(eight, a, b)) {
+            break;
+        }
+    }
     while (i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x7f && s.p[i] != (uint8_t)a &&
            s.p[i] != (uint8_t)b) {
         i++;
@@ -383,14 +398,13 @@ static void civil_date(int64_t day, int *y, int *m, int *d)
 }
 
 /* v with exactly `width` digits, and the character that follows. */
-static void add_digits(struct text *t, int64_t v, size_t width, char next)
+static char *put_digits(char *to, int64_t v, size_t width, char next)
 {
-    char buf[16];
     for (size_t i = width; i-- > 0; v /= 10) {
-        buf[i] = (char)('0' + v % 10);
+        to[i] = (char)('0' + v % 10);
     }
-    buf[width] = next;
-    text_whole(t, buf, width + 1);
+    to[width] = next;
+    return to + width + 1;
 }
 
 void text_time(struct text *t, tick_t when)
@@ -412,11 +426,13 @@ void text_time(struct text *t, tick_t when)
     int d;
     civil_date(day, &y, &m, &d);
     /* 64 bits of nanoseconds end in the year 2262. */
-    add_digits(t, y, 4, '-');
-    add_digits(t, m, 2, '-');
-    add_digits(t, d, 2, 'T');
-    add_digits(t, of_day / 3600, 2, ':');
-    add_digits(t, of_day / 60 % 60, 2, ':');
-    add_digits(t, of_day % 60, 2, '.');
-    add_digits(t, nsec / TICK_USEC, 6, 'Z');
+    char buf[32];
+    char *end = put_digits(buf, y, 4, '-');
+    end = put_digits(end, m, 2, '-');
+    end = put_digits(end, d, 2, 'T');
+    end = put_digits(end, of_day / 3600, 2, ':');
+    end = put_digits(end, of_day / 60 % 60, 2, ':');
+    end = put_digits(end, of_day % 60, 2, '.');
+    end = put_digits(end, nsec / TICK_USEC, 6, 'Z');
+    text_whole(t, buf, (size_t)(end - buf));
 }

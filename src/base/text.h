@@ -28,9 +28,31 @@ void text_truncate(struct text *t, size_t n);
 /* The text so far, "" when empty; borrowed until the next call. */
 const char *text_str(const struct text *t);
 
-void text_add(struct text *t, const char *s);
 void text_add_n(struct text *t, const char *s, size_t n);
-void text_char(struct text *t, char c);
+
+static inline void text_add(struct text *t, const char *s)
+{
+    text_add_n(t, s, strlen(s));
+}
+
+/* Room for n bytes at its end, of which text_commit() adds the first ones; NULL
+ * when there is none (and `cut` is set). */
+char *text_reserve(struct text *t, size_t n);
+
+static inline void text_commit(struct text *t, size_t n)
+{
+    t->n += n;
+    t->p[t->n] = '\0';
+}
+
+static inline void text_char(struct text *t, char c)
+{
+    char *p = t->size - t->n > 1 && !t->cut ? t->p + t->n : text_reserve(t, 1);
+    if (p) {
+        *p = c;
+        text_commit(t, 1);
+    }
+}
 
 /* A number in decimal, without printf's cost. */
 void text_uint(struct text *t, uint64_t v);

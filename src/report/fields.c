@@ -174,9 +174,13 @@ void text_hex_upper(struct text *t, struct span s)
 {
     static const char digits[] = "0123456789ABCDEF";
     struct cursor c = cursor_open(s);
-    while (cursor_left(&c)) {
+    char *to = text_reserve(t, 2 * s.n);
+    for (size_t i = 0; to && i < s.n; i++) {
         uint8_t b = cursor_u8(&c, "byte");
-        text_char(t, digits[b >> 4]);
-        text_char(t, digits[b & 15]);
+        to[2 * i] = digits[b >> 4];
+        to[2 * i + 1] = digits[b & 15];
+    }
+    if (to) {
+        text_commit(t, 2 * s.n);
     }
 }

@@ -182,7 +182,7 @@ static void json_network(struct json *j, const struct handshake *hs)
     size_t vlan = json_object(j, "vlan");
     if (hs->vlan != UNSEEN_U16) {
         json_open_str(j, "id"); /* a keyword in ECS */
-        text_fmt(j->t, "%u", (unsigned)hs->vlan);
+        text_uint(j->t, hs->vlan);
         json_close_str(j);
     }
     json_object_end(j, vlan);

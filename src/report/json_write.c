@@ -2,8 +2,6 @@
 /* JSON writer: separators are told from the last byte that was written. */
 #include "report/json_write.h"
 
-#include <inttypes.h>
-
 /* Behind an opening bracket, or at the top, no comma is due. A string's last
  * byte is its quote, so a bracket here is never text. */
 static bool json_fresh(const struct json *j)
@@ -15,27 +13,31 @@ static bool json_fresh(const struct json *j)
     return last == '{' || last == '[';
 }
 
-static void json_key(struct json *j, const char *key)
+void json_begin(struct json *j, const char *key, size_t n, char open)
 {
-    if (!json_fresh(j)) {
-        text_char(j->t, ',');
+    bool comma = !json_fresh(j);
+    char *p = text_reserve(j->t, n + sizeof ",\"\":{");
+    char *start = p;
+    if (!p) {
+        return;
+    }
+    if (comma) {
+        *p++ = ',';
     }
     if (key) {
-        text_char(j->t, '"');
-        text_add(j->t, key);
-        text_add_n(j->t, "\":", 2);
+        *p++ = '"';
+        memcpy(p, key, n);
+        p += n;
+        *p++ = '"';
+        *p++ = ':';
     }
+    if (open) {
+        *p++ = open;
+    }
+    text_commit(j->t, (size_t)(p - start));
 }
 
-static size_t json_open(struct json *j, const char *key, char bracket)
-{
-    size_t at = j->t->n;
-    json_key(j, key);
-    text_char(j->t, bracket);
-    return at;
-}
-
-static void json_close(struct json *j, size_t at, char bracket)
+void json_end_with(struct json *j, size_t at, char bracket)
 {
     if (j->t->cut) {
         return; /* the caller starts over */
@@ -47,68 +49,24 @@ static void json_close(struct json *j, size_t at, char bracket)
     text_char(j->t, bracket);
 }
 
-size_t json_object(struct json *j, const char *key)
-{
-    return json_open(j, key, '{');
-}
-
-void json_object_end(struct json *j, size_t at)
-{
-    json_close(j, at, '}');
-}
-
-size_t json_list(struct json *j, const char *key)
-{
-    return json_open(j, key, '[');
-}
-
-void json_list_end(struct json *j, size_t at)
-{
-    json_close(j, at, ']');
-}
-
-void json_open_str(struct json *j, const char *key)
-{
-    json_key(j, key);
-    text_char(j->t, '"');
-}
-
-void json_close_str(struct json *j)
-{
-    text_char(j->t, '"');
-}
-
-void json_span(struct json *j, const char *key, struct span s)
+void json_string(struct json *j, const char *key, size_t n, struct span s)
 {
     if (!s.n) {
         return;
     }
-    json_open_str(j, key);
+    json_begin(j, key, n, '"');
     text_json(j->t, s);
     json_close_str(j);
 }
 
-void json_str(struct json *j, const char *key, const char *s)
-{
-    if (s) {
-        json_span(j, key, span_text(s));
-    }
-}
-
-void json_uint(struct json *j, const char *key, uint64_t v)
-{
-    json_key(j, key);
-    text_uint(j->t, v);
-}
-
 void json_int(struct json *j, const char *key, int64_t v)
 {
-    json_key(j, key);
-    text_fmt(j->t, "%" PRId64, v);
+    json_begin(j, key, json_length(key), v < 0 ? '-' : '\0');
+    text_uint(j->t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
 void json_bool(struct json *j, const char *key, bool v)
 {
-    json_key(j, key);
+    json_begin(j, key, json_length(key), '\0');
     text_add(j->t, v ? "true" : "false");
 }

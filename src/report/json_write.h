@@ -16,22 +16,75 @@ struct json {
     void *state;    /* the reporter's own */
 };
 
+/* The parts that the functions below are made of: a key of n bytes, or none
+ * (NULL), behind the comma that may be due, and `open` behind it. */
+void json_begin(struct json *j, const char *key, size_t n, char open);
+void json_end_with(struct json *j, size_t at, char bracket);
+void json_string(struct json *j, const char *key, size_t n, struct span s);
+
+static inline size_t json_length(const char *key)
+{
+    return key ? strlen(key) : 0;
+}
+
 /* Where an object or list began; handed back to end it. key is NULL inside a
  * list and at the top. Keys are plain ASCII of ours. */
-size_t json_object(struct json *j, const char *key);
-void json_object_end(struct json *j, size_t at);
-size_t json_list(struct json *j, const char *key);
-void json_list_end(struct json *j, size_t at); /* gone when empty */
+static inline size_t json_object(struct json *j, const char *key)
+{
+    size_t at = j->t->n;
+    json_begin(j, key, json_length(key), '{');
+    return at;
+}
+
+static inline void json_object_end(struct json *j, size_t at)
+{
+    json_end_with(j, at, '}');
+}
+
+static inline size_t json_list(struct json *j, const char *key)
+{
+    size_t at = j->t->n;
+    json_begin(j, key, json_length(key), '[');
+    return at;
+}
+
+/* Gone when empty. */
+static inline void json_list_end(struct json *j, size_t at)
+{
+    json_end_with(j, at, ']');
+}
 
 /* NULL, and empty spans, are left out. */
-void json_str(struct json *j, const char *key, const char *s);
-void json_span(struct json *j, const char *key, struct span s);
-void json_uint(struct json *j, const char *key, uint64_t v);
+static inline void json_span(struct json *j, const char *key, struct span s)
+{
+    json_string(j, key, json_length(key), s);
+}
+
+static inline void json_str(struct json *j, const char *key, const char *s)
+{
+    if (s) {
+        json_string(j, key, json_length(key), span_text(s));
+    }
+}
+
+static inline void json_uint(struct json *j, const char *key, uint64_t v)
+{
+    json_begin(j, key, json_length(key), '\0');
+    text_uint(j->t, v);
+}
+
 void json_int(struct json *j, const char *key, int64_t v);
 void json_bool(struct json *j, const char *key, bool v);
 
 /* A string whose inside the caller adds to j->t, plain ASCII only. */
-void json_open_str(struct json *j, const char *key);
-void json_close_str(struct json *j);
+static inline void json_open_str(struct json *j, const char *key)
+{
+    json_begin(j, key, json_length(key), '"');
+}
+
+static inline void json_close_str(struct json *j)
+{
+    text_char(j->t, '"');
+}
 
 #endif

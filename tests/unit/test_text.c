@@ -306,3 +306,40 @@ Test(text, time_is_rfc_3339)
     expect_time(INT64_MAX, "2262-04-11T23:47:16.854775Z");
     expect_time(INT64_MIN, "1677-09-21T00:12:43.145224Z");
 }
+
+/* Long runs go eight bytes at a time: each byte at each place must be told. */
+Test(text, every_byte_at_every_place_of_a_long_text)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < 24; at++) {
+            uint8_t in[24];
+            memset(in, 'x', sizeof in);
+            in[at] = (uint8_t)byte;
+            struct text whole, parts;
+            text_init(&whole, 4096);
+            text_init(&parts, 4096);
+            text_json(&whole, span_of(in, sizeof in));
+            for (size_t i = 0; i < sizeof in; i++) {
+                text_json(&parts, span_of(in + i, 1));
+            }
+            cr_expect_str_eq(text_str(&whole), text_str(&parts), "%u at %zu",
+                             byte, at);
+            text_free(&whole);
+            text_free(&parts);
+        }
+    }
+}
+
+Test(text, reserves_what_is_then_added)
+{
+    struct text t;
+    text_init(&t, 10);
+    char *p = text_reserve(&t, 10);
+    cr_assert_not_null(p);
+    memcpy(p, "abc", 3);
+    text_commit(&t, 3);
+    cr_expect_str_eq(text_str(&t), "abc");
+    cr_expect_null(text_reserve(&t, 8));
+    cr_expect(t.cut);
+    text_free(&t);
+}
