@@ -178,7 +178,8 @@ static void parse_psk(void *out, struct arena *a, struct cursor *c)
     o->has_psk = true;
     while (cursor_left(&list)) {
         cursor_vec16(&list, "pre_shared_key identities");
-        cursor_u32(&list, "pre_shared_key identities");
+        uint32_t age = cursor_u32(&list, "pre_shared_key identities");
+        o->psk_external = o->psk_external || (cursor_ok(&list) && age == 0);
         o->psk_identities = (uint16_t)(o->psk_identities + cursor_ok(&list));
     }
     if (!cursor_ok(&list)) {

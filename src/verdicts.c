@@ -81,6 +81,11 @@ static void name_application(struct verdicts *v, struct handshake *hs)
 static void judge_one(struct verdicts *v, struct handshake *hs)
 {
     settle_late_alert(v, hs);
+    const char *harmless = judge_harmless(v->judge, hs);
+    if (harmless) {
+        hs->end_state.benign = true;
+        hs->end_state.benign_why = harmless;
+    }
     count_outcome(&v->totals, &hs->end_state);
     if (hs->end_state.outcome == OUTCOME_FAILURE || v->o.all) {
         name_application(v, hs);

@@ -270,6 +270,8 @@ struct client_offer {
     bool has_quic_transport; /* quic_transport_parameters */
     uint32_t bytes;          /* handshake message with its header */
     uint16_t psk_identities;
+    bool psk_external; /* one has the ticket age 0: no ticket of this server,
+                          but a key agreed outside (RFC 8446 4.2.11) */
 };
 
 /* ServerHello / HelloRetryRequest (RFC 8446 section 4.1.3). */

@@ -369,8 +369,8 @@ void facts_derive(struct facts *f, const struct handshake *hs,
     derive_course(f);
     if (f->server_tls13 && !f->leaf) {
         flight_look(hs, &f->hidden);
+        f->public_name = f->hidden.alone && interception_public_name(hs);
     }
-    f->public_name = interception_public_name(hs);
     derive_certificate(f, trust);
     f->faults_n = (unsigned)__builtin_popcount(f->faults);
     derive_client_auth(f);

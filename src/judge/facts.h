@@ -40,6 +40,24 @@ struct server_profile {
     bool alpn_seen;
 };
 
+/* The server's certificate as another connection showed it. */
+struct seen_leaf {
+    bool seen;
+    bool self_signed, name_fits, usage_fits, weak;
+    uint8_t chain_n; /* certificates sent with it, saturating */
+    enum cert_key key;
+    uint16_t key_bits;
+    uint16_t version; /* in which it was readable */
+    tick_t not_before, not_after;
+};
+
+/* What is known of a name at a server (address, port and SNI). */
+struct name_profile {
+    bool known;
+    uint32_t successes, failures;
+    struct seen_leaf leaf;
+};
+
 struct client_profile {
     bool known;
     uint32_t successes, failures; /* of this client address, to any server */
@@ -120,13 +138,15 @@ struct facts {
     enum stack client_stack, server_stack;
     struct server_profile server;
     struct client_profile client;
-    tick_t silence_ns; /* from the last packet to the end */
+    struct name_profile name; /* known only when the client sent an SNI */
+    tick_t silence_ns;        /* from the last packet to the end */
     enum phase phase;
     struct offer_view offer;
     struct hidden_certificate hidden; /* told by sizes, without a leaf */
-    bool public_name;           /* the SNI is a name under a public suffix */
-    unsigned faults;            /* FAULT_* of the server's certificate */
-    unsigned faults_n;          /* how many of them */
+    bool public_name;  /* ... and the SNI lies under a public suffix; asked
+                          only of a lone hidden certificate */
+    unsigned faults;   /* FAULT_* of the server's certificate */
+    unsigned faults_n; /* how many of them */
     enum objection objection;   /* the client's, to the server's certificate */
     bool hello_refused;         /* the server's readable alert answered the
                                    ClientHello */

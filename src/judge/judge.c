@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "judge/advice.h"
 #include "judge/facts.h"
+#include "judge/harmless.h"
 #include "judge/hypothesis.h"
 #include "judge/interception.h"
 #include "judge/profile.h"
@@ -86,9 +87,34 @@ bool judge_wants(struct judge *j, const struct handshake *hs)
     return interception_wants(j->interception, hs);
 }
 
+/* What a later handshake of the same name may hide (TLS 1.3). */
+static void learn_leaf(struct judge *j, const struct handshake *hs)
+{
+    struct facts f;
+    if (!hs->server_chain.n || hs->server_chain.malformed ||
+        !hs->offer.has_sni) {
+        return;
+    }
+    facts_derive(&f, hs, NULL);
+    const struct cert *c = f.leaf;
+    struct seen_leaf leaf = {.seen = true,
+                             .self_signed = c->self_signed,
+                             .name_fits = f.name_checked && f.name_matches,
+                             .usage_fits = !(f.faults & FAULT_USAGE),
+                             .weak = (f.faults & FAULT_WEAK) != 0,
+                             .chain_n = (uint8_t)(hs->server_chain.n),
+                             .key = c->key,
+                             .key_bits = c->key_bits,
+                             .version = hs->version,
+                             .not_before = c->not_before,
+                             .not_after = c->not_after};
+    profiles_learn_leaf(j->profiles, hs, &leaf);
+}
+
 void judge_learn_certificates(struct judge *j, const struct handshake *hs)
 {
     interception_learn(j->interception, hs, j->trust);
+    learn_leaf(j, hs);
 }
 
 size_t judge_stories(const struct judge *j, struct interception_story *out,
@@ -161,6 +187,9 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
                            const struct hypothesis *leader, struct verdict *v)
 {
     add_evidence(v, say_ending(f).s);
+    if (f->end->benign && f->end->benign_why) {
+        add_evidence(v, f->end->benign_why);
+    }
     if (!leader) {
         add_context(f, v);
         return;
@@ -290,6 +319,13 @@ bool judge_is_late_refusal(struct judge *j, const struct handshake *hs)
     return f.late_refusal;
 }
 
+const char *judge_harmless(const struct judge *j, const struct handshake *hs)
+{
+    return hs->end_state.outcome == OUTCOME_FAILURE && !hs->end_state.benign
+               ? harmless_why(j->profiles, hs)
+               : NULL;
+}
+
 struct verdict *judge_run(struct judge *j, const struct handshake *hs)
 {
     struct verdict *v = calloc(1, sizeof *v);
@@ -300,6 +336,7 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
     facts_derive(&f, hs, j->trust);
     profiles_server(j->profiles, hs, &f.server);
     profiles_client(j->profiles, hs, &f.client);
+    profiles_name(j->profiles, hs, &f.name);
     if (j->trust && hs->server_chain.n > 1) {
         trust_learn(j->trust, &hs->server_chain);
     }

@@ -162,6 +162,10 @@ size_t judge_stories(const struct judge *j, struct interception_story *out,
  * visible fault. Needs an expanded handshake. */
 bool judge_is_late_refusal(struct judge *j, const struct handshake *hs);
 
+/* Why a failed handshake is none: a health check or a scan; a static sentence.
+ * NULL: it is one. Cheap. */
+const char *judge_harmless(const struct judge *j, const struct handshake *hs);
+
 /* Judges a concluded and expanded handshake. Owned by the caller. NULL only
  * when memory is out. */
 struct verdict *judge_run(struct judge *j, const struct handshake *hs);

@@ -262,7 +262,7 @@ static void count_server(struct summary *s, const struct record *r,
 
 void summary_add(struct summary *s, const struct record *r)
 {
-    if (!s || record_outcome(r) != OUTCOME_FAILURE) {
+    if (!s || record_outcome(r) != OUTCOME_FAILURE || r->hs->end_state.benign) {
         return;
     }
     count_alert(s, &r->hs->end_state);
@@ -271,9 +271,7 @@ void summary_add(struct summary *s, const struct record *r)
         return;
     }
     count_cause(s, cause);
-    if (!r->hs->end_state.benign) {
-        count_server(s, r, cause);
-    }
+    count_server(s, r, cause);
 }
 
 /* ---- printing ---- */

@@ -7,6 +7,9 @@
 #include "scene.h"
 
 #include "judge/flight.h"
+#include "judge/harmless.h"
+#include "judge/hello.h"
+#include "judge/profile.h"
 
 /* Certificate and CertificateVerify with these contents, and Finished, each in
  * a record of its own. */
@@ -335,4 +338,330 @@ Test(weak_dh, alert_47_with_pss_is_no_word_about_it)
                                      .signature = 0x0401};
     alert(&s, SIDE_CLIENT, 47);
     check(&s, "weak_dh", CONF_LIKELY);
+}
+
+/* ---- hellos unexpanded ---- */
+
+struct raw_hello {
+    uint8_t bytes[512];
+    size_t n;
+};
+
+static void put(struct raw_hello *h, const void *v, size_t n)
+{
+    cr_assert_leq(h->n + n, sizeof h->bytes);
+    memcpy(h->bytes + h->n, v, n);
+    h->n += n;
+}
+
+static void put16(struct raw_hello *h, unsigned v)
+{
+    uint8_t b[2] = {(uint8_t)(v >> 8), (uint8_t)v};
+    put(h, b, 2);
+}
+
+/* RFC 8446 section 4.1.2: version, random, session id, suites, compression,
+ * and the extension server_name when there is a name. */
+static struct raw_hello raw_hello(const char *random, const uint16_t *suites,
+                                  size_t n, const char *name)
+{
+    struct raw_hello h = {.n = 0};
+    put16(&h, 0x0303);
+    put(&h, random, 32);
+    put(&h, "\0", 1);
+    put16(&h, (unsigned)n * 2);
+    for (size_t i = 0; i < n; i++) {
+        put16(&h, suites[i]);
+    }
+    put(&h, "\1\0", 2);
+    if (name) {
+        unsigned k = (unsigned)strlen(name);
+        put16(&h, k + 9);
+        put16(&h, 0);
+        put16(&h, k + 5);
+        put16(&h, k + 3);
+        put(&h, "\0", 1);
+        put16(&h, k);
+        put(&h, name, k);
+    }
+    return h;
+}
+
+static const char any_random[] = "0123456789abcdef0123456789abcdef";
+
+static void set_hello(struct scene *s, const struct raw_hello *h)
+{
+    s->hs.raw[HS_RAW_CLIENT_HELLO] = span_of(h->bytes, h->n);
+    s->hs.hello_version = s->hs.offer.max_version;
+}
+
+static struct hello_sight sight_of(const struct raw_hello *h)
+{
+    struct scene s;
+    struct hello_sight out;
+    open_scene(&s);
+    set_hello(&s, h);
+    hello_look(&s.hs, &out);
+    hs_free(&s.hs);
+    return out;
+}
+
+Test(hello, name_and_kind)
+{
+    static const uint16_t one[] = {0x0a0a, 0x1301, 0xc02f};
+    static const uint16_t other_order[] = {0xc02f, 0x1301, 0x7a7a};
+    static const uint16_t more[] = {0xc02f, 0x1301, 0xc030};
+    struct raw_hello a = raw_hello(any_random, one, 3, "www.example.test");
+    struct raw_hello b = raw_hello(any_random, other_order, 3, NULL);
+    struct raw_hello c = raw_hello(any_random, more, 3, NULL);
+    struct hello_sight sa = sight_of(&a);
+    struct hello_sight sb = sight_of(&b);
+    cr_expect(sa.seen && sb.seen);
+    cr_expect(span_eq(sa.sni, span_text("www.example.test")));
+    cr_expect_eq(sb.sni.n, 0u);
+    cr_expect_eq(sa.suites, 2u);
+    cr_expect_eq(sa.kind, sb.kind);
+    cr_expect_neq(sa.kind, sight_of(&c).kind);
+}
+
+Test(hello, cut_anywhere)
+{
+    static const uint16_t one[] = {0x1301};
+    struct raw_hello h = raw_hello(any_random, one, 1, "www.example.test");
+    for (size_t n = 0; n < h.n; n++) {
+        struct raw_hello cut = h;
+        cut.n = n;
+        struct hello_sight s = sight_of(&cut);
+        cr_expect_eq(s.sni.n, 0u, "%zu", n);
+    }
+}
+
+/* ---- names at a server ---- */
+
+static struct verdict *judge_after(struct judge *j, struct scene *s)
+{
+    finish(s);
+    judge_learn(j, &s->hs);
+    judge_learn_certificates(j, &s->hs);
+    return judge_run(j, &s->hs);
+}
+
+static void finished_12(struct scene *s)
+{
+    note(s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 40);
+    note(s, HS_CHANGE_CIPHER_SPEC, SIDE_CLIENT, 0, 1);
+    note(s, HS_FINISHED, SIDE_CLIENT, 0, 40);
+    note(s, HS_CHANGE_CIPHER_SPEC, SIDE_SERVER, 0, 1);
+    note(s, HS_FINISHED, SIDE_SERVER, 0, 40);
+    note(s, HS_APPLICATION_DATA, SIDE_CLIENT, 0, 100);
+}
+
+/* The server, with a success for `served`, refuses www.example.test with 40. */
+static struct verdict *refused_beside(const char *served)
+{
+    struct judge *j = judge_new(NULL);
+    struct raw_hello h = raw_hello(any_random, suites_old, 4, served);
+    struct scene s;
+    open_scene_12(&s);
+    set_hello(&s, &h);
+    server_flight_12(&s);
+    finished_12(&s);
+    verdict_free(judge_after(j, &s));
+    hs_free(&s.hs);
+    h = raw_hello(any_random, suites_old, 4, "www.example.test");
+    open_scene_12(&s);
+    set_hello(&s, &h);
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judge_after(j, &s);
+    hs_free(&s.hs);
+    judge_free(j);
+    return v;
+}
+
+Test(names, only_this_one_is_refused)
+{
+    struct verdict *v = refused_beside("other.example.test");
+    cr_expect_str_eq(v->cause->slug, "unrecognized_name");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect(text_has(&v->evidence, "on none for this name"));
+    verdict_free(v);
+}
+
+Test(names, it_was_served_before)
+{
+    struct verdict *v = refused_beside("WWW.example.test");
+    cr_expect_str_neq(v->cause->slug, "unrecognized_name");
+    cr_expect(!has_alternative(v, "unrecognized_name"));
+    verdict_free(v);
+}
+
+/* ---- a certificate that another connection showed ---- */
+
+static struct verdict *hidden_beside(const char *shown, bool expired)
+{
+    struct judge *j = judge_new(NULL);
+    struct raw_hello h = raw_hello(any_random, suites_old, 4, shown);
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.offer.sni = span_text(shown);
+    set_hello(&s, &h);
+    server_flight_12(&s);
+    s.names[0] = span_text(shown);
+    s.leaf.not_after = expired ? NOW - DAY : NOW + DAY;
+    finished_12(&s);
+    verdict_free(judge_after(j, &s));
+    hs_free(&s.hs);
+    h = raw_hello(any_random, suites_common, 8, "www.example.test");
+    open_scene(&s);
+    set_hello(&s, &h);
+    server_flight_13(&s);
+    refuse_hidden(&s);
+    struct verdict *v = judge_after(j, &s);
+    hs_free(&s.hs);
+    judge_free(j);
+    return v;
+}
+
+Test(elsewhere, the_same_name_showed_an_expired_one)
+{
+    struct verdict *v = hidden_beside("www.example.test", true);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_expired");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect(text_has(&v->evidence, "on another connection, in TLS 1.2"));
+    verdict_free(v);
+}
+
+Test(elsewhere, a_good_one_or_another_name_says_nothing)
+{
+    struct verdict *v = hidden_beside("www.example.test", false);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_rejected");
+    verdict_free(v);
+    v = hidden_beside("other.example.test", true);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_rejected");
+    verdict_free(v);
+}
+
+/* ---- pre-shared keys ---- */
+
+Test(psk, key_agreed_outside)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.has_psk = true;
+    s.hs.offer.psk_identities = 1;
+    s.hs.offer.psk_external = true;
+    alert(&s, SIDE_SERVER, 40);
+    check(&s, "unknown_psk", CONF_LIKELY);
+    /* A ticket that the server does not know does not fail a handshake. */
+    open_scene(&s);
+    s.hs.offer.has_psk = true;
+    s.hs.offer.psk_identities = 1;
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judged(&s);
+    cr_expect_neq(v->confidence, CONF_LIKELY);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* ---- health checks and scanners ---- */
+
+static void learn_hello(struct profiles *p, uint16_t version, uint16_t suite,
+                        tick_t at, bool fails)
+{
+    struct raw_hello h = raw_hello(any_random, &suite, 1, NULL);
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.offer.max_version = version;
+    set_hello(&s, &h);
+    s.hs.when_hello = NOW + at;
+    if (fails) {
+        alert(&s, SIDE_SERVER, 40);
+    } else {
+        server_flight_12(&s);
+        finished_12(&s);
+    }
+    finish(&s);
+    profiles_learn(p, &s.hs);
+    hs_free(&s.hs);
+}
+
+/* An ordinary failure at this time, after what p learned. */
+static const char *why_harmless(const struct profiles *p, tick_t at)
+{
+    struct raw_hello h = raw_hello(any_random, suites_old, 4, NULL);
+    struct scene s;
+    open_scene_12(&s);
+    set_hello(&s, &h);
+    s.hs.when_hello = NOW + at;
+    alert(&s, SIDE_SERVER, 40);
+    finish(&s);
+    const char *why = harmless_why(p, &s.hs);
+    hs_free(&s.hs);
+    return why;
+}
+
+Test(harmless, scan_of_versions_and_suites)
+{
+    struct profiles *p = profiles_new();
+    for (unsigned i = 0; i < 12; i++) {
+        learn_hello(p, (uint16_t)(0x0301 + i % 3), (uint16_t)(0xc009 + i),
+                    i * TICK_SEC, true);
+    }
+    cr_expect_not_null(why_harmless(p, 5 * TICK_SEC));
+    cr_expect_null(why_harmless(p, 3600 * TICK_SEC));
+    profiles_free(p);
+}
+
+/* One client that retries, or many that mostly succeed, or that all offer the
+ * same versions. */
+Test(harmless, not_what_clients_do)
+{
+    struct profiles *p = profiles_new();
+    for (unsigned i = 0; i < 12; i++) {
+        learn_hello(p, 0x0303, 0xc009, i * TICK_SEC, true);
+    }
+    cr_expect_null(why_harmless(p, 5 * TICK_SEC));
+    profiles_free(p);
+    p = profiles_new();
+    for (unsigned i = 0; i < 12; i++) {
+        learn_hello(p, (uint16_t)(0x0301 + i % 3), (uint16_t)(0xc009 + i),
+                    i * TICK_SEC, i % 4 == 0);
+    }
+    cr_expect_null(why_harmless(p, 5 * TICK_SEC));
+    profiles_free(p);
+    p = profiles_new();
+    for (unsigned i = 0; i < 12; i++) {
+        learn_hello(p, (uint16_t)(0x0303 + i % 2), (uint16_t)(0xc009 + i),
+                    i * TICK_SEC, true);
+    }
+    cr_expect_null(why_harmless(p, 5 * TICK_SEC));
+    /* Minutes apart they are no burst. */
+    profiles_free(p);
+    p = profiles_new();
+    for (unsigned i = 0; i < 12; i++) {
+        learn_hello(p, (uint16_t)(0x0301 + i % 3), (uint16_t)(0xc009 + i),
+                    i * 120 * TICK_SEC, true);
+    }
+    cr_expect_null(why_harmless(p, 5 * 120 * TICK_SEC));
+    profiles_free(p);
+}
+
+Test(harmless, probes_that_sign_their_hello)
+{
+    static const char haproxy[] = "tttt"
+                                  "HAPROXYSSLCHK\nHAPROXYSSLCHK\n";
+    static const char nmap[] = "\x55\x1c\xa7\xe4random1random2random3random4";
+    const char *const randoms[] = {haproxy, nmap, any_random};
+    struct profiles *p = profiles_new();
+    for (size_t i = 0; i < COUNT(randoms); i++) {
+        struct raw_hello h = raw_hello(randoms[i], suites_old, 4, NULL);
+        struct scene s;
+        open_scene_12(&s);
+        set_hello(&s, &h);
+        alert(&s, SIDE_SERVER, 40);
+        finish(&s);
+        cr_expect_eq(harmless_why(p, &s.hs) != NULL, i < 2, "%zu", i);
+        hs_free(&s.hs);
+    }
+    profiles_free(p);
 }

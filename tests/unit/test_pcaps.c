@@ -246,6 +246,64 @@ Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
     unload(&t);
 }
 
+/* ---- health checks and scanners ---- */
+
+struct harm {
+    unsigned failed, harmless;
+};
+
+static void count_harm(void *ctx, const struct record *r, uint32_t source)
+{
+    struct harm *n = ctx;
+    (void)source;
+    bool failure = r->verdict->outcome == OUTCOME_FAILURE;
+    n->failed += failure && !r->hs->end_state.benign;
+    n->harmless += failure && r->hs->end_state.benign;
+}
+
+static struct harm harm_of(const char *name)
+{
+    char path[4096];
+    char error[CAPTURE_ERROR_BYTES];
+    struct harm n = {0, 0};
+    struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
+                                 .max_flows = 1000,
+                                 .max_memory_bytes = 64 << 20,
+                                 .emit = count_harm,
+                                 .emit_ctx = &n};
+    snprintf(path, sizeof path, "%s/pcaps/%s.pcap", source_dir(), name);
+    struct capture *c = capture_open_file(path, NULL, error);
+    cr_assert_not_null(c, "%s", error);
+    struct pipeline *p = pipeline_new(&o);
+    cr_assert_not_null(p);
+    struct frame f;
+    while (capture_next(c, &f) == CAPTURE_FRAME) {
+        pipeline_frame(p, &f, 0);
+    }
+    pipeline_finish(p);
+    pipeline_free(p);
+    capture_close(c);
+    return n;
+}
+
+Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
+{
+    struct harm n = harm_of("probe_nmap_ciphers");
+    cr_expect_eq(n.failed, 0u);
+    cr_expect_geq(n.harmless, 8u);
+    n = harm_of("probe_haproxy_check");
+    cr_expect_eq(n.failed, 0u);
+    cr_expect_geq(n.harmless, 3u);
+    n = harm_of("burst_expired_go");
+    cr_expect_eq(n.failed, 10u);
+    cr_expect_eq(n.harmless, 0u);
+    n = harm_of("burst_expired_crowd");
+    cr_expect_geq(n.failed, 5u);
+    cr_expect_eq(n.harmless, 0u);
+    n = harm_of("probe_connect_openssl");
+    cr_expect_eq(n.failed + n.harmless, 0u);
+}
+
 /* Reads demo.pcap with the time of frames from..to moved by years, and counts
  * what comes out. */
 static void count_record(void *ctx, const struct record *r, uint32_t source)

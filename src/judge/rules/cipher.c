@@ -47,6 +47,12 @@ static void refused(const struct facts *f, struct hypotheses *hy)
                            f->server.ciphers_n > 1 ? " and others" : "");
     }
     describe(f, h);
+    if (odd < 40 && f->server.ciphers_n == 0) {
+        hypothesis_because(h,
+                           "the offer is an ordinary one: a server that "
+                           "refuses it has mostly no usable certificate (for "
+                           "this name, or of a kind that the client takes)");
+    }
 }
 
 static void run(const struct facts *f, struct hypotheses *hy)

@@ -81,7 +81,7 @@ static void unsaid(const struct facts *f, struct hypotheses *hy)
     if (is_disjoint(f)) {
         claim(f, hy, CONF_LIKELY, 80);
     } else if (max <= 0x0300) {
-        claim(f, hy, CONF_LIKELY, 70);
+        claim(f, hy, CONF_LIKELY, 84);
     } else if (f->offer.old) {
         claim(f, hy, CONF_LIKELY, 52);
     } else if (f->offer.only_tls13 && f->server.max_version < 0x0304) {

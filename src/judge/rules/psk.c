@@ -22,14 +22,21 @@ static void refused_hello(const struct facts *f, struct hypotheses *hy)
     if (!o->has_psk || (!binder && f->alert != 40)) {
         return;
     }
-    bool likely = binder || alone;
+    /* A server that does not know a ticket goes on without it; a key agreed
+     * outside is mostly all that the two have. */
+    bool external = o->psk_external && f->alert == 40;
+    bool likely = binder || alone || external;
     struct hypothesis *h =
         hypothesis_add(hy, "unknown_psk", likely ? CONF_LIKELY : CONF_POSSIBLE,
-                       binder  ? 74
-                       : alone ? 66
-                               : 58);
+                       binder              ? 74
+                       : alone || external ? 66
+                                           : 58);
     hypothesis_because(h, "the ClientHello offers %u pre-shared key%s",
                        o->psk_identities, o->psk_identities == 1 ? "" : "s");
+    if (external) {
+        hypothesis_because(h, "its ticket age is 0: it is no ticket, but a key "
+                              "agreed outside of TLS");
+    }
     if (binder) {
         hypothesis_because(h, "servers answer with this alert when a binder "
                               "does not verify");

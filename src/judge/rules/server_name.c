@@ -39,13 +39,52 @@ static void without_name(const struct facts *f, struct hypotheses *hy)
     }
 }
 
+/* Successes of this server, all of them under other names. */
+static bool is_name_alone_refused(const struct facts *f)
+{
+    return f->server.successes > 0 && f->name.known && f->name.successes == 0;
+}
+
+/* This offer holds a version and a suite that the server chose elsewhere, so
+ * that neither is what it lacks. */
+static bool is_offer_fine(const struct facts *f)
+{
+    const struct server_profile *s = &f->server;
+    bool suite = false;
+    for (uint16_t i = 0; i < s->ciphers_n; i++) {
+        suite = suite || list_has(&f->hs->offer.ciphers, s->ciphers[i]);
+    }
+    return suite && f->offer.odd_groups < 50 && f->offer.odd_schemes < 50 &&
+           version_rank(f->hs->offer.max_version) >= s->min_version;
+}
+
 static void with_name(const struct facts *f, struct hypotheses *hy)
 {
-    bool others = f->server.successes > 0;
-    enum confidence c = f->alert == 49 ? CONF_LIKELY : CONF_POSSIBLE;
-    int weight = f->alert == 49 ? 60 : f->alert == 80 ? 50 : others ? 58 : 25;
+    bool others = is_name_alone_refused(f);
+    bool left = others && f->alert == 40 && is_offer_fine(f);
+    enum confidence c = f->alert == 49 || left ? CONF_LIKELY : CONF_POSSIBLE;
+    int weight = f->alert == 49   ? 60
+                 : f->alert == 80 ? 50
+                 : left           ? 64
+                 : others         ? 58
+                                  : 25;
+    if (f->name.successes > 0) {
+        return; /* it has served this name */
+    }
     struct hypothesis *h = hypothesis_add(hy, "unrecognized_name", c, weight);
     hypothesis_because(h, "the client asked for %s", say_server(f->hs).s);
+    if (others) {
+        hypothesis_because(h,
+                           "the server succeeded on %u other connection%s, but "
+                           "on none for this name",
+                           f->server.successes,
+                           f->server.successes == 1 ? "" : "s");
+    }
+    if (left) {
+        hypothesis_because(h, "the offer holds a version and a suite that the "
+                              "server chose on them: what it lacks is a "
+                              "certificate or site for the name");
+    }
     if (f->alert == 49 || f->alert == 80) {
         hypothesis_because(h, "some servers answer like that when they have no "
                               "certificate for the name");

@@ -64,3 +64,83 @@ server s_server rsa
 client raw connect
 truth unknown - - - - - -
 remark 'connected and closed: the decode_error of the server answers that'
+
+# ---- what another connection showed
+
+client_go_twice() { # OPTIONS: once in TLS 1.2, then in TLS 1.3
+    client_go -max 12 2>&1 | sed 's/^/first: /'
+    sleep 0.2
+    client_go "$@"
+}
+
+scenario elsewhere_expired_13_go
+server nginx expired 'ssl_protocols TLSv1.2 TLSv1.3'
+client go_twice
+set_ stream last
+truth failure client alert 42 client server_certificate_expired 1.3
+remark 'hidden in TLS 1.3, but shown in TLS 1.2 a moment before'
+
+scenario elsewhere_name_13_go
+server nginx othername 'ssl_protocols TLSv1.2 TLSv1.3'
+client go_twice
+set_ stream last
+truth failure client alert 42 client server_certificate_name_mismatch 1.3
+remark 'hidden in TLS 1.3, but shown in TLS 1.2 a moment before'
+
+# ---- health checks and scanners; and what looks like them from afar
+
+client_haproxy_check() {
+    cat >check.cfg <<END
+global
+    log stderr format raw local0 debug
+defaults
+    log global
+    mode tcp
+    timeout connect 2s
+    timeout client 2s
+    timeout server 2s
+frontend unused
+    bind 127.0.0.1:1
+    default_backend lab
+backend lab
+    option ssl-hello-chk
+    server lab $address:$port check inter 400ms
+END
+    in_client timeout 2 haproxy -db -f check.cfg
+}
+client_nmap_ciphers() { in_client timeout 60 nmap -n -Pn -p "$port" --script ssl-enum-ciphers "$address"; }
+client_go_impatient() { # ten times, as a service that retries
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        client_go "$@"
+        sleep 0.1
+    done
+}
+client_crowd() { # many clients behind one address
+    { client_curl; client_go; client_gnutls NORMAL; client_python; client_s_client -tls1_2; client_wget; client_node; } 2>&1
+    client_java TLSv1.3,TLSv1.2 2>&1
+}
+
+scenario probe_haproxy_check
+server nginx rsa
+client haproxy_check
+truth failure server alert 40 server no_shared_version -
+remark 'harmless: option ssl-hello-chk offers SSL 3.0 and takes any answer'
+
+scenario probe_nmap_ciphers
+server nginx rsa 'ssl_protocols TLSv1.3'
+client nmap_ciphers
+set_ stream last
+set_ limit 60
+truth failure server alert 40 server no_shared_version -
+remark 'harmless: one of the many hellos of ssl-enum-ciphers; which one is last differs from run to run'
+
+scenario burst_expired_go
+server nginx expired 'ssl_protocols TLSv1.2'
+client go_impatient
+truth failure client alert 42 client server_certificate_expired 1.2
+
+scenario burst_expired_crowd
+server nginx expired 'ssl_protocols TLSv1.2'
+client crowd
+set_ limit 20
+truth failure client alert 45 client server_certificate_expired 1.2

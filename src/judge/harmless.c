@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Health checks and scanners. Some write their name into the random of their
+ * ClientHello; others are told by a burst of hellos that no client sends
+ * (profile.c). A lone failure of an ordinary client is never taken for one.
+ */
+#include "judge/harmless.h"
+
+#include "judge/hello.h"
+
+/* The fixed random of a probe: all of it, or what follows its four bytes of
+ * time (RFC 5246 section 7.4.1.2). */
+struct probe {
+    const char *random;
+    size_t skip, n;
+    const char *why;
+};
+
+static const struct probe probes[] = {
+    /* haproxy src/tcpcheck.c: sslv3_client_hello_pkt */
+    {"HAPROXYSSLCHK\nHAPROXYSSLCHK\n", 4, 28,
+     "a health check of HAProxy (option ssl-hello-chk), which closes after the "
+     "first answer"},
+    /* nmap-service-probes: TLSSessionReq and SSLSessionReq */
+    {"random1random2random3random4", 4, 28,
+     "a probe of nmap's service detection, which closes after the first "
+     "answer"},
+    {"\x3f\x47\xd7\xf7\xba\x2c\xee\xea\xb2\x60\x7e\xf3\x00\xfd\x82\x7b"
+     "\xb9\xd5\x96\xc8\x77\x9b\xe6\xc4\xdb\x3c\x3d\xdb\x6f\xef\x10\x6e",
+     0, 32,
+     "a probe of nmap's service detection, which closes after the first "
+     "answer"},
+};
+
+static bool is_probe(const struct probe *p, struct span random)
+{
+    return span_eq(span_sub(random, p->skip, random.n),
+                   span_of(p->random, p->n));
+}
+
+const char *harmless_why(const struct profiles *p, const struct handshake *hs)
+{
+    struct hello_sight hello;
+    hello_look(hs, &hello);
+    for (size_t i = 0; hello.seen && i < sizeof probes / sizeof probes[0];
+         i++) {
+        if (is_probe(&probes[i], hello.random)) {
+            return probes[i].why;
+        }
+    }
+    if (profiles_scan(p, hs)) {
+        return "one of a burst of hellos from this client, each with other "
+               "versions and suites: a scanner that tries what the server "
+               "accepts";
+    }
+    return NULL;
+}

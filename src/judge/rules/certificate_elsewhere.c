@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The certificate is hidden here (RFC 8446 section 4.4.2), but the same server
+ * showed one for the same name on another connection, in TLS 1.2 or to a key
+ * log. Servers may have several; so nothing of this is certain.
+ */
+#include "judge/facts.h"
+#include "judge/say.h"
+
+static enum confidence sureness(const struct facts *f, int *weight)
+{
+    if (f->objection == OBJECTION_SILENT) {
+        *weight = 58;
+        return CONF_LIKELY;
+    }
+    *weight = 82;
+    return CONF_LIKELY;
+}
+
+static struct hypothesis *claim(const struct facts *f, struct hypotheses *hy,
+                                const char *cause, const char *what)
+{
+    int weight;
+    enum confidence c = sureness(f, &weight);
+    struct hypothesis *h = hypothesis_add(hy, cause, c, weight);
+    hypothesis_because(h,
+                       "on another connection, in %s, the server's certificate "
+                       "for %s could be read: %s",
+                       say_version(f->name.leaf.version).s, say_server(f->hs).s,
+                       what);
+    return h;
+}
+
+/* Codes that are about one fault and no other. */
+static bool is_about(const struct facts *f, uint16_t own)
+{
+    uint16_t a = f->alert;
+    bool exact = a == 43 || a == 44 || a == 45 || a == 48;
+    return !exact || a == own;
+}
+
+static void run(const struct facts *f, struct hypotheses *hy)
+{
+    const struct seen_leaf *l = &f->name.leaf;
+    if (f->objection == OBJECTION_NONE || f->leaf || !l->seen) {
+        return;
+    }
+    if (f->when > l->not_after && is_about(f, 45)) {
+        struct say date = say_date(l->not_after);
+        struct hypothesis *h =
+            claim(f, hy, "server_certificate_expired", "it has expired");
+        hypothesis_because(h, "it was valid until %s", date.s);
+    }
+    if (f->when < l->not_before && is_about(f, 45)) {
+        claim(f, hy, "server_certificate_not_yet_valid", "it is not valid yet");
+    }
+    if (!l->name_fits && is_about(f, 0)) {
+        claim(f, hy, "server_certificate_name_mismatch", "no name in it fits");
+    }
+    if (l->self_signed && is_about(f, 48)) {
+        claim(f, hy, "server_certificate_self_signed",
+              "it is signed by itself");
+    }
+    if (!l->usage_fits && is_about(f, 43)) {
+        claim(f, hy, "server_certificate_wrong_usage",
+              "it is not meant for servers");
+    }
+}
+
+const struct rule certificate_elsewhere_rule = {
+    .name = "certificate_elsewhere",
+    .source = "RFC 8446 section 4.4.2; the other connection in this capture",
+    .run = run,
+};
