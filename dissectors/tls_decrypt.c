@@ -451,6 +451,16 @@ static bool decrypt12(struct opener *o)
 
 /* ---- everything together ---- */
 
+void tls_decrypt_add(struct tls_decrypt_stats *sum,
+                     const struct tls_decrypt_stats *more)
+{
+    sum->connections += more->connections;
+    sum->no_secrets += more->no_secrets;
+    sum->opened += more->opened;
+    sum->failed += more->failed;
+    sum->updated += more->updated;
+}
+
 static void close_opener(struct opener *o)
 {
     for (int i = 0; i < 2; i++) {
@@ -463,6 +473,18 @@ static void close_opener(struct opener *o)
     OPENSSL_cleanse(o->scratch, RECORD_SCRATCH_BYTES);
     free(o->scratch);
     OPENSSL_cleanse(o, sizeof *o);
+}
+
+static bool is_ready(const struct handshake *hs)
+{
+    return hs->records_n > 0 && hs->cipher != UNSEEN_U16 &&
+           random_of(hs->raw[HS_RAW_CLIENT_HELLO]).n == RANDOM_BYTES;
+}
+
+bool tls_decrypt_waits(const struct handshake *hs, struct keylog *keys)
+{
+    return is_ready(hs) && (tls_is_13(hs->version) || has_alert12(hs)) &&
+           !keylog_knows(keys, random_of(hs->raw[HS_RAW_CLIENT_HELLO]));
 }
 
 /* Whether there were secrets. */
@@ -491,11 +513,9 @@ void tls_decrypt_handshake(struct handshake *hs, struct keylog *keys,
                        .stats = stats,
                        .suite = {.version = hs->version, .cipher = hs->cipher},
                        .random = random_of(hs->raw[HS_RAW_CLIENT_HELLO])};
-    bool ready = hs->records_n > 0 && hs->cipher != UNSEEN_U16 &&
-                 o.random.n == RANDOM_BYTES;
     /* What decryption finds no room for was not lost by the capture. */
     bool limited = hs->arena.limited;
-    if (ready && (o.scratch = malloc(RECORD_SCRATCH_BYTES))) {
+    if (is_ready(hs) && (o.scratch = malloc(RECORD_SCRATCH_BYTES))) {
         bool known = decrypt_by_flavour(&o);
         stats->no_secrets += !known;
         stats->connections += o.opened > 0;

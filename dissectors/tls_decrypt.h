@@ -17,6 +17,14 @@ struct tls_decrypt_stats {
     uint64_t updated;        /* QUIC packets under keys of a later generation */
 };
 
+/* *sum += *more. */
+void tls_decrypt_add(struct tls_decrypt_stats *sum,
+                     const struct tls_decrypt_stats *more);
+
+/* Whether there is something to open that the key log, as it is now, does not
+ * know of. */
+bool tls_decrypt_waits(const struct handshake *hs, struct keylog *keys);
+
 /*
  * To be called once, before hs_conclude(). Secrets that are missing, wrong or
  * incomplete leave the timeline, or the part of it that they do not open, as it

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "application.h"
+#include "base/limits.h"
 #include "capture/capture.h"
 #include "compare.h"
 #include "confine.h"
@@ -48,6 +49,7 @@ struct source {
     bool ready, over;
     size_t secrets_n;    /* of the capture that were taken over */
     bool linktype_known; /* asked once */
+    bool hopeful;        /* it may still bring secrets */
     uint64_t bad_lines;  /* of JSON Lines: that are no records */
     uint32_t index;      /* for struct handshake.source */
 };
@@ -225,6 +227,28 @@ static void take_secrets(struct run *r, struct source *s)
     }
 }
 
+/* A pcapng that has not brought any secret for long will hardly do so: keeping
+ * records for decryption costs time and memory. */
+static void expect_secrets(struct run *r, struct source *s)
+{
+    struct capture_stats stats;
+    if (!s->hopeful) {
+        return;
+    }
+    capture_stats(s->capture, &stats);
+    if (s->secrets_n == 0 && stats.bytes > LIMIT_SECRETS_WITHIN) {
+        s->hopeful = false;
+        bool any = false;
+        for (size_t i = 0; i < r->sources_n; i++) {
+            any = any || r->sources[i].hopeful;
+        }
+        if (!any) {
+            pipeline_settle(r->pipeline);
+            keylog_expect(r->keys, false);
+        }
+    }
+}
+
 /* Counts a record that was read back as the pipeline counts its own. */
 static void count_record(struct totals *t, const struct conclusion *c)
 {
@@ -278,6 +302,7 @@ static bool fetch(struct run *r, struct source *s)
             show_progress(r);
         }
         take_secrets(r, s);
+        expect_secrets(r, s);
         check_linktype(r, s);
         return true;
     case CAPTURE_IDLE:
@@ -288,6 +313,7 @@ static bool fetch(struct run *r, struct source *s)
         break;
     case CAPTURE_LINE:
     case CAPTURE_END:
+        take_secrets(r, s); /* those behind the last packet */
         break;
     }
     s->ready = false;
@@ -530,8 +556,12 @@ static size_t open_sources(struct run *r, const char *const *names, size_t n,
             continue;
         }
         r->opened = true;
-        v[opened++] =
-            (struct source){.capture = c, .index = (uint32_t)(from + i)};
+        bool hopeful = capture_may_bring_secrets(c);
+        v[opened++] = (struct source){
+            .capture = c, .hopeful = hopeful, .index = (uint32_t)(from + i)};
+        if (hopeful) {
+            keylog_expect(r->keys, true);
+        }
     }
     return opened;
 }
@@ -783,6 +813,23 @@ static bool open_keys(struct run *r)
     return true;
 }
 
+static void count_secrets(struct run *r)
+{
+    struct keylog_stats keys;
+    struct tls_decrypt_stats d;
+    keylog_stats(r->keys, &keys);
+    pipeline_decrypted(r->pipeline, &d);
+    r->totals.secrets = (struct secret_totals){.found = keys.secrets,
+                                               .malformed = keys.malformed,
+                                               .forgotten = keys.forgotten,
+                                               .decrypted = d.connections,
+                                               .unopened = d.failed,
+                                               .updated = d.updated};
+    if (keys.secrets || r->options.keylog) {
+        r->totals.secrets.unknown = d.no_secrets;
+    }
+}
+
 /* What was wrong with the secrets, one line each. */
 static void report_keys(const struct run *r)
 {
@@ -805,15 +852,15 @@ static void report_keys(const struct run *r)
                 "forgotten\n",
                 name, (unsigned long long)keys.forgotten);
     }
-    struct tls_decrypt_stats d;
-    pipeline_decrypted(r->pipeline, &d);
+    const struct secret_totals *d = &r->totals.secrets;
     if (r->options.verbose && (keys.secrets || r->options.keylog)) {
         fprintf(stderr,
                 "tlswhy: %s: %llu secrets, %llu connections decrypted, %llu "
                 "without a secret, %llu records did not open\n",
                 name, (unsigned long long)keys.secrets,
-                (unsigned long long)d.connections,
-                (unsigned long long)d.no_secrets, (unsigned long long)d.failed);
+                (unsigned long long)d->decrypted,
+                (unsigned long long)d->unknown,
+                (unsigned long long)d->unopened);
     }
 }
 
@@ -867,6 +914,7 @@ static void finish(struct run *r)
     if (r->redactor) {
         redact_totals(r->redactor, &r->totals);
     }
+    count_secrets(r);
     output_end(r->output, &r->totals);
     if (r->summary && !output_closed(r->output)) {
         print_summary(r);

@@ -113,6 +113,7 @@ static void run_timers(struct pipeline *p)
     }
     const struct tracker_now now = next_step(p);
     p->timers_due = p->clock + TRACKER_STEP;
+    verdicts_tick(p->verdicts, p->clock);
     if (p->tracker) {
         tracker_timers(p->tracker, &now);
     } else if (p->shards) {
@@ -295,6 +296,7 @@ void pipeline_decrypted(const struct pipeline *p, struct tls_decrypt_stats *out)
     } else if (p->shards) {
         shards_decrypted(p->shards, out);
     }
+    tls_decrypt_add(out, verdicts_decrypted(p->verdicts));
 }
 
 void pipeline_totals(const struct pipeline *p, struct totals *t)
@@ -329,6 +331,7 @@ struct pipeline *pipeline_new(const struct pipeline_options *o)
         .live = o->live,
         .application = o->application,
         .trust = o->trust,
+        .keys = o->keys,
         .emit = o->emit,
         .emit_ctx = o->emit_ctx,
     };

@@ -342,11 +342,7 @@ void shards_decrypted(const struct shards *s, struct tls_decrypt_stats *out)
 {
     *out = (struct tls_decrypt_stats){0};
     for (unsigned i = 0; i < s->n; i++) {
-        const struct tls_decrypt_stats *d =
-            tracker_decrypted(s->workers[i].tracker);
-        out->connections += d->connections;
-        out->no_secrets += d->no_secrets;
-        out->failed += d->failed;
+        tls_decrypt_add(out, tracker_decrypted(s->workers[i].tracker));
     }
 }
 

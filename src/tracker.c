@@ -69,12 +69,17 @@ size_t tracker_bytes(const struct tracker *t)
 
 /* ---- a connection is over ---- */
 
-/* Secrets may come after the packets that need them: now is late enough. */
+/* Secrets may come after the packets that need them: now is late enough. Where
+ * they may come later still, the kept records travel on (verdicts.c). */
 static void decrypt(struct tracker *t, struct handshake *hs)
 {
-    if (hs->records_n && t->o.keys) {
-        keylog_poll(t->o.keys);
-        tls_decrypt_handshake(hs, t->o.keys, &t->decrypted);
+    struct keylog *keys = t->o.keys;
+    if (!hs->records_n || !keys) {
+        return;
+    }
+    keylog_poll(keys);
+    if (!keylog_may_grow(keys) || !tls_decrypt_waits(hs, keys)) {
+        tls_decrypt_handshake(hs, keys, &t->decrypted);
     }
 }
 

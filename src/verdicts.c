@@ -5,7 +5,9 @@
  *
  * While files are read verdicts wait (bounded) until the end, so that a verdict
  * can use what other connections show later, and come out in the order of the
- * connections' first packets. Live they go out at once.
+ * connections' first packets. Live they go out at once, but for those whose
+ * secrets are not there yet while the key log grows: these wait a moment. From
+ * files they wait for secrets as long as for evidence.
  */
 #include "verdicts.h"
 
@@ -17,6 +19,13 @@
 
 #include <stdlib.h>
 
+#define LATE_STEP (100 * TICK_MSEC)
+
+struct late {
+    struct handshake *hs;
+    tick_t due; /* live */
+};
+
 struct verdicts {
     struct verdicts_options o;
     struct judge *judge;
@@ -25,6 +34,11 @@ struct verdicts {
     bool application_tried;
     struct handshake **pending; /* concluded, waiting for their verdict */
     size_t pending_n, pending_size, pending_bytes;
+    /* Concluded without secrets that may still come; the oldest first. */
+    struct late *late;
+    size_t late_n, late_size, late_bytes;
+    tick_t now, looked; /* live: the time, and when secrets were looked for */
+    struct tls_decrypt_stats decrypted;
     struct totals totals; /* of handshakes */
 };
 
@@ -173,7 +187,8 @@ static bool want_verdict(struct verdicts *v, const struct handshake *done)
     return true;
 }
 
-bool verdicts_add(struct verdicts *v, struct handshake *hs)
+/* A handshake about which no more will be known. */
+static bool add_concluded(struct verdicts *v, struct handshake *hs)
 {
     const struct conclusion *c = &hs->end_state;
     bool wanted =
@@ -191,14 +206,96 @@ bool verdicts_add(struct verdicts *v, struct handshake *hs)
     return false;
 }
 
+/* ---- secrets that come late ---- */
+
+static void settle_late(struct verdicts *v, struct handshake *hs)
+{
+    v->late_bytes -= pending_size_of(hs);
+    tls_decrypt_handshake(hs, v->o.keys, &v->decrypted);
+    hs_conclude(hs);
+    if (!add_concluded(v, hs)) {
+        hs_free(hs);
+    }
+    free(hs);
+}
+
+/* The oldest n have waited long enough. */
+static void settle_oldest(struct verdicts *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        settle_late(v, v->late[i].hs);
+    }
+    v->late_n -= n;
+    if (v->late_n) {
+        memmove(v->late, v->late + n, v->late_n * sizeof *v->late);
+    }
+}
+
+static bool hold_back(struct verdicts *v, const struct handshake *done)
+{
+    if (v->late_n == v->late_size) {
+        size_t size = v->late_size ? v->late_size * 2 : 64;
+        struct late *list = realloc(v->late, size * sizeof *list);
+        if (!list) {
+            return false;
+        }
+        v->late = list;
+        v->late_size = size;
+    }
+    struct handshake *hs = malloc(sizeof *hs);
+    if (!hs) {
+        return false;
+    }
+    *hs = *done;
+    v->late[v->late_n++] = (struct late){hs, v->now + LIMIT_LATE_NS};
+    v->late_bytes += pending_size_of(hs);
+    if (v->late_n >= LIMIT_LATE_CONNECTIONS ||
+        v->late_bytes > LIMIT_LATE_BYTES) {
+        settle_oldest(v, (v->late_n + 1) / 2);
+    }
+    return true;
+}
+
+bool verdicts_add(struct verdicts *v, struct handshake *hs)
+{
+    bool late = hs->records_n > 0 && v->o.keys;
+    return (late && hold_back(v, hs)) || add_concluded(v, hs);
+}
+
+void verdicts_tick(struct verdicts *v, tick_t now)
+{
+    v->now = now;
+    if (!v->late_n || !v->o.live || now - v->looked < LATE_STEP) {
+        return;
+    }
+    v->looked = now;
+    keylog_poll(v->o.keys);
+    size_t kept = 0;
+    for (size_t i = 0; i < v->late_n; i++) {
+        struct late l = v->late[i];
+        if (l.due > now && tls_decrypt_waits(l.hs, v->o.keys)) {
+            v->late[kept++] = l;
+        } else {
+            settle_late(v, l.hs);
+        }
+    }
+    v->late_n = kept;
+}
+
+const struct tls_decrypt_stats *verdicts_decrypted(const struct verdicts *v)
+{
+    return &v->decrypted;
+}
+
 void verdicts_flush(struct verdicts *v)
 {
+    settle_oldest(v, v->late_n);
     judge_pending(v, v->pending_n);
 }
 
 size_t verdicts_bytes(const struct verdicts *v)
 {
-    return v->pending_bytes;
+    return v->pending_bytes + v->late_bytes;
 }
 
 void verdicts_totals(const struct verdicts *v, struct totals *t)
@@ -212,6 +309,10 @@ void verdicts_totals(const struct verdicts *v, struct totals *t)
     t->waiting = 0;
     for (size_t i = 0; i < v->pending_n; i++) {
         const struct conclusion *c = &v->pending[i]->end_state;
+        t->waiting += c->outcome == OUTCOME_FAILURE && !c->benign;
+    }
+    for (size_t i = 0; i < v->late_n; i++) {
+        const struct conclusion *c = &v->late[i].hs->end_state;
         t->waiting += c->outcome == OUTCOME_FAILURE && !c->benign;
     }
     t->stories_n = judge_stories(v->judge, t->stories, STORIES_MAX);
@@ -244,6 +345,11 @@ void verdicts_free(struct verdicts *v)
         hs_free(v->pending[i]);
         free(v->pending[i]);
     }
+    for (size_t i = 0; i < v->late_n; i++) {
+        hs_free(v->late[i].hs);
+        free(v->late[i].hs);
+    }
+    free(v->late);
     free(v->pending);
     cert_cache_free(v->cert_cache);
     application_free(v->application);

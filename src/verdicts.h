@@ -7,6 +7,7 @@
 #ifndef VERDICTS_H
 #define VERDICTS_H
 
+#include "dissectors/tls_decrypt.h"
 #include "report/report.h"
 
 struct verdicts_options {
@@ -14,6 +15,7 @@ struct verdicts_options {
     bool live;           /* emit at once instead of waiting for evidence */
     bool application;    /* ask nDPI */
     struct trust *trust; /* borrowed; may be NULL */
+    struct keylog *keys; /* the same */
     /* Called for every record; `source` is the index of the capture. */
     void (*emit)(void *ctx, const struct record *r, uint32_t source);
     void *emit_ctx;
@@ -26,11 +28,19 @@ struct verdicts *verdicts_new(const struct verdicts_options *o);
 void verdicts_free(struct verdicts *v);
 
 /*
- * A concluded handshake. The order of calls matters: what was seen before
- * testifies. Returns whether *hs was moved away; otherwise the caller frees
- * what it owns.
+ * A concluded handshake. One that still has its protected records may yet get
+ * its secrets: it is held back for a while, and concluded again. The order of
+ * calls matters: what was seen before testifies. Returns whether *hs was moved
+ * away; otherwise the caller frees what it owns.
  */
 bool verdicts_add(struct verdicts *v, struct handshake *hs);
+
+/* Live: it is `now`. Emits what waited for secrets long enough, or not in
+ * vain. */
+void verdicts_tick(struct verdicts *v, tick_t now);
+
+/* What secrets opened here, that came late. */
+const struct tls_decrypt_stats *verdicts_decrypted(const struct verdicts *v);
 
 /* Judges and emits all that wait. */
 void verdicts_flush(struct verdicts *v);

@@ -50,6 +50,15 @@
 #define LIMIT_PENDING_VERDICTS 8192u
 #define LIMIT_PENDING_BYTES    (64u * 1024 * 1024)
 
+/* Connections that are over and wait for their secrets. Live for that long:
+ * what ends is reported within about a second. */
+#define LIMIT_LATE_CONNECTIONS 4096u
+#define LIMIT_LATE_BYTES       (32u * 1024 * 1024)
+#define LIMIT_LATE_NS          INT64_C(700000000)
+
+/* How far into a pcapng secrets are expected while none has come. */
+#define LIMIT_SECRETS_WITHIN ((uint64_t)64 * 1024 * 1024)
+
 /* Copies of one connection's frames (--extract, --annotate): a handshake with
  * a large chain and its retransmissions has 60 frames and 60 KiB. */
 #define LIMIT_LOG_FRAMES 512u

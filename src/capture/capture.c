@@ -65,6 +65,11 @@ size_t capture_secret_count(const struct capture *c)
     return c->ops->secrets ? c->ops->secrets(c, 0, NULL) : 0;
 }
 
+bool capture_may_bring_secrets(const struct capture *c)
+{
+    return c->ops->may_bring_secrets && c->ops->may_bring_secrets(c);
+}
+
 struct capture_secret capture_secret(const struct capture *c, size_t i)
 {
     struct capture_secret s = {0, {NULL, 0}};

@@ -87,6 +87,8 @@ struct capture_secret {
     struct span data; /* lives as long as the capture */
 };
 
+/* Whether there may be any: a pcapng, as far as is known yet. */
+bool capture_may_bring_secrets(const struct capture *c);
 size_t capture_secret_count(const struct capture *c);
 struct capture_secret capture_secret(const struct capture *c, size_t i);
 

@@ -66,6 +66,11 @@ static size_t file_secrets(const struct capture *c, size_t i,
     return reader_secret_count(f->reader);
 }
 
+static bool file_may_bring_secrets(const struct capture *c)
+{
+    return reader_may_bring_secrets(((const struct file_capture *)c)->reader);
+}
+
 static void file_position(const struct capture *c, uint64_t *read,
                           uint64_t *total)
 {
@@ -291,6 +296,7 @@ static const struct capture_ops file_ops = {
     .more = file_more,
     .linktype = file_linktype,
     .secrets = file_secrets,
+    .may_bring_secrets = file_may_bring_secrets,
     .position = file_position,
     .close = file_close,
 };

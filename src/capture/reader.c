@@ -65,7 +65,7 @@ struct reader {
     uint32_t frac_ns;      /* 1000 or 1 */
     enum length_order order;
 
-    /* pcapng */
+    bool pcapng;
     struct pcap_interface *interfaces; /* of the section */
     uint32_t n_interfaces, size_interfaces;
     uint32_t base_interfaces; /* in the sections before */
@@ -111,6 +111,11 @@ const char *reader_error(const struct reader *r)
 int reader_linktype(const struct reader *r)
 {
     return r->first_linktype;
+}
+
+bool reader_may_bring_secrets(const struct reader *r)
+{
+    return r->pcapng;
 }
 
 size_t reader_secret_count(const struct reader *r)
@@ -812,6 +817,7 @@ static enum reader_status sniff_format(struct reader *r)
     uint32_t magic = cursor_u32(&c, "magic");
     if (magic == BLOCK_SECTION) {
         r->begin = pcapng_start;
+        r->pcapng = true;
         return READER_FRAME;
     }
     r->big = pcap_magic(r, magic);

@@ -53,6 +53,9 @@ const char *reader_error(const struct reader *r);
 /* LINKTYPE_ value of interface 0; -1 while none is known. */
 int reader_linktype(const struct reader *r);
 
+/* Whether the format has room for secrets (pcapng). */
+bool reader_may_bring_secrets(const struct reader *r);
+
 /* The secrets read so far, in order. What passes a limit is left out. */
 size_t reader_secret_count(const struct reader *r);
 struct reader_secret reader_secret(const struct reader *r, size_t i);

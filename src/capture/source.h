@@ -17,7 +17,8 @@ struct capture_ops {
                    size_t max); /* see capture_more(); NULL: never */
     int (*linktype)(const struct capture *c);
     size_t (*secrets)(const struct capture *c, size_t i,
-                      struct capture_secret *out); /* NULL: none, ever */
+                      struct capture_secret *out);      /* NULL: none, ever */
+    bool (*may_bring_secrets)(const struct capture *c); /* NULL: never */
     void (*position)(const struct capture *c, uint64_t *read,
                      uint64_t *total);  /* NULL: unknown */
     void (*refresh)(struct capture *c); /* counters from the kernel, or NULL */

@@ -43,8 +43,8 @@ struct line {
 };
 
 struct keylog {
-    pthread_mutex_t lock; /* of all the rest */
-    atomic_bool in_use;
+    pthread_mutex_t lock;             /* of all the rest */
+    atomic_bool has_secrets, expects; /* read without the lock */
     struct hash_seed seed;
     struct slot **blocks; /* max / BLOCK_SECRETS of them; NULL: not yet */
     uint32_t max;
@@ -140,15 +140,15 @@ static struct slot *take_slot(struct keylog *k, uint32_t *index)
     return slot_at(k, i);
 }
 
-static const struct slot *find(const struct keylog *k, struct span random,
-                               enum keylog_label label)
+static struct slot *find(const struct keylog *k, struct span random,
+                         enum keylog_label label)
 {
     if (!k->buckets_n || random.n != KEYLOG_RANDOM_BYTES) {
         return NULL;
     }
     for (uint32_t i = *bucket_of(k, random); i != NOTHING;
          i = slot_at(k, i)->next) {
-        const struct slot *s = slot_at(k, i);
+        struct slot *s = slot_at(k, i);
         if (s->label == label && span_eq(random_of(s), random)) {
             return s;
         }
@@ -158,11 +158,18 @@ static const struct slot *find(const struct keylog *k, struct span random,
 
 static void store(struct keylog *k, const struct slot *secret)
 {
-    const struct slot *same =
+    struct slot *same =
         find(k, random_of(secret), (enum keylog_label)secret->label);
-    if (same && same->n == secret->n &&
-        CRYPTO_memcmp(same->secret, secret->secret, secret->n) == 0) {
-        k->stats.repeated++;
+    if (same) {
+        bool repeated =
+            same->n == secret->n &&
+            CRYPTO_memcmp(same->secret, secret->secret, secret->n) == 0;
+        /* In its place: one random cannot fill the store, nor make a chain so
+         * long that forgetting takes for ever. */
+        same->n = secret->n;
+        memcpy(same->secret, secret->secret, sizeof same->secret);
+        k->stats.repeated += repeated;
+        k->stats.replaced += !repeated;
         return;
     }
     uint32_t index;
@@ -176,7 +183,7 @@ static void store(struct keylog *k, const struct slot *secret)
     s->next = *b;
     *b = index;
     k->stats.secrets++;
-    atomic_store_explicit(&k->in_use, true, memory_order_relaxed);
+    atomic_store_explicit(&k->has_secrets, true, memory_order_relaxed);
 }
 
 /* ---- lines ---- */
@@ -423,7 +430,6 @@ bool keylog_open(struct keylog *k, const char *path, bool follow,
     k->follow = follow;
     if (follow) {
         k->path = strdup(path);
-        atomic_store_explicit(&k->in_use, true, memory_order_relaxed);
     }
     int failed = open_file(k, path);
     if (!failed) {
@@ -529,9 +535,31 @@ bool keylog_find(struct keylog *k, struct span random, enum keylog_label label,
     return s != NULL;
 }
 
+bool keylog_knows(struct keylog *k, struct span random)
+{
+    bool known = false;
+    pthread_mutex_lock(&k->lock);
+    for (unsigned i = 0; i < KEYLOG_LABEL_COUNT && !known; i++) {
+        known = find(k, random, (enum keylog_label)i) != NULL;
+    }
+    pthread_mutex_unlock(&k->lock);
+    return known;
+}
+
+void keylog_expect(struct keylog *k, bool more)
+{
+    atomic_store_explicit(&k->expects, more, memory_order_relaxed);
+}
+
+bool keylog_may_grow(const struct keylog *k)
+{
+    return k->follow || atomic_load_explicit(&k->expects, memory_order_relaxed);
+}
+
 bool keylog_in_use(const struct keylog *k)
 {
-    return atomic_load_explicit(&k->in_use, memory_order_relaxed);
+    return keylog_may_grow(k) ||
+           atomic_load_explicit(&k->has_secrets, memory_order_relaxed);
 }
 
 void keylog_stats(const struct keylog *k, struct keylog_stats *out)

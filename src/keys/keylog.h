@@ -40,6 +40,7 @@ struct keylog_stats {
     uint64_t lines;
     uint64_t secrets;   /* lines that were stored */
     uint64_t repeated;  /* said before, word for word */
+    uint64_t replaced;  /* said before, otherwise: the newer one counts */
     uint64_t ignored;   /* well-formed, of a kind that is not used */
     uint64_t malformed; /* the first of them stood in line malformed_line */
     uint64_t malformed_line;
@@ -71,6 +72,16 @@ void keylog_add(struct keylog *k, struct span text);
 /* The newest secret of that kind for a client random; the caller erases it. */
 bool keylog_find(struct keylog *k, struct span random, enum keylog_label label,
                  struct keylog_secret *out);
+
+/* Whether any secret of that client random is there. */
+bool keylog_knows(struct keylog *k, struct span random);
+
+/* Secrets may still come, other than from a followed file: a capture that is
+ * being read may bring them. Or, with false, no more. */
+void keylog_expect(struct keylog *k, bool more);
+
+/* Whether more secrets may come. */
+bool keylog_may_grow(const struct keylog *k);
 
 /* Whether there are secrets, or may be some later. */
 bool keylog_in_use(const struct keylog *k);

@@ -37,6 +37,13 @@ struct report_options {
 };
 
 /* Counters that only the pipeline knows, for the totals. */
+/* What a key log, or secrets in a capture, were good for. */
+struct secret_totals {
+    uint64_t found, malformed, forgotten; /* secrets; lines; secrets */
+    uint64_t decrypted, unknown;          /* connections */
+    uint64_t unopened, updated;           /* records, packets */
+};
+
 struct totals {
     uint64_t packets_captured, packets_dropped, packets_dropped_interface;
     uint64_t bytes_captured;
@@ -47,6 +54,7 @@ struct totals {
     uint64_t waiting;   /* failures whose verdict is still to come */
     uint64_t limited;   /* connections on which a limit was hit */
     tick_t first, last; /* of the capture */
+    struct secret_totals secrets;
     struct interception_story stories[STORIES_MAX]; /* borrowed texts */
     size_t stories_n;
     bool live;

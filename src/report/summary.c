@@ -520,6 +520,19 @@ static void hint(struct text *out, uint64_t n, const char *what)
     }
 }
 
+static void print_secrets(const struct secret_totals *s, struct text *out)
+{
+    hint(out, s->found, "secrets in the key log");
+    hint(out, s->malformed, "malformed lines in the key log");
+    hint(out, s->forgotten, "secrets forgotten to make room");
+    hint(out, s->decrypted, "connections decrypted");
+    hint(out, s->unknown, "encrypted connections whose secrets are not there");
+    hint(out, s->unopened,
+         "encrypted records that their secrets did not open (damaged, or a "
+         "wrong key log)");
+    hint(out, s->updated, "packets under keys that were updated");
+}
+
 /* Scripts read these lines: their wording is fixed. */
 static void print_capture(const struct totals *t, struct text *out)
 {
@@ -536,6 +549,7 @@ static void print_capture(const struct totals *t, struct text *out)
     hint(out, t->frames_unknown, "packets of a link type that is not known");
     hint(out, t->limited,
          "connections on which a limit of the analysis was reached");
+    print_secrets(&t->secrets, out);
 }
 
 static void print_connections(const struct totals *t, struct text *out)

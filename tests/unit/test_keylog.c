@@ -154,8 +154,9 @@ Test(keylog, the_newest_secret_counts)
     struct keylog_secret s;
     cr_expect(look(k, 0, KEYLOG_CLIENT_TRAFFIC, &s));
     cr_expect_eq(s.bytes[0], 2);
-    cr_expect_eq(stats_of(k).secrets, 2);
+    cr_expect_eq(stats_of(k).secrets, 1);
     cr_expect_eq(stats_of(k).repeated, 2);
+    cr_expect_eq(stats_of(k).replaced, 1);
     keylog_free(k);
 }
 
@@ -174,6 +175,48 @@ static bool has_number(struct keylog *k, unsigned i)
     random[31] = 7;
     return keylog_find(k, span_of(random, sizeof random), KEYLOG_MASTER, &s) &&
            s.bytes[47] == (uint8_t)i && s.bytes[46] == (uint8_t)(i >> 8);
+}
+
+/* A hostile key log must not make the store slow, or push others out. */
+Test(keylog, one_random_with_many_secrets, .timeout = 20)
+{
+    struct keylog *k = keylog_new(3000);
+    const unsigned n = 200000;
+    add_number(k, 1);
+    for (unsigned i = 0; i < n; i++) {
+        char line[256];
+        snprintf(line, sizeof line, "CLIENT_RANDOM " R1 " %096x\n", i);
+        keylog_add(k, span_text(line));
+    }
+    struct keylog_secret s;
+    cr_expect(has_number(k, 1));
+    cr_expect(look(k, 0, KEYLOG_MASTER, &s));
+    cr_expect_eq(s.bytes[47], (uint8_t)(n - 1));
+    cr_expect_eq(stats_of(k).secrets, 2);
+    cr_expect_eq(stats_of(k).replaced, n - 1);
+    cr_expect_eq(stats_of(k).forgotten, 0);
+    keylog_free(k);
+}
+
+Test(keylog, what_may_come_and_what_is_known)
+{
+    struct keylog *k = keylog_new(0);
+    uint8_t other[32] = {9};
+    cr_expect_not(keylog_in_use(k));
+    keylog_expect(k, true);
+    cr_expect(keylog_in_use(k));
+    cr_expect(keylog_may_grow(k));
+    keylog_expect(k, false);
+    cr_expect_not(keylog_in_use(k));
+    add_number(k, 1);
+    cr_expect(keylog_in_use(k));
+    cr_expect_not(keylog_may_grow(k));
+    uint8_t random[32] = {0, 0, 0, 1};
+    random[31] = 7;
+    cr_expect(keylog_knows(k, span_of(random, 32)));
+    cr_expect_not(keylog_knows(k, span_of(other, 32)));
+    cr_expect_not(keylog_knows(k, span_of(other, 3)));
+    keylog_free(k);
 }
 
 Test(keylog, the_oldest_make_room)

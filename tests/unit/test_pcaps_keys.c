@@ -334,3 +334,137 @@ Test(pcaps_keys, what_cannot_be_trusted_changes_nothing)
     unsigned n = each_row(check_spoilt);
     cr_expect_geq(n, 100, "%u captures with a key log", n);
 }
+
+/* ---- secrets that come late ---- */
+
+static void add_file(struct keylog *k, const char *path)
+{
+    static char text[KEYS_MAX];
+    FILE *f = fopen(path, "r");
+    cr_assert_not_null(f, "%s", path);
+    size_t n = fread(text, 1, sizeof text, f);
+    fclose(f);
+    keylog_add(k, span_of(text, n));
+}
+
+/* A capture that is read up to its end, but not finished. */
+struct running {
+    struct seen seen;
+    struct keylog *keys;
+    struct pipeline *pipeline;
+    tick_t last; /* its last packet */
+};
+
+static void run_up_to_end(struct running *r, const char *name, unsigned port,
+                          bool live, unsigned workers)
+{
+    char path[PATH_BYTES];
+    char error[CAPTURE_ERROR_BYTES];
+    struct frame f;
+    struct capture *c =
+        capture_open_file(path_of(name, ".pcap", path), NULL, error);
+    cr_assert_not_null(c, "%s: %s", name, error);
+    *r = (struct running){.seen = {.port = port}, .keys = keylog_new(0)};
+    keylog_expect(r->keys, true);
+    const struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
+                                       .max_flows = 1000,
+                                       .max_memory_bytes = 64 << 20,
+                                       .all = true,
+                                       .live = live,
+                                       .workers = workers,
+                                       .keys = r->keys,
+                                       .emit = on_record,
+                                       .emit_ctx = &r->seen};
+    r->pipeline = pipeline_new(&o);
+    while (capture_next(c, &f) == CAPTURE_FRAME) {
+        pipeline_frame(r->pipeline, &f, 0);
+        r->last = f.when;
+    }
+    capture_close(c);
+}
+
+static void end_run(struct running *r)
+{
+    pipeline_free(r->pipeline);
+    keylog_free(r->keys);
+}
+
+static unsigned port_of(const char *name)
+{
+    char path[PATH_BYTES];
+    FILE *f = fopen(path_of("truth.tsv", "", path), "r");
+    cr_assert_not_null(f, "%s", path);
+    char *line = NULL;
+    size_t size = 0;
+    unsigned port = 0;
+    while (!port && getline(&line, &size, f) > 0) {
+        struct row r;
+        read_row(line, &r);
+        port = strcmp(r.name, name) == 0 ? r.port : 0;
+    }
+    free(line);
+    fclose(f);
+    cr_assert(port > 0, "%s", name);
+    return port;
+}
+
+static const char *const refused[] = {"mtls_missing_13_openssl",
+                                      "quic_client_cert_missing"};
+
+/* A Decryption Secrets Block behind the last packet. */
+Test(late_secrets, behind_the_packets)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        char keys[PATH_BYTES];
+        struct running r;
+        const char *name = refused[i & 1];
+        run_up_to_end(&r, name, port_of(name), false, i < 2 ? 0 : 3);
+        cr_expect_not(r.seen.found);
+        pipeline_settle(r.pipeline);
+        add_file(r.keys, path_of(name, ".keys", keys));
+        pipeline_finish(r.pipeline);
+        struct tls_decrypt_stats d;
+        pipeline_decrypted(r.pipeline, &d);
+        cr_expect_eq(d.connections, 1, "%s", name);
+        cr_assert(r.seen.found, "%s", name);
+        cr_expect_eq(r.seen.end.alert_code, 116, "%s", name);
+        end_run(&r);
+    }
+}
+
+Test(late_secrets, that_never_come)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct running r;
+        run_up_to_end(&r, refused[i], port_of(refused[i]), false, 0);
+        pipeline_finish(r.pipeline);
+        cr_assert(r.seen.found, "%s", refused[i]);
+        cr_expect_eq(r.seen.end.outcome, OUTCOME_FAILURE);
+        cr_expect_eq(r.seen.end.alert_code, ALERT_NONE);
+        cr_expect(r.seen.end.blind & BLIND_NO_KEYS);
+        end_run(&r);
+    }
+}
+
+/* Live a connection waits for them, but not beyond a second. */
+Test(late_secrets, live)
+{
+    for (unsigned come = 0; come < 2; come++) {
+        char keys[PATH_BYTES];
+        struct running r;
+        run_up_to_end(&r, refused[0], port_of(refused[0]), true, 0);
+        for (int ms = 20; ms <= 400; ms += 20) {
+            pipeline_tick(r.pipeline, r.last + ms * TICK_MSEC);
+        }
+        cr_expect_not(r.seen.found);
+        if (come) {
+            add_file(r.keys, path_of(refused[0], ".keys", keys));
+        }
+        for (int ms = 420; ms <= (come ? 560 : 1000); ms += 20) {
+            pipeline_tick(r.pipeline, r.last + ms * TICK_MSEC);
+        }
+        cr_assert(r.seen.found);
+        cr_expect_eq(r.seen.end.alert_code, come ? 116 : ALERT_NONE);
+        end_run(&r);
+    }
+}
