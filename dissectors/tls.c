@@ -306,11 +306,29 @@ static bool is_protected(const struct reader *r)
     return r->d->ccs && !is_tls13(r->hs);
 }
 
-static void note_limited(const struct reader *r, enum hs_kind kind,
+/* Notes the record unless there are `max` of its kind from this side. */
+static void note_limited(const struct reader *r, enum tls_noted what,
                          unsigned max)
 {
-    if (hs_count(r->hs, kind, r->side) < max) {
-        note(r, kind, r->d->body_len, r->d->kept);
+    static const uint8_t kinds[TLS_NOTED_COUNT] = {
+        [TLS_NOTED_PROTECTED] = HS_PROTECTED,
+        [TLS_NOTED_DATA] = HS_APPLICATION_DATA,
+        [TLS_NOTED_HANDSHAKE] = HS_ENCRYPTED_HANDSHAKE,
+        [TLS_NOTED_ALERT] = HS_ENCRYPTED_ALERT,
+        [TLS_NOTED_CCS] = HS_CHANGE_CIPHER_SPEC,
+    };
+    unsigned before = r->hs->events_n;
+    if (r->d->noted[what] >= max) {
+        return;
+    }
+    note(r, (enum hs_kind)kinds[what], r->d->body_len, r->d->kept);
+    if (r->hs->events_n == before) {
+        return; /* the timeline is full */
+    }
+    r->d->noted[what]++;
+    if (what == TLS_NOTED_PROTECTED && r->side == SIDE_SERVER &&
+        r->t->dir[SIDE_CLIENT].noted[TLS_NOTED_PROTECTED]) {
+        r->t->answers++;
     }
 }
 
@@ -401,9 +419,9 @@ static void end_application(const struct reader *r)
     }
     bool early = !is_tls13(r->hs) && !d->ccs;
     if (is_tls13(r->hs) || early || r->hs->version == UNSEEN_U16) {
-        note_limited(r, HS_PROTECTED, NOTED_PER_SIDE);
+        note_limited(r, TLS_NOTED_PROTECTED, NOTED_PER_SIDE);
     } else {
-        note_limited(r, HS_APPLICATION_DATA, NOTED_DATA);
+        note_limited(r, TLS_NOTED_DATA, NOTED_DATA);
     }
 }
 
@@ -417,7 +435,7 @@ static void end_handshake(const struct reader *r)
         d->finished = true;
         note(r, HS_FINISHED, d->body_len, d->kept);
     } else {
-        note_limited(r, HS_ENCRYPTED_HANDSHAKE, NOTED_DATA);
+        note_limited(r, TLS_NOTED_HANDSHAKE, NOTED_DATA);
     }
 }
 
@@ -425,7 +443,7 @@ static void end_alert(const struct reader *r)
 {
     struct tls_dir *d = r->d;
     if (d->alert_n == 0 && d->body_len > 0) {
-        note_limited(r, HS_ENCRYPTED_ALERT, NOTED_DATA);
+        note_limited(r, TLS_NOTED_ALERT, NOTED_DATA);
     }
 }
 
@@ -437,7 +455,7 @@ static void end_record(const struct reader *r)
     case CONTENT_CCS:
         d->ccs = true;
         keep_new_epoch(r);
-        note_limited(r, HS_CHANGE_CIPHER_SPEC, NOTED_DATA);
+        note_limited(r, TLS_NOTED_CCS, NOTED_DATA);
         break;
     case CONTENT_ALERT_RECORD:
         end_alert(r);
@@ -597,6 +615,13 @@ static bool resync(struct tls_dir *d, struct span bytes, bool start)
 static struct span header_bytes(const struct reader *r, struct span bytes)
 {
     struct tls_dir *d = r->d;
+    uint8_t type = span_u8(bytes, 0);
+    if (d->header_n == 0 && bytes.n >= RECORD_HEADER && type >= CONTENT_CCS &&
+        type <= CONTENT_HEARTBEAT) {
+        memcpy(d->header, bytes.p, RECORD_HEADER);
+        begin_record(r);
+        return span_sub(bytes, RECORD_HEADER, bytes.n);
+    }
     while (bytes.n > 0 && d->header_n < RECORD_HEADER) {
         uint8_t b = cursor_peek(
             &(struct cursor){bytes.p, bytes.p, bytes.p + bytes.n, NULL});
@@ -682,13 +707,7 @@ bool tls_settled(const struct tls_state *t, const struct handshake *hs)
     if (client == 0) {
         return false;
     }
-    const struct hs_event *first = hs_find(hs, HS_PROTECTED, SIDE_CLIENT);
-    unsigned after = 0;
-    for (unsigned i = 0; first && i < hs->events_n; i++) {
-        const struct hs_event *e = &hs->events[i];
-        after += e > first && e->kind == HS_PROTECTED && e->side == SIDE_SERVER;
-    }
-    return after >= 3 || client >= LIMIT_SETTLE_RECORDS;
+    return t->answers >= 3 || client >= LIMIT_SETTLE_RECORDS;
 }
 
 void tls_fini(struct tls_state *t)

@@ -9,6 +9,16 @@
 
 #include "handshake/handshake.h"
 
+/* Kinds of records that are noted a few times only. */
+enum tls_noted {
+    TLS_NOTED_PROTECTED,
+    TLS_NOTED_DATA,
+    TLS_NOTED_HANDSHAKE,
+    TLS_NOTED_ALERT,
+    TLS_NOTED_CCS,
+    TLS_NOTED_COUNT
+};
+
 struct tls_dir {
     uint8_t header[5]; /* a record header that is not complete yet */
     uint8_t header_n;
@@ -25,6 +35,7 @@ struct tls_dir {
     bool lost;     /* record boundaries unknown after a gap */
     bool dead;     /* no TLS any more */
     bool body_gap; /* bytes of the current record are missing */
+    uint8_t noted[TLS_NOTED_COUNT]; /* how many of each kind */
     /* records kept for decryption */
     bool uncounted;     /* records were lost: numbers are not known */
     uint8_t epoch;      /* ChangeCipherSpecs so far */
@@ -36,6 +47,8 @@ struct tls_dir {
 struct tls_state {
     struct tls_dir dir[2]; /* by enum side */
     uint16_t app_records[2];
+    uint16_t answers; /* the server's protected records in the timeline behind
+                         the client's first */
 };
 
 /* What the first bytes of a direction look like. */

@@ -106,7 +106,7 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t need)
     return c;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+void *arena_room(struct arena *a, size_t n)
 {
     const size_t mask = alignof(max_align_t) - 1;
     if (n == 0) {
@@ -126,13 +126,21 @@ void *arena_alloc(struct arena *a, size_t n)
     }
     void *p = c->bytes + c->used;
     c->used += (uint32_t)n;
-    memset(p, 0, n);
+    return p;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    void *p = arena_room(a, n);
+    if (p) {
+        memset(p, 0, n);
+    }
     return p;
 }
 
 struct span arena_copy(struct arena *a, struct span s)
 {
-    uint8_t *p = s.n ? arena_alloc(a, s.n) : NULL;
+    uint8_t *p = s.n ? arena_room(a, s.n) : NULL;
     if (!p) {
         return (struct span){NULL, 0};
     }

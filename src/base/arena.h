@@ -41,6 +41,9 @@ void arena_free(struct arena *a);
  * (`limited` is then set). */
 void *arena_alloc(struct arena *a, size_t n);
 
+/* The same with whatever is in there, for who fills all of it. */
+void *arena_room(struct arena *a, size_t n);
+
 /* A copy of s inside the arena; empty when it does not fit. */
 struct span arena_copy(struct arena *a, struct span s);
 

@@ -54,7 +54,7 @@ static bool events_grow(struct handshake *hs)
     if (size > HS_EVENTS_MAX) {
         size = HS_EVENTS_MAX;
     }
-    struct hs_event *v = arena_alloc(&hs->arena, size * sizeof *v);
+    struct hs_event *v = arena_room(&hs->arena, size * sizeof *v);
     if (!v) {
         return false;
     }
@@ -100,7 +100,7 @@ void hs_keep(struct handshake *hs, enum hs_raw which, struct span body,
         return;
     }
     struct span part = span_sub(body, 0, max_bytes);
-    uint8_t *p = arena_alloc(&hs->arena, part.n);
+    uint8_t *p = arena_room(&hs->arena, part.n);
     if (!p) {
         hs->raw_cut[which] = true;
         return;
@@ -176,8 +176,22 @@ static bool is_transport(uint8_t kind)
            kind == HS_ICMP;
 }
 
+/* Frames that never go back leave nothing to sort. */
+static bool is_sorted(const struct handshake *hs)
+{
+    for (unsigned i = 1; i < hs->events_n; i++) {
+        if (hs->events[i].frame < hs->events[i - 1].frame) {
+            return false;
+        }
+    }
+    return !hs->many_sources;
+}
+
 void hs_sort(struct handshake *hs)
 {
+    if (is_sorted(hs)) {
+        return;
+    }
     tick_t key[HS_EVENTS_MAX];
     tick_t reached[2] = {INT64_MIN, INT64_MIN};
     for (unsigned i = 0; i < hs->events_n; i++) {
