@@ -20,12 +20,14 @@
 #include "pipeline.h"
 #include "record_reader.h"
 #include "redact.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <openssl/crypto.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,8 @@
 #define OPEN_FILES_MAX     64u /* merged by time; more are read in turn */
 #define REDACT_KEY         "TLSWHY_REDACT_KEY" /* environment */
 #define DROP_NOTICE        (60 * TICK_SEC)
+#define LIVE_BUFFER        (16u << 20) /* of one worker; four share four */
+#define LIVE_BURST         256         /* frames before another interface */
 
 enum { EXIT_OK = 0, EXIT_FAILURES = 1, EXIT_ERROR = 2 };
 
@@ -70,6 +74,9 @@ struct run {
     struct sandbox_status sandbox;
     struct source *sources; /* those being read */
     size_t sources_n;
+    struct capture **for_workers; /* of all interfaces, or NULL; watch.h */
+    tick_t drops_asked, drops_noticed;
+    uint64_t drops_told;
     struct meter meter; /* shows nothing unless files are read at a terminal */
     bool error;         /* exit status 2 at the end */
     bool opened;        /* something could be read: there are totals */
@@ -160,6 +167,7 @@ static void print_status(struct run *r)
         dropped += stats.dropped_kernel;
     }
     pipeline_totals(r->pipeline, &t);
+    dropped += t.packets_dropped;
     meter_clear(&r->meter);
     fprintf(stderr,
             "tlswhy: %" PRIu64 " packets captured, %" PRIu64
@@ -415,63 +423,144 @@ static void read_merged(struct run *r, struct source *v, size_t n)
     }
 }
 
-static void notice_drops(struct run *r, const struct source *v, size_t n,
-                         uint64_t *known)
+/* ---- interfaces ---- */
+
+/* Says that packets were dropped, at most once a minute. */
+static void notice_drops(struct run *r)
 {
-    uint64_t dropped = 0;
-    for (size_t i = 0; i < n; i++) {
+    struct totals t = {0};
+    tick_t now = capture_now();
+    if (now >= r->drops_asked && now - r->drops_asked < TICK_SEC) {
+        return;
+    }
+    r->drops_asked = now;
+    pipeline_totals(r->pipeline, &t);
+    uint64_t dropped = t.packets_dropped + t.packets_dropped_interface;
+    for (size_t i = 0; i < r->sources_n; i++) {
         struct capture_stats stats;
-        capture_stats(v[i].capture, &stats);
+        capture_stats(r->sources[i].capture, &stats);
         dropped += stats.dropped_kernel + stats.dropped_interface;
     }
-    if (dropped > *known && !r->options.quiet) {
-        fprintf(stderr,
-                "tlswhy: %llu packets dropped in the last minute; a larger -B "
-                "may help\n",
-                (unsigned long long)(dropped - *known));
+    if (dropped > r->drops_told && !r->options.quiet &&
+        (!r->drops_told || now - r->drops_noticed >= DROP_NOTICE)) {
+        fprintf(stderr, "tlswhy: %llu packets dropped; a larger -B may help\n",
+                (unsigned long long)(dropped - r->drops_told));
+        r->drops_noticed = now;
+        r->drops_told = dropped;
     }
-    *known = dropped;
 }
 
+struct live_frames {
+    struct run *run;
+    struct source *source;
+};
+
+static void on_live_frame(void *ctx, const struct frame *f)
+{
+    const struct live_frames *l = ctx;
+    pipeline_frame(l->run->pipeline, f, l->source->index);
+}
+
+/* The frames at hand of an interface. Returns whether there were some. */
+static bool take_burst(struct run *r, struct source *s)
+{
+    struct live_frames l = {r, s};
+    switch (capture_dispatch(s->capture, LIVE_BURST, on_live_frame, &l)) {
+    case CAPTURE_FRAME:
+        return true;
+    case CAPTURE_ERROR:
+        complain(r, capture_name(s->capture), capture_error(s->capture));
+        s->over = true;
+        return false;
+    case CAPTURE_IDLE:
+        return false;
+    default:
+        s->over = true;
+        return false;
+    }
+}
+
+/* One thread reads all interfaces. */
 static void read_live(struct run *r, struct source *v, size_t n)
 {
-    uint64_t dropped = 0;
-    tick_t noticed = capture_now();
+    struct capture *captures[OPEN_FILES_MAX];
     size_t open = n;
+    for (size_t i = 0; i < n; i++) {
+        captures[i] = v[i].capture;
+    }
+    r->sources = v;
+    r->sources_n = n;
     while (open > 0 && !should_stop(r)) {
         bool any = false;
         for (size_t i = 0; i < n; i++) {
-            if (v[i].over) {
-                continue;
-            }
-            if (!fetch(r, &v[i])) {
-                open--;
-            } else if (v[i].ready) {
-                any = true;
-                pipeline_frame(r->pipeline, &v[i].frame, v[i].index);
+            if (!v[i].over) {
+                any = take_burst(r, &v[i]) || any;
+                open -= v[i].over;
             }
         }
         if (!any) {
-            tick_t now = capture_now();
-            pipeline_tick(r->pipeline, now);
+            pipeline_tick(r->pipeline, capture_now());
             output_flush(r->output);
-            if (now - noticed >= DROP_NOTICE) {
-                noticed = now;
-                notice_drops(r, v, n, &dropped);
+            capture_wait(captures, n);
+        }
+        notice_drops(r);
+    }
+    r->sources_n = 0;
+}
+
+/* The workers read them. */
+static void watch_live(struct run *r, struct source *v, size_t n)
+{
+    bool more = true;
+    while (more && !should_stop(r)) {
+        more = pipeline_watch_step(r->pipeline);
+        output_flush(r->output);
+        notice_drops(r);
+        for (size_t i = 0; i < n; i++) {
+            if (!v[i].over && pipeline_watch_ended(r->pipeline, (unsigned)i)) {
+                v[i].over = true;
+                complain(r, capture_name(v[i].capture),
+                         capture_error(v[i].capture));
             }
         }
     }
+    pipeline_finish(r->pipeline);
 }
 
 /* ---- opening ---- */
 
+/* Threads that analyse: for interfaces one a core. */
+static unsigned workers_of(const struct options *o)
+{
+    if (o->workers || !o->interfaces_n) {
+        return o->workers ? o->workers : 1;
+    }
+    cpu_set_t cores;
+    int n =
+        sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+    return n < 1                        ? 1
+           : n > (int)WATCH_WORKERS_MAX ? WATCH_WORKERS_MAX
+                                        : (unsigned)n;
+}
+
+/* The workers share the buffer. */
+static struct capture_live_options live_options(const struct options *o)
+{
+    unsigned workers = workers_of(o);
+    uint32_t buffer = o->buffer_bytes;
+    if (!buffer) {
+        buffer = LIVE_BUFFER * (workers < 4 ? workers : 4);
+    }
+    return (struct capture_live_options){.filter = o->filter,
+                                         .snaplen_bytes = o->snaplen_bytes,
+                                         .buffer_bytes = buffer / workers};
+}
+
 static struct capture *open_interface(const struct options *o, const char *name,
                                       char error[CAPTURE_ERROR_BYTES])
 {
-    struct capture_live_options live = {.interface = name,
-                                        .filter = o->filter,
-                                        .snaplen_bytes = o->snaplen_bytes,
-                                        .buffer_bytes = o->buffer_bytes};
+    struct capture_live_options live = live_options(o);
+    live.interface = name;
     return capture_open_live(&live, error);
 }
 
@@ -595,6 +684,50 @@ static void read_files(struct run *r)
     }
 }
 
+/* The captures of all workers, or NULL when one thread reads. */
+static struct capture **open_for_workers(const struct run *r,
+                                         const struct source *v, unsigned n)
+{
+    unsigned workers = workers_of(&r->options);
+    struct capture_live_options live = live_options(&r->options);
+    struct capture **all =
+        calloc((size_t)workers * n, sizeof(struct capture *));
+    for (unsigned i = 0; all && i < n; i++) {
+        all[(size_t)i * workers] = v[i].capture;
+    }
+    if (!all || workers == 1 || !watch_open(all, n, workers, &live)) {
+        if (workers > 1 && r->options.verbose) {
+            fputs("tlswhy: the kernel does not spread the packets over "
+                  "threads: one reads for all\n",
+                  stderr);
+        }
+        free(all);
+        return NULL;
+    }
+    return all;
+}
+
+/* Says what it listens on, and does. Returns whether the workers read. */
+static bool listen_on(struct run *r, struct source *v, unsigned n)
+{
+    const struct options *o = &r->options;
+    tick_t since = capture_now();
+    struct capture **all = r->for_workers;
+    if (!o->quiet) {
+        fprintf(stderr, "tlswhy: listening on %s; ^C ends\n",
+                n == 1 ? o->interfaces[0] : "all given interfaces");
+    }
+    if (all && pipeline_watch(r->pipeline, all, n, since)) {
+        watch_live(r, v, n);
+        return true;
+    }
+    if (all) {
+        watch_close(all, n, workers_of(o));
+    }
+    read_live(r, v, n);
+    return false;
+}
+
 static void read_interfaces(struct run *r)
 {
     struct source v[OPEN_FILES_MAX];
@@ -602,18 +735,25 @@ static void read_interfaces(struct run *r)
     size_t n =
         o->interfaces_n < OPEN_FILES_MAX ? o->interfaces_n : OPEN_FILES_MAX;
     size_t opened = open_sources(r, o->interfaces, n, 0, v);
-    if (opened == n && give_up_rights(r)) {
-        if (!o->quiet) {
-            fprintf(stderr, "tlswhy: listening on %s; ^C ends\n",
-                    n == 1 ? o->interfaces[0] : "all given interfaces");
+    bool watched = false;
+    if (opened == n) {
+        for (size_t i = 0; i < n; i++) {
+            v[i].frame.linktype = capture_linktype(v[i].capture);
+            check_linktype(r, &v[i]);
         }
-        r->sources = v;
-        r->sources_n = opened;
-        read_live(r, v, opened);
-        r->sources_n = 0;
+        r->for_workers = open_for_workers(r, v, (unsigned)n);
+        watched = give_up_rights(r) && listen_on(r, v, (unsigned)n);
+    }
+    if (r->for_workers) {
+        watch_close(r->for_workers, (unsigned)n, workers_of(o));
+        free(r->for_workers);
     }
     for (size_t i = 0; i < opened; i++) {
-        close_source(r, &v[i]);
+        if (watched) { /* their drops are in the pipeline's totals */
+            capture_close(v[i].capture);
+        } else {
+            close_source(r, &v[i]);
+        }
     }
 }
 
@@ -687,7 +827,7 @@ static struct pipeline_options pipeline_options(struct run *r,
     const struct options *o = &r->options;
     return (struct pipeline_options){
         .handshake_timeout = o->handshake_timeout,
-        .workers = o->workers ? o->workers : 1,
+        .workers = workers_of(o),
         .max_flows = o->max_flows,
         .max_memory_bytes =
             o->max_memory_bytes ? o->max_memory_bytes : default_memory(),

@@ -10,6 +10,7 @@
 #include "shards.h"
 #include "tracker.h"
 #include "verdicts.h"
+#include "watch.h"
 
 #include <stdlib.h>
 
@@ -22,7 +23,8 @@ struct pipeline {
     /* One of them; neither before the first packet. */
     struct tracker *tracker;
     struct shards *shards;
-    struct verdicts *verdicts;
+    struct watch *watch;       /* ... or they are fed by threads of its own */
+    struct verdicts *verdicts; /* NULL: somebody else judges */
     bool threads_failed;
     uint64_t step; /* counts calls to trackers */
     tick_t clock, timers_due;
@@ -55,7 +57,7 @@ static void flush_verdicts(void *ctx)
     verdicts_flush(p->verdicts);
 }
 
-static bool on_handshake_of_shard(void *ctx, struct handshake *hs)
+static bool on_handshake_of_thread(void *ctx, struct handshake *hs)
 {
     const struct pipeline *p = ctx;
     return verdicts_add(p->verdicts, hs);
@@ -65,7 +67,7 @@ static bool on_handshake_of_shard(void *ctx, struct handshake *hs)
 
 static struct tracker_options tracker_options(struct pipeline *p)
 {
-    return (struct tracker_options){
+    struct tracker_options to = {
         .handshake_timeout = p->o.handshake_timeout,
         .max_flows = p->o.max_flows,
         .max_memory_bytes = p->o.max_memory_bytes,
@@ -77,6 +79,13 @@ static struct tracker_options tracker_options(struct pipeline *p)
         .relieve = flush_verdicts,
         .ctx = p,
     };
+    if (p->o.concluded) {
+        to.done = p->o.concluded;
+        to.elsewhere_bytes = NULL;
+        to.relieve = NULL;
+        to.ctx = p->o.concluded_ctx;
+    }
+    return to;
 }
 
 /* Threads start with the first packet, when whatever confines the process is
@@ -88,7 +97,7 @@ static bool start(struct pipeline *p)
         const struct shards_options so = {
             .n = p->o.workers < SHARDS_MAX ? p->o.workers : SHARDS_MAX,
             .tracker = to,
-            .done = on_handshake_of_shard,
+            .done = on_handshake_of_thread,
             .ctx = p,
         };
         p->shards = shards_new(&so);
@@ -263,6 +272,36 @@ void pipeline_tick(struct pipeline *p, tick_t now)
     run_timers(p);
 }
 
+/* ---- threads that capture ---- */
+
+bool pipeline_watch(struct pipeline *p, struct capture *const *captures,
+                    unsigned interfaces, tick_t since)
+{
+    const struct watch_options wo = {
+        .workers = p->o.workers,
+        .interfaces = interfaces,
+        .captures = captures,
+        .since = since,
+        .pipeline = p->o,
+        .done = on_handshake_of_thread,
+        .ctx = p,
+    };
+    p->watch = watch_new(&wo);
+    return p->watch != NULL;
+}
+
+bool pipeline_watch_step(struct pipeline *p)
+{
+    return watch_step(p->watch);
+}
+
+bool pipeline_watch_ended(const struct pipeline *p, unsigned interface)
+{
+    return watch_has_ended(p->watch, interface);
+}
+
+/* ---- the end ---- */
+
 void pipeline_settle(struct pipeline *p)
 {
     if (p->shards) {
@@ -284,8 +323,12 @@ void pipeline_finish(struct pipeline *p)
         tracker_end(p->tracker, &now);
     } else if (p->shards) {
         shards_end(p->shards, &now);
+    } else if (p->watch) {
+        watch_finish(p->watch);
     }
-    verdicts_flush(p->verdicts);
+    if (p->verdicts) {
+        verdicts_flush(p->verdicts);
+    }
 }
 
 void pipeline_decrypted(const struct pipeline *p, struct tls_decrypt_stats *out)
@@ -295,6 +338,8 @@ void pipeline_decrypted(const struct pipeline *p, struct tls_decrypt_stats *out)
         *out = *tracker_decrypted(p->tracker);
     } else if (p->shards) {
         shards_decrypted(p->shards, out);
+    } else if (p->watch) {
+        watch_decrypted(p->watch, out);
     }
     tls_decrypt_add(out, verdicts_decrypted(p->verdicts));
 }
@@ -315,7 +360,12 @@ void pipeline_totals(const struct pipeline *p, struct totals *t)
     t->packets_dropped = dropped;
     t->packets_dropped_interface = by_interface;
     t->live = p->o.live;
-    verdicts_totals(p->verdicts, t);
+    if (p->watch) {
+        watch_totals(p->watch, t);
+    }
+    if (p->verdicts) {
+        verdicts_totals(p->verdicts, t);
+    }
 }
 
 /* ---- life ---- */
@@ -339,8 +389,9 @@ struct pipeline *pipeline_new(const struct pipeline_options *o)
     p->clock = INT64_MIN / 2;
     p->timers_due = INT64_MIN / 2;
     p->decoder = decoder_new();
-    p->verdicts = verdicts_new(&vo);
-    bool ready = p->decoder && p->verdicts && (o->workers > 1 || start(p));
+    p->verdicts = o->concluded ? NULL : verdicts_new(&vo);
+    bool ready = p->decoder && (p->verdicts || o->concluded) &&
+                 (o->workers > 1 || start(p));
     if (!ready) {
         pipeline_free(p);
         return NULL;
@@ -356,6 +407,7 @@ void pipeline_free(struct pipeline *p)
     verdicts_free(p->verdicts);
     tracker_free(p->tracker);
     shards_free(p->shards);
+    watch_free(p->watch);
     decoder_free(p->decoder);
     free(p);
 }

@@ -9,9 +9,11 @@
 #define PIPELINE_H
 
 #include "base/frame.h"
+#include "capture/capture.h"
 #include "dissectors/tls_decrypt.h"
 #include "judge/judge.h"
 #include "report/report.h"
+#include "tracker.h"
 
 struct pipeline_options {
     tick_t handshake_timeout;
@@ -27,6 +29,11 @@ struct pipeline_options {
     /* Called for every record; `source` is the index of the capture. */
     void (*emit)(void *ctx, const struct record *r, uint32_t source);
     void *emit_ctx;
+    /* Set: takes every concluded handshake and what it owns; then nothing is
+     * judged here, and `emit` is not called. With one worker only. */
+    void (*concluded)(void *ctx, struct handshake *hs,
+                      const struct tracker_order *at);
+    void *concluded_ctx;
 };
 
 struct pipeline;
@@ -48,6 +55,22 @@ void pipeline_tick(struct pipeline *p, tick_t now);
 /* A pipe has nothing to read for now, and the capture's clock would stand at
  * `now`: what is over is emitted. */
 void pipeline_pause(struct pipeline *p, tick_t now);
+
+/*
+ * Instead of frames: live captures that the workers read themselves, as in
+ * struct watch_options (watch.h). False when threads cannot be started; the
+ * first capture of each interface may then be read as usual, once the others
+ * are closed.
+ */
+bool pipeline_watch(struct pipeline *p, struct capture *const *captures,
+                    unsigned interfaces, tick_t since);
+
+/* Judges and emits what was concluded; to be called again and again. False when
+ * all captures have ended. */
+bool pipeline_watch_step(struct pipeline *p);
+
+/* Whether the captures of an interface have ended. */
+bool pipeline_watch_ended(const struct pipeline *p, unsigned interface);
 
 /* Waits until all frames so far are analysed: what the threads share (keys) may
  * be changed then. */

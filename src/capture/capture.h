@@ -58,6 +58,31 @@ struct capture *capture_open_live(const struct capture_live_options *o,
 
 enum capture_status capture_next(struct capture *c, struct frame *out);
 
+/*
+ * Of a live capture: hands over the frames at hand, at most `max`, each valid
+ * during its call; waits for none, and copies none. CAPTURE_FRAME when there
+ * were some.
+ */
+enum capture_status
+capture_dispatch(struct capture *c, int max,
+                 void (*take)(void *ctx, const struct frame *f), void *ctx);
+
+/* Waits until one of several live captures has something, 100 ms at most. */
+#define CAPTURE_WAIT_MAX 64u
+void capture_wait(struct capture *const *v, size_t n);
+
+/*
+ * Several captures of an interface share its packets: both directions of a
+ * conversation, and ICMP errors about it, go to one of them, and what cannot be
+ * told goes to the first. `ports` are the UDP ports that carry tunnels. Call it
+ * for the first one with group -1, for the others with what it returned, in the
+ * same order for every interface: then a conversation seen on several is in the
+ * captures of the same place. Until all have joined, packets are seen more than
+ * once. Returns -1 when this is not possible.
+ */
+int capture_spread(struct capture *c, int group, const uint16_t *ports,
+                   size_t ports_n);
+
 /* Frames handed out at a time by capture_more(). */
 #define CAPTURE_BATCH 16u
 

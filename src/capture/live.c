@@ -5,6 +5,7 @@
  * waited for, one that vanishes ends the capture.
  */
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
 #include <poll.h>
@@ -12,11 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "capture/filter.h"
 #include "capture/linktype.h"
 #include "capture/source.h"
+#include "capture/spread.h"
 
 #define LIVE_SNAPLEN_BYTES 262144u
 #define LIVE_BUFFER_BYTES  (16u << 20)
@@ -29,6 +32,7 @@ struct live_capture {
     int linktype;
     int64_t unit_ns;  /* of ts.tv_usec */
     unsigned ifindex; /* 0: not bound to one interface (`any`) */
+    bool down;        /* and waited for */
     uint64_t packets;
     struct pcap_stat last; /* its counters wrap at 32 bits */
 };
@@ -73,8 +77,7 @@ static unsigned index_of(const struct live_capture *l)
 static enum capture_status live_error(struct live_capture *l)
 {
     if (l->ifindex != 0 && index_of(l) == l->ifindex) {
-        /* It only went down; do not spin until it comes back. */
-        nanosleep(&(struct timespec){0, LIVE_POLL_MS * TICK_MSEC}, NULL);
+        l->down = true;
         return CAPTURE_IDLE;
     }
     if (l->ifindex != 0) {
@@ -84,6 +87,23 @@ static enum capture_status live_error(struct live_capture *l)
                  pcap_geterr(l->pcap));
     }
     return CAPTURE_ERROR;
+}
+
+static void nap(int ms)
+{
+    nanosleep(&(struct timespec){0, ms * TICK_MSEC}, NULL);
+}
+
+static struct frame frame_of(struct live_capture *l,
+                             const struct pcap_pkthdr *h, const u_char *data)
+{
+    return (struct frame){
+        .when = tick_make(h->ts.tv_sec, h->ts.tv_usec * l->unit_ns),
+        .number = ++l->packets,
+        .linktype = l->linktype,
+        .wire_bytes = h->len < h->caplen ? h->caplen : h->len,
+        .data = {data, h->caplen},
+    };
 }
 
 /* One packet, if the ring has one. */
@@ -98,13 +118,8 @@ static enum capture_status live_take(struct live_capture *l, struct frame *out)
     if (n != 1) {
         return live_error(l);
     }
-    *out = (struct frame){
-        .when = tick_make(h->ts.tv_sec, h->ts.tv_usec * l->unit_ns),
-        .number = ++l->packets,
-        .linktype = l->linktype,
-        .wire_bytes = h->len < h->caplen ? h->caplen : h->len,
-        .data = {data, h->caplen},
-    };
+    l->down = false;
+    *out = frame_of(l, h, data);
     return CAPTURE_FRAME;
 }
 
@@ -114,6 +129,10 @@ static enum capture_status live_next(struct capture *c, struct frame *out)
     enum capture_status s = live_take(l, out);
     if (s != CAPTURE_IDLE) {
         return s;
+    }
+    if (l->down) { /* do not spin until it comes back */
+        nap(LIVE_POLL_MS);
+        return CAPTURE_IDLE;
     }
     struct pollfd pfd = {.fd = pcap_get_selectable_fd(l->pcap),
                          .events = POLLIN};
@@ -126,9 +145,104 @@ static enum capture_status live_next(struct capture *c, struct frame *out)
     }
     s = live_take(l, out);
     if (s == CAPTURE_IDLE && (pfd.revents & POLLERR)) {
-        nanosleep(&(struct timespec){0, LIVE_POLL_MS * TICK_MSEC}, NULL);
+        nap(LIVE_POLL_MS);
     }
     return s;
+}
+
+/* ---- in place, without a copy ---------------------------------------------
+ */
+
+struct hand_out {
+    struct live_capture *live;
+    void (*take)(void *ctx, const struct frame *f);
+    void *ctx;
+};
+
+static void on_packet(u_char *arg, const struct pcap_pkthdr *h,
+                      const u_char *data)
+{
+    const struct hand_out *o = (const void *)arg;
+    struct frame f = frame_of(o->live, h, data);
+    capture_count(&o->live->base, &f);
+    o->take(o->ctx, &f);
+}
+
+enum capture_status
+capture_dispatch(struct capture *c, int max,
+                 void (*take)(void *ctx, const struct frame *f), void *ctx)
+{
+    struct live_capture *l = (struct live_capture *)c;
+    struct hand_out o = {l, take, ctx};
+    if (!c->ops->live || c->stopped || c->over) {
+        return CAPTURE_END;
+    }
+    int n = pcap_dispatch(l->pcap, max, on_packet, (u_char *)&o);
+    if (n > 0) {
+        l->down = false;
+        return CAPTURE_FRAME;
+    }
+    enum capture_status s = n == 0 ? CAPTURE_IDLE : live_error(l);
+    c->over = s == CAPTURE_ERROR;
+    return s;
+}
+
+void capture_wait(struct capture *const *v, size_t n)
+{
+    struct pollfd fds[CAPTURE_WAIT_MAX];
+    nfds_t fds_n = 0;
+    for (size_t i = 0; i < n && fds_n < CAPTURE_WAIT_MAX; i++) {
+        const struct live_capture *l = (const struct live_capture *)v[i];
+        if (!l->base.over && !l->down) {
+            fds[fds_n++] = (struct pollfd){
+                .fd = pcap_get_selectable_fd(l->pcap), .events = POLLIN};
+        }
+    }
+    int ready = poll(fds, fds_n, LIVE_POLL_MS);
+    for (nfds_t i = 0; ready > 0 && i < fds_n; i++) {
+        if (fds[i].revents & POLLIN) {
+            return;
+        }
+    }
+    if (ready > 0) {
+        nap(LIVE_POLL_MS); /* nothing but errors */
+    }
+}
+
+/* ---- several captures of one interface ------------------------------------
+ */
+
+/* The group's number for the next one to join, or -1. */
+static int fanout(int fd, int group, unsigned flags)
+{
+    uint32_t value = (uint32_t)(group & 0xffff) |
+                     (PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_DEFRAG | flags)
+                         << 16;
+    socklen_t size = sizeof value;
+    if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, sizeof value) != 0 ||
+        getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, &size) != 0) {
+        return -1;
+    }
+    return (int)(value & 0xffff);
+}
+
+int capture_spread(struct capture *c, int group, const uint16_t *ports,
+                   size_t ports_n)
+{
+    struct live_capture *l = (struct live_capture *)c;
+    int fd = pcap_fileno(l->pcap);
+    if (group >= 0) {
+        return fanout(fd, group, 0);
+    }
+    struct sock_filter code[SPREAD_MAX];
+    size_t n = spread_program(code, ports, ports_n);
+    struct sock_fprog program = {.len = (unsigned short)n, .filter = code};
+    group = n ? fanout(fd, 0, PACKET_FANOUT_FLAG_UNIQUEID) : -1;
+    if (group < 0 || setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &program,
+                                sizeof program) != 0) {
+        return -1;
+    }
+    return group;
 }
 
 static const struct capture_ops live_ops = {

@@ -100,6 +100,9 @@ bool decoder_quoted(const struct packet *icmp, struct packet *out);
 
 const struct decoder_counters *decoder_counters(const struct decoder *d);
 
+/* The UDP ports that may carry tunnels that are read. */
+const uint16_t *decoder_tunnel_ports(size_t *n);
+
 /* Whether a link type (LINKTYPE_ value) can be decoded. */
 bool decoder_knows_linktype(int linktype);
 

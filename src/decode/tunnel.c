@@ -351,22 +351,25 @@ static enum decode_result lisp(struct walk *w, struct slice s)
     return r == DECODE_PACKET ? ip_decode(w, inner) : r;
 }
 
+static const uint16_t tunnel_ports[] = {
+    PORT_L2TP,      PORT_GTP_U,  PORT_TEREDO, PORT_LISP,      PORT_VXLAN,
+    PORT_VXLAN_GPE, PORT_GENEVE, PORT_MPLS,   PORT_VXLAN_OLD,
+};
+
+const uint16_t *decoder_tunnel_ports(size_t *n)
+{
+    *n = sizeof tunnel_ports / sizeof tunnel_ports[0];
+    return tunnel_ports;
+}
+
 bool tunnel_port(uint16_t port)
 {
-    switch (port) {
-    case PORT_L2TP:
-    case PORT_GTP_U:
-    case PORT_TEREDO:
-    case PORT_LISP:
-    case PORT_VXLAN:
-    case PORT_VXLAN_GPE:
-    case PORT_GENEVE:
-    case PORT_MPLS:
-    case PORT_VXLAN_OLD:
-        return true;
-    default:
-        return false;
+    for (size_t i = 0; i < sizeof tunnel_ports / sizeof tunnel_ports[0]; i++) {
+        if (tunnel_ports[i] == port) {
+            return true;
+        }
     }
+    return false;
 }
 
 enum decode_result tunnel_udp(struct walk *w, struct slice s)
