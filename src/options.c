@@ -94,7 +94,7 @@ const char *options_help(void)
            "  -a, --all                  report every TLS connection, not only "
            "failures\n"
            "  -f, --format FORMAT        text (default), json (JSON Lines), "
-           "csv, none\n"
+           "csv, html, none\n"
            "  -o, --output FILE          write there instead of standard "
            "output\n"
            "      --summary              totals at the end (default with "

@@ -93,7 +93,7 @@ static bool open_path(struct output *o)
         return false;
     }
     examine(o);
-    if (o->where.rename && o->regular) {
+    if (o->where.rename && o->regular && !o->reporter->document) {
         o->directory = open_directory(path, &o->base);
         return o->directory >= 0;
     }
@@ -218,6 +218,12 @@ static void write_text(struct output *o)
 /* Whether to wait before the next attempt; what does not fit is lost. */
 static bool must_wait(struct output *o)
 {
+    if (o->failed && o->reporter->document) {
+        /* What follows refers to what is lost. */
+        o->lost += o->ends_n;
+        forget(o);
+        return true;
+    }
     if (!o->failing || now_monotonic() - o->tried >= RETRY) {
         return false;
     }

@@ -34,7 +34,8 @@ void output_end(struct output *o, const struct totals *t);
 void output_flush(struct output *o);
 
 /* Opens the output file again by its name, as log rotation wants it after it
- * has moved the old one away; nothing for standard output. */
+ * has moved the old one away; nothing for standard output, and for a report
+ * that is one document. */
 void output_reopen(struct output *o);
 
 /* The directory in which files will be made (with `rename`), and the file;

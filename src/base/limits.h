@@ -72,4 +72,12 @@
 /* Frames that --annotate holds back in order to sort them by time. */
 #define LIMIT_ANNOTATE_BYTES ((size_t)128 * 1024 * 1024)
 
+/* The HTML report: what a browser still opens and searches at once. Failures
+ * with all their details, rows of failures and of other connections; details
+ * stop at half of the bytes, rows of what did not fail at three quarters. */
+#define LIMIT_HTML_DETAILS  5000u
+#define LIMIT_HTML_FAILURES 100000u
+#define LIMIT_HTML_ROWS     200000u
+#define LIMIT_HTML_BYTES    ((uint64_t)64 << 20)
+
 #endif

@@ -9,6 +9,9 @@
 
 #include "base/text.h"
 
+/* jansson has a json_object(), too: ours must not take its place there. */
+#pragma GCC visibility push(hidden)
+
 struct json {
     struct text *t;
     size_t from;    /* where this document begins in t */
@@ -86,5 +89,7 @@ static inline void json_close_str(struct json *j)
 {
     text_char(j->t, '"');
 }
+
+#pragma GCC visibility pop
 
 #endif

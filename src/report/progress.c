@@ -72,8 +72,7 @@ static bool sent_by(const struct hs_event *e, enum ended_by by)
            (by == BY_SERVER && e->side == SIDE_SERVER);
 }
 
-/* The event that ended it, or events_n. */
-static unsigned find_end(const struct record *r)
+unsigned progress_end(const struct record *r)
 {
     const struct handshake *hs = r->hs;
     const struct conclusion *end = &hs->end_state;
@@ -97,7 +96,7 @@ static unsigned find_end(const struct record *r)
     return found;
 }
 
-static void event_name(struct text *t, const struct hs_event *e)
+void progress_event(struct text *t, const struct hs_event *e)
 {
     const char *name = NULL;
     switch (e->kind) {
@@ -182,7 +181,7 @@ static void group_add(struct progress *p, const struct hs_event *e)
     if (p->group.n) {
         text_add(&p->group, ", ");
     }
-    event_name(&p->group, e);
+    progress_event(&p->group, e);
     p->kind = e->kind;
     p->repeats = 1;
 }
@@ -224,7 +223,7 @@ void progress_text(struct text *t, const struct record *r,
         read_back(t, r);
         return;
     }
-    unsigned end = find_end(r);
+    unsigned end = progress_end(r);
     text_init(&p.group, GROUP_BYTES);
     for (unsigned i = 0; i < r->hs->events_n && i <= end; i++) {
         const struct hs_event *e = &r->hs->events[i];

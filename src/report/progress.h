@@ -15,4 +15,10 @@
 void progress_text(struct text *t, const struct record *r,
                    const struct report_options *o);
 
+/* The event that ended it, or events_n. */
+unsigned progress_end(const struct record *r);
+
+/* An event for people: "ClientHello", "alert handshake_failure (40)". */
+void progress_event(struct text *t, const struct hs_event *e);
+
 #endif

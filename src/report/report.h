@@ -73,6 +73,8 @@ struct reporter {
     /* Per-run state: size in bytes, zeroed by the caller; fini frees what it
      * holds. 0 and NULL when there is none. */
     size_t state_bytes;
+    bool document; /* one document from begin to end: it can't go on in
+                      another file */
     void (*fini)(void *state);
 };
 
