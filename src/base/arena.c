@@ -9,7 +9,13 @@
  * no more than one chunk. */
 #define CHUNK_MIN_BYTES 880u
 #define CHUNK_MAX_BYTES 16384u
-#define POOL_CHUNKS_MAX 4096u
+
+/* What is pooled, and how many of it: some 10 MiB. The larger ones hold a
+ * hello with a post-quantum key share, and a short chain. */
+static const struct {
+    uint32_t bytes, max;
+} pooled[ARENA_POOL_SIZES] = {
+    {CHUNK_MIN_BYTES, 4096}, {2000, 1024}, {4064, 1024}};
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -30,21 +36,36 @@ void arena_init_pooled(struct arena *a, uint32_t cap_bytes,
 
 void arena_pool_fini(struct arena_pool *p)
 {
-    while (p->free) {
-        struct arena_chunk *c = p->free;
-        p->free = c->next;
-        free(c);
+    for (unsigned i = 0; i < ARENA_POOL_SIZES; i++) {
+        while (p->sizes[i].free) {
+            struct arena_chunk *c = p->sizes[i].free;
+            p->sizes[i].free = c->next;
+            free(c);
+        }
+        p->sizes[i].n = 0;
     }
-    p->n = 0;
 }
 
-/* A chunk of the smallest size from the pool, or one from the system. */
+/* The smallest pooled size of at least `size` bytes; ARENA_POOL_SIZES when it
+ * is larger than all of them. */
+static unsigned size_class(size_t size)
+{
+    unsigned i = 0;
+    while (i < ARENA_POOL_SIZES && pooled[i].bytes < size) {
+        i++;
+    }
+    return i;
+}
+
+/* A chunk from the pool, or one from the system. */
 static struct arena_chunk *chunk_new(struct arena_pool *p, size_t size)
 {
-    if (p && p->free && size == CHUNK_MIN_BYTES) {
-        struct arena_chunk *c = p->free;
-        p->free = c->next;
-        p->n--;
+    unsigned class = p ? size_class(size) : ARENA_POOL_SIZES;
+    if (class < ARENA_POOL_SIZES && p->sizes[class].free &&
+        pooled[class].bytes == size) {
+        struct arena_chunk *c = p->sizes[class].free;
+        p->sizes[class].free = c->next;
+        p->sizes[class].n--;
         return c;
     }
     return malloc(sizeof(struct arena_chunk) + size);
@@ -52,13 +73,15 @@ static struct arena_chunk *chunk_new(struct arena_pool *p, size_t size)
 
 static void chunk_free(struct arena_pool *p, struct arena_chunk *c)
 {
-    if (!p || c->size != CHUNK_MIN_BYTES || p->n >= POOL_CHUNKS_MAX) {
+    unsigned class = p ? size_class(c->size) : ARENA_POOL_SIZES;
+    if (class == ARENA_POOL_SIZES || c->size != pooled[class].bytes ||
+        p->sizes[class].n >= pooled[class].max) {
         free(c);
         return;
     }
-    c->next = p->free;
-    p->free = c;
-    p->n++;
+    c->next = p->sizes[class].free;
+    p->sizes[class].free = c;
+    p->sizes[class].n++;
 }
 
 void arena_free(struct arena *a)
@@ -83,6 +106,10 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t need)
     }
     if (size < need) {
         size = need;
+    }
+    unsigned class = a->pool ? size_class(size) : ARENA_POOL_SIZES;
+    if (class < ARENA_POOL_SIZES) {
+        size = pooled[class].bytes;
     }
     size_t total = sizeof(struct arena_chunk) + size;
     if (total > a->cap_bytes - a->used_bytes) {

@@ -11,11 +11,15 @@
 
 struct arena_chunk;
 
-/* Small chunks of freed arenas, kept for the next ones (bounded). Zeroed is
- * valid and empty. Must outlive the arenas that use it. */
+#define ARENA_POOL_SIZES 3u
+
+/* Chunks of freed arenas in the usual sizes, kept for the next ones (bounded).
+ * Zeroed is valid and empty. Must outlive the arenas that use it. */
 struct arena_pool {
-    struct arena_chunk *free;
-    uint32_t n;
+    struct {
+        struct arena_chunk *free;
+        uint32_t n;
+    } sizes[ARENA_POOL_SIZES];
 };
 
 void arena_pool_fini(struct arena_pool *p);

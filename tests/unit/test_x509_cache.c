@@ -136,11 +136,35 @@ Test(arena_pool, chunks_come_back_zeroed)
             }
             memset(p, 0xff, 100);
         }
-        cr_assert_eq(pool.n, 0);
+        cr_assert_eq(pool.sizes[0].n, 0);
         arena_free(&a);
-        cr_assert_gt(pool.n, 0);
+        cr_assert_gt(pool.sizes[0].n, 0);
         cr_assert_eq(a.used_bytes, 0);
     }
     arena_pool_fini(&pool);
-    cr_assert_null(pool.free);
+    cr_assert_null(pool.sizes[0].free);
+}
+
+/* Whatever is asked for first, the next arena gets a chunk that is as large. */
+Test(arena_pool, larger_chunks_are_kept_by_size)
+{
+    static const size_t wants[] = {1, 880, 881, 1900, 2001, 4000, 9000};
+    struct arena_pool pool = {0};
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
+            struct arena a;
+            arena_init_pooled(&a, ARENA_BYTES, &pool);
+            uint8_t *p = arena_alloc(&a, wants[i]);
+            cr_assert_not_null(p);
+            for (size_t b = 0; b < wants[i]; b++) {
+                cr_assert_eq(p[b], 0);
+            }
+            memset(p, 0xff, wants[i]);
+            arena_free(&a);
+        }
+    }
+    for (unsigned i = 0; i < ARENA_POOL_SIZES; i++) {
+        cr_expect_eq(pool.sizes[i].n, 1);
+    }
+    arena_pool_fini(&pool);
 }
