@@ -40,6 +40,14 @@
 #define CACHE_SETS 256
 #define CACHE_WAYS 4
 
+/* CA certificates of chains, parsed: most chains share a few. */
+#define PARSED_MAX 64
+
+struct parsed {
+    X509 *x; /* owned; NULL: free */
+    uint8_t sha256[32];
+};
+
 struct learned {
     X509 *x;         /* owned */
     uint8_t key[32]; /* SHA-256 of subject and key */
@@ -61,6 +69,7 @@ struct trust {
     bool given;          /* they are not the system's */
     bool system_pending; /* the system's anchors are loaded when needed */
     struct learned learned[LEARNED_MAX];
+    struct parsed parsed[PARSED_MAX];
     size_t learned_n;
     uint64_t stamp;
     uint64_t generation; /* changes when something new was learned */
@@ -273,6 +282,9 @@ void trust_free(struct trust *t)
     for (size_t i = 0; i < t->learned_n; i++) {
         X509_free(t->learned[i].x);
     }
+    for (size_t i = 0; i < PARSED_MAX; i++) {
+        X509_free(t->parsed[i].x);
+    }
     X509_STORE_free(t->anchors);
     free(t);
 }
@@ -304,6 +316,22 @@ static X509 *parse(struct span der)
     return der.n ? d2i_X509(NULL, &p, (long)der.n) : NULL;
 }
 
+/* The same for a certificate that other chains are likely to have, too. */
+static X509 *parse_shared(struct trust *t, const struct cert *c)
+{
+    struct parsed *p = &t->parsed[c->sha256[0] % PARSED_MAX];
+    if (!p->x || memcmp(p->sha256, c->sha256, sizeof p->sha256) != 0) {
+        X509 *x = c->der.n <= LEARNED_BYTES_MAX ? parse(c->der) : NULL;
+        if (!x) {
+            return parse(c->der);
+        }
+        X509_free(p->x);
+        p->x = x;
+        memcpy(p->sha256, c->sha256, sizeof p->sha256);
+    }
+    return X509_up_ref(p->x) ? p->x : NULL;
+}
+
 static void window_note(struct judging *j, tick_t date)
 {
     if (date <= j->when && date > j->from) {
@@ -328,7 +356,8 @@ static void judging_open(struct judging *j)
 {
     j->sent_n = j->chain->n < SENT_MAX ? j->chain->n : SENT_MAX;
     for (unsigned i = 0; i < j->sent_n; i++) {
-        j->sent[i] = parse(fact(j, i)->der);
+        const struct cert *c = fact(j, i);
+        j->sent[i] = i > 0 ? parse_shared(j->t, c) : parse(c->der);
         if (j->sent[i] && i > 0) {
             window_note_x509(j, j->sent[i]);
         }
