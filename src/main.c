@@ -20,6 +20,7 @@
 #include "pipeline.h"
 #include "record_reader.h"
 #include "redact.h"
+#include "top.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@
 #define MEMORY_DEFAULT_MAX ((size_t)1 << 30)
 #define OPEN_FILES_MAX     64u /* merged by time; more are read in turn */
 #define REDACT_KEY         "TLSWHY_REDACT_KEY" /* environment */
+#define TOP_POLL           (50 * TICK_MSEC)
 #define DROP_NOTICE        (60 * TICK_SEC)
 #define LIVE_BUFFER        (16u << 20) /* of one worker; four share four */
 #define LIVE_BURST         256         /* frames before another interface */
@@ -64,6 +66,8 @@ struct run {
     struct summary *summary;      /* for totals on standard error */
     struct packet_files *packets; /* --extract, --annotate; or NULL */
     struct pipeline *pipeline;
+    struct top *top;               /* --top; or NULL */
+    tick_t top_next;               /* when it is looked at again */
     struct redactor *redactor;     /* --redact; or NULL */
     struct record_reader *records; /* of JSON Lines; made when needed */
     struct keylog *keys;           /* from --keylog and from captures */
@@ -110,9 +114,15 @@ static void on_status(int number)
 
 static void complain(struct run *r, const char *name, const char *what)
 {
+    char line[512];
+    r->error = true;
+    if (r->top) {
+        snprintf(line, sizeof line, "%s: %s", name, what);
+        top_message(r->top, line);
+        return;
+    }
     meter_clear(&r->meter);
     fprintf(stderr, "tlswhy: %s: %s\n", name, what);
-    r->error = true;
 }
 
 /* ---- records ---- */
@@ -133,6 +143,9 @@ static void deliver(struct run *r, const struct record *record)
     r->failures += c->outcome == OUTCOME_FAILURE && !c->benign;
     if (r->summary) {
         summary_add(r->summary, record);
+    }
+    if (r->top) {
+        top_record(r->top, record);
     }
     packet_files_record(r->packets, record);
     output_record(r->output, record);
@@ -156,24 +169,60 @@ static void on_record(void *ctx, const struct record *from, uint32_t source)
 
 /* ---- reading ---- */
 
-/* How far it is, asked for by a signal. */
-static void print_status(struct run *r)
+static void add_read_back(struct totals *t, const struct totals *more)
 {
-    struct totals t = {0};
-    uint64_t dropped = r->totals.packets_dropped;
+    t->records_read = more->records_read;
+    t->tls += more->tls;
+    t->succeeded += more->succeeded;
+    t->failed += more->failed;
+    t->unknown += more->unknown;
+    t->benign += more->benign;
+    t->limited += more->limited;
+}
+
+/* The totals so far. */
+static void totals_now(struct run *r, struct totals *t)
+{
+    *t = r->totals;
     for (size_t i = 0; i < r->sources_n; i++) {
         struct capture_stats stats;
         capture_stats(r->sources[i].capture, &stats);
-        dropped += stats.dropped_kernel;
+        t->packets_dropped += stats.dropped_kernel;
+        t->packets_dropped_interface += stats.dropped_interface;
     }
-    pipeline_totals(r->pipeline, &t);
-    dropped += t.packets_dropped;
+    pipeline_totals(r->pipeline, t);
+    add_read_back(t, &r->read_back);
+}
+
+/* Lets the live screen draw and obey keys. */
+static void poll_top(struct run *r)
+{
+    struct totals t;
+    tick_t now = capture_now();
+    if (now < r->top_next) {
+        return;
+    }
+    r->top_next = now + TOP_POLL;
+    totals_now(r, &t);
+    if (!top_poll(r->top, &t, now)) {
+        stop_requested = 1;
+    }
+}
+
+/* How far it is, asked for by a signal. */
+static void print_status(struct run *r)
+{
+    struct totals t;
+    totals_now(r, &t);
+    if (r->top) {
+        return; /* it is on the screen */
+    }
     meter_clear(&r->meter);
     fprintf(stderr,
             "tlswhy: %" PRIu64 " packets captured, %" PRIu64
             " dropped by the kernel, %" PRIu64 " TLS connections over, %" PRIu64
             " failed\n",
-            t.packets_captured, dropped, t.tls + t.waiting,
+            t.packets_captured, t.packets_dropped, t.tls + t.waiting,
             t.failed + t.waiting);
 }
 
@@ -197,6 +246,9 @@ static void show_progress(struct run *r)
 
 static bool should_stop(struct run *r)
 {
+    if (r->top) {
+        poll_top(r);
+    }
     if (status_requested) {
         status_requested = 0;
         print_status(r);
@@ -379,6 +431,9 @@ static void pause_one(struct run *r, const struct source *s, tick_t since)
     if (since) {
         pipeline_pause(r->pipeline, s->frame.when + (capture_now() - since));
     }
+    if (r->top) {
+        poll_top(r);
+    }
     output_flush(r->output);
 }
 
@@ -441,7 +496,7 @@ static void notice_drops(struct run *r)
         capture_stats(r->sources[i].capture, &stats);
         dropped += stats.dropped_kernel + stats.dropped_interface;
     }
-    if (dropped > r->drops_told && !r->options.quiet &&
+    if (dropped > r->drops_told && !r->options.quiet && !r->top &&
         (!r->drops_told || now - r->drops_noticed >= DROP_NOTICE)) {
         fprintf(stderr, "tlswhy: %llu packets dropped; a larger -B may help\n",
                 (unsigned long long)(dropped - r->drops_told));
@@ -713,7 +768,7 @@ static bool listen_on(struct run *r, struct source *v, unsigned n)
     const struct options *o = &r->options;
     tick_t since = capture_now();
     struct capture **all = r->for_workers;
-    if (!o->quiet) {
+    if (!o->quiet && !r->top) {
         fprintf(stderr, "tlswhy: listening on %s; ^C ends\n",
                 n == 1 ? o->interfaces[0] : "all given interfaces");
     }
@@ -832,7 +887,7 @@ static struct pipeline_options pipeline_options(struct run *r,
         .max_memory_bytes =
             o->max_memory_bytes ? o->max_memory_bytes : default_memory(),
         .all = o->all,
-        .live = o->interfaces_n > 0,
+        .live = o->interfaces_n > 0 || o->top,
         .application = true,
         .keep_frames = o->extract || o->annotate,
         .trust = (struct trust *)(uintptr_t)trust,
@@ -848,7 +903,7 @@ static void start_meter(struct run *r)
     struct report_options ro = report_options(o, STDERR_FILENO);
     const char *term = getenv("TERM");
     bool wanted = !o->interfaces_n && !o->quiet && isatty(STDERR_FILENO) == 1 &&
-                  term && strcmp(term, "dumb") != 0;
+                  !o->top && term && strcmp(term, "dumb") != 0;
     meter_init(&r->meter, wanted ? stderr : NULL, ro.width, capture_now());
 }
 
@@ -871,18 +926,30 @@ static bool open_packet_files(struct run *r)
     return r->packets != NULL;
 }
 
+static bool start_top(struct run *r)
+{
+    char error[256];
+    r->top = top_new(r->names_n == 1 ? r->names[0] : "several captures", error);
+    if (!r->top) {
+        complain(r, "--top", error);
+    }
+    return r->top != NULL;
+}
+
 static bool set_up(struct run *r, const struct trust *trust)
 {
     const struct options *o = &r->options;
     char error[256];
-    const struct reporter *reporter = reporter_find(o->format);
+    /* The live screen takes the place of lines on standard output. */
+    const char *format = o->top && !o->output ? "none" : o->format;
+    const struct reporter *reporter = reporter_find(format);
     if (!reporter) {
         complain(r, o->format, "no such output format");
         return false;
     }
     struct report_options ro =
         report_options(o, o->output ? -1 : STDOUT_FILENO);
-    bool text = strcmp(o->format, "text") == 0;
+    bool text = strcmp(format, "text") == 0;
     ro.summary = text && o->summary != TRI_NO;
     bool live = o->interfaces_n > 0;
     bool rotates = o->rotate_bytes || o->rotate_time;
@@ -899,8 +966,9 @@ static bool set_up(struct run *r, const struct trust *trust)
         complain(r, o->output ? o->output : "standard output", error);
         return false;
     }
-    if (!text && (o->summary == TRI_YES ||
-                  (live && o->summary == TRI_DEFAULT && !o->quiet))) {
+    if (!text &&
+        (o->summary == TRI_YES ||
+         ((live || o->top) && o->summary == TRI_DEFAULT && !o->quiet))) {
         r->summary = summary_new();
     }
     r->names = o->interfaces_n ? o->interfaces : o->files;
@@ -919,7 +987,7 @@ static bool set_up(struct run *r, const struct trust *trust)
         complain(r, "start", "out of memory");
         return false;
     }
-    return true;
+    return !o->top || start_top(r);
 }
 
 static void print_summary(const struct run *r)
@@ -1033,15 +1101,15 @@ static void run_compare(struct run *r, const struct trust *trust)
     text_free(&t);
 }
 
-static void add_read_back(struct totals *t, const struct totals *more)
+/* All is read: the screen stays until the user has seen enough. */
+static void leave_top(struct run *r)
 {
-    t->records_read = more->records_read;
-    t->tls += more->tls;
-    t->succeeded += more->succeeded;
-    t->failed += more->failed;
-    t->unknown += more->unknown;
-    t->benign += more->benign;
-    t->limited += more->limited;
+    if (r->top && !stop_requested) {
+        top_message(r->top, "all is read; q quits, ? helps");
+        top_stay(r->top, &r->totals, &stop_requested);
+    }
+    top_free(r->top);
+    r->top = NULL;
 }
 
 /* What is left, and the totals. */
@@ -1051,6 +1119,7 @@ static void finish(struct run *r)
     pipeline_finish(r->pipeline);
     pipeline_totals(r->pipeline, &r->totals);
     add_read_back(&r->totals, &r->read_back);
+    leave_top(r);
     if (r->redactor) {
         redact_totals(r->redactor, &r->totals);
     }
@@ -1097,6 +1166,7 @@ static int run(struct run *r)
     pipeline_free(r->pipeline);
     output_free(r->output);
     summary_free(r->summary);
+    top_free(r->top);
     packet_files_free(r->packets);
     record_reader_free(r->records);
     redactor_free(r->redactor);

@@ -36,6 +36,7 @@ enum {
     OPT_NO_SANDBOX,
     OPT_ROTATE,
     OPT_REDACT,
+    OPT_TOP,
 };
 
 static const struct option long_options[] = {
@@ -51,6 +52,7 @@ static const struct option long_options[] = {
     {"keylog", required_argument, NULL, OPT_KEYLOG},
     {"extract", required_argument, NULL, OPT_EXTRACT},
     {"annotate", required_argument, NULL, OPT_ANNOTATE},
+    {"top", no_argument, NULL, OPT_TOP},
     {"redact", no_argument, NULL, OPT_REDACT},
     {"user", required_argument, NULL, OPT_USER},
     {"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
@@ -110,6 +112,7 @@ const char *options_help(void)
            "a pcapng there\n"
            "      --annotate FILE        those of all to one pcapng, verdicts "
            "as comments\n"
+           "      --top                  a live screen instead of lines\n"
            "      --redact               pseudonyms for addresses, names and "
            "certificates\n"
            "      --handshake-timeout S  silence that counts as failed "
@@ -346,6 +349,9 @@ static bool set_option(struct options *o, int c, const char *arg,
         return true;
     case OPT_ANNOTATE:
         o->annotate = arg;
+        return true;
+    case OPT_TOP:
+        o->top = true;
         return true;
     case OPT_REDACT:
         o->redact = true;

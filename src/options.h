@@ -37,6 +37,7 @@ struct options {
     uint64_t rotate_bytes; /* of -o; 0: not by size */
     tick_t rotate_time;    /* 0: not by time */
     unsigned rotate_keep;  /* files */
+    bool top;              /* a live screen */
     bool redact;           /* pseudonyms instead of names and addresses */
     bool compare;          /* the two files are two sides of something */
     bool all, explain, exit_code, quiet, no_color;
