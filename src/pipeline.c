@@ -357,6 +357,9 @@ void pipeline_totals(const struct pipeline *p, struct totals *t)
     *t = p->totals;
     t->flows = flows.flows;
     t->flows_evicted = flows.flows_evicted;
+    t->tcp_refused = flows.refused;
+    t->tcp_unanswered = flows.unanswered;
+    t->tcp_unused = flows.unused;
     t->packets_dropped = dropped;
     t->packets_dropped_interface = by_interface;
     t->live = p->o.live;

@@ -54,7 +54,7 @@ struct worker {
     uint32_t tail;         /* batches sent; the caller's */
     _Atomic uint32_t head; /* batches worked off */
     sem_t filled;
-    _Atomic uint64_t flows, flows_evicted;
+    _Atomic uint64_t flows, flows_evicted, refused, unanswered, unused;
     atomic_size_t bytes;
 };
 
@@ -113,6 +113,9 @@ static void publish_counters(struct worker *w)
     atomic_store_explicit(&w->flows, c.flows, memory_order_relaxed);
     atomic_store_explicit(&w->flows_evicted, c.flows_evicted,
                           memory_order_relaxed);
+    atomic_store_explicit(&w->refused, c.refused, memory_order_relaxed);
+    atomic_store_explicit(&w->unanswered, c.unanswered, memory_order_relaxed);
+    atomic_store_explicit(&w->unused, c.unused, memory_order_relaxed);
     atomic_store_explicit(&w->bytes, tracker_bytes(w->tracker),
                           memory_order_relaxed);
 }
@@ -335,6 +338,10 @@ void shards_counters(const struct shards *s, struct tracker_counters *out)
         out->flows += atomic_load_explicit(&w->flows, memory_order_relaxed);
         out->flows_evicted +=
             atomic_load_explicit(&w->flows_evicted, memory_order_relaxed);
+        out->refused += atomic_load_explicit(&w->refused, memory_order_relaxed);
+        out->unanswered +=
+            atomic_load_explicit(&w->unanswered, memory_order_relaxed);
+        out->unused += atomic_load_explicit(&w->unused, memory_order_relaxed);
     }
 }
 

@@ -179,6 +179,22 @@ static enum hs_end end_of_class(unsigned class)
     }
 }
 
+/* A connection ends that carried no data: by this packet, or by silence. */
+static void count_unopened(struct tracker *t, const struct flow *f,
+                           const struct packet *k)
+{
+    if (f->session || f->proto != PROTO_TCP || !(f->half[0].flags & HALF_SYN)) {
+        return;
+    }
+    if (f->half[1].flags & HALF_SYN) {
+        t->counters.unused += k != NULL;
+    } else if (!k) {
+        t->counters.unanswered++;
+    } else {
+        t->counters.refused += (k->flags & TCP_RST) != 0;
+    }
+}
+
 static void expire(struct tracker *t, struct flow *f)
 {
     if (f->class == FLOW_ACTIVE && !t->o.live) {
@@ -186,6 +202,9 @@ static void expire(struct tracker *t, struct flow *f)
         tick_t touched = f->touched;
         flow_table_touch(t->flows, f, FLOW_STALLED, touched);
         return;
+    }
+    if (f->class == FLOW_OPENING) {
+        count_unopened(t, f, NULL);
     }
     if (end_session(t, f, end_of_class(f->class))) {
         touch(t, f, FLOW_DEAD);
@@ -384,6 +403,7 @@ static void opening_packet(struct tracker *t, struct flow *f,
     bool closed = (k->flags & TCP_RST) || ((f->half[0].flags & HALF_FIN) &&
                                            (f->half[1].flags & HALF_FIN));
     if (closed) {
+        count_unopened(t, f, k);
         remove_flow(t, f); /* connected and left: no TLS */
     } else if (k->flags & TCP_SYN) {
         touch(t, f, FLOW_OPENING);
@@ -469,6 +489,7 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
             return;
         }
         if (is_left_unused(f, dir)) {
+            t->counters.unused++;
             remove_flow(t, f);
             return;
         }
@@ -561,6 +582,9 @@ void tracker_end(struct tracker *t, const struct tracker_now *now)
             enum hs_end end = end_of_class(c);
             if (end == HS_END_TIMEOUT && !silent) {
                 end = HS_END_CAPTURE;
+            }
+            if (c == FLOW_OPENING && t->now.clock - f->touched >= TICK_SEC) {
+                count_unopened(t, f, NULL);
             }
             end_session(t, f, end);
             remove_flow(t, f);

@@ -55,6 +55,10 @@ struct tracker_options {
 
 struct tracker_counters {
     uint64_t flows, flows_evicted;
+    /* TCP connections that never got to any data */
+    uint64_t refused;    /* a reset answered the SYN */
+    uint64_t unanswered; /* nothing answered it */
+    uint64_t unused;     /* opened, and closed without a word of the client */
 };
 
 struct tracker;

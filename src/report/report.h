@@ -49,6 +49,8 @@ struct totals {
     uint64_t bytes_captured;
     uint64_t frames_cut, frames_malformed, frames_unknown;
     uint64_t flows, flows_evicted;
+    /* TCP connections without any data: tracker.h */
+    uint64_t tcp_refused, tcp_unanswered, tcp_unused;
     uint64_t records_read; /* of JSON Lines; the next counters hold them, too */
     uint64_t tls, succeeded, failed, unknown, benign;
     uint64_t waiting;   /* failures whose verdict is still to come */

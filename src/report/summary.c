@@ -550,6 +550,11 @@ static void print_capture(const struct totals *t, struct text *out)
     hint(out, t->limited,
          "connections on which a limit of the analysis was reached");
     print_secrets(&t->secrets, out);
+    hint(out, t->tcp_refused,
+         "TCP connections refused: a reset answered the SYN");
+    hint(out, t->tcp_unanswered, "TCP connections never answered");
+    hint(out, t->tcp_unused,
+         "TCP connections opened and closed without a word of the client");
 }
 
 static void print_connections(const struct totals *t, struct text *out)
