@@ -240,6 +240,9 @@ static void add_totals(struct totals *t, const struct totals *more)
     t->frames_unknown += more->frames_unknown;
     t->flows += more->flows;
     t->flows_evicted += more->flows_evicted;
+    t->tcp_refused += more->tcp_refused;
+    t->tcp_unanswered += more->tcp_unanswered;
+    t->tcp_unused += more->tcp_unused;
     if (more->first && (!t->first || more->first < t->first)) {
         t->first = more->first;
     }

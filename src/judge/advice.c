@@ -62,7 +62,7 @@ static const char *const condition_words[] = {
     "timeout",     "tls13",       "tls12",     "offer13",   "old",
     "sni",         "no_sni",      "hello",     "tcp",       "dtls",
     "quic",        "starttls",    "proxy",     "socks",     "target",
-    "client_auth", "pq"};
+    "client_auth", "pq",          "reply_4",   "reply_5",   "ca_expired"};
 
 #define WORDS (sizeof condition_words / sizeof condition_words[0])
 
@@ -102,6 +102,10 @@ static uint32_t conditions_of(const struct facts *f)
         span_starts(hs->carrier_asked, "CONNECT "),
         f->client_auth_asked,
         f->offer.post_quantum,
+        span_starts(hs->carrier_note, "4"),
+        span_starts(hs->carrier_note, "5"),
+        (f->faults & FAULT_CA_EXPIRED) &&
+            !(f->faults & (FAULT_EXPIRED | FAULT_NOT_YET_VALID)),
     };
     uint32_t bits = 0;
     for (unsigned i = 0; i < WORDS; i++) {

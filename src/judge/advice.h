@@ -23,6 +23,9 @@
  *   target               a proxy was asked for a host and port
  *   client_auth          the server asked for a client certificate
  *   pq                   a post-quantum key share was offered
+ *   reply_4 reply_5      the carrier's refusal begins with that digit
+ *   ca_expired           of the server's chain, only a CA's certificate has
+ *                        expired
  *   peer_X               the side that speaks no TLS speaks X (http, ssh ...)
  *
  * Rows without `quic` are left out on QUIC.

@@ -183,6 +183,32 @@ static void add_context(const struct facts *f, struct verdict *v)
     text_free(&t);
 }
 
+/* A fatal alert of the other side behind the one that decided: a reaction, but
+ * whoever reads the capture sees both. */
+static void add_second_alert(const struct facts *f, struct verdict *v)
+{
+    const struct handshake *hs = f->hs;
+    for (uint16_t i = 0; i < hs->events_n && f->end->has_alert; i++) {
+        const struct hs_event *e = &hs->events[i];
+        uint16_t code = e->aux & 0xff;
+        if (e->kind != HS_ALERT || e->frame <= f->end->frame_decisive ||
+            e->side == f->end->alert_side ||
+            !known_alert_is_fatal(code, (uint8_t)(e->aux >> 8))) {
+            continue;
+        }
+        struct text t;
+        text_init(&t, SENTENCE_BYTES);
+        text_fmt(&t,
+                 "in frame %llu the %s sent the alert %s: a reaction, not the "
+                 "cause",
+                 (unsigned long long)e->frame, side_name((enum side)e->side),
+                 say_alert(code).s);
+        add_evidence(v, text_str(&t));
+        text_free(&t);
+        return;
+    }
+}
+
 static void write_evidence(const struct facts *f, const struct hypotheses *hy,
                            const struct hypothesis *leader, struct verdict *v)
 {
@@ -203,6 +229,7 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
     if (v->evidence.n < 2) {
         add_context(f, v);
     }
+    add_second_alert(f, v);
 }
 
 /* ---- alternatives ---- */

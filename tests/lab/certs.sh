@@ -62,6 +62,24 @@ subjectAltName = DNS:mail.example.test
 basicConstraints = critical,CA:false
 keyUsage = critical,digitalSignature
 extendedKeyUsage = clientAuth
+[critical]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature,keyEncipherment
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:$host,DNS:example.test
+1.3.6.1.4.1.99999.1 = critical,ASN1:UTF8String:nobody knows this
+[must_staple]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature,keyEncipherment
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:$host,DNS:example.test
+tlsfeature = status_request
+[nul_name]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature,keyEncipherment
+extendedKeyUsage = serverAuth
+# www.example.test, NUL, .evil.test
+subjectAltName = DER:30:1d:82:1b:77:77:77:2e:65:78:61:6d:70:6c:65:2e:74:65:73:74:00:2e:65:76:69:6c:2e:74:65:73:74
 [client_as_server]
 basicConstraints = critical,CA:false
 keyUsage = critical,digitalSignature,keyEncipherment
@@ -120,6 +138,9 @@ issue weakkey rsa1024 "$leaf" server inter
 issue sha1 rsa2048 "$leaf" server inter '' '' sha1
 issue unknown rsa2048 "$leaf" server stranger_inter
 issue inspected rsa2048 "$leaf" server inspector
+issue critical rsa2048 "$leaf" critical inter
+issue muststaple rsa2048 "$leaf" must_staple inter
+issue nulname rsa2048 "$leaf" nul_name inter
 issue revoked rsa2048 "$leaf" server inter
 if [ ! -s crl.pem ]; then
     openssl ca -config ca.cnf -cert inter.crt -keyfile inter.key -revoke revoked.crt 2>ca.log
@@ -127,7 +148,7 @@ if [ ! -s crl.pem ]; then
         openssl ca -config ca.cnf -cert $signer.crt -keyfile $signer.key -gencrl -crldays 7300
     done >crl.pem 2>>ca.log
 fi
-for name in rsa revoked ecdsa expired notyet othername usage weakkey sha1; do
+for name in rsa revoked ecdsa expired notyet othername usage weakkey sha1 critical muststaple nulname; do
     chain $name $name inter
 done
 chain incomplete rsa

@@ -665,3 +665,168 @@ Test(harmless, probes_that_sign_their_hello)
     }
     profiles_free(p);
 }
+
+/* ---- certificates that parse and are not to be accepted ---- */
+
+static void odd_certificate(struct scene *s)
+{
+    open_scene_12(s);
+    server_flight_12(s);
+}
+
+Test(oddities, unknown_critical_extension)
+{
+    struct scene s;
+    odd_certificate(&s);
+    s.leaf.unknown_critical = true;
+    alert(&s, SIDE_CLIENT, 46);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_rejected");
+    cr_expect_eq(v->side, FIX_SERVER);
+    cr_expect(text_has(&v->evidence, "marked critical"));
+    cr_expect(!text_has(&v->evidence, "nothing is visibly wrong"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* 45 is about the dates, whatever else is odd. */
+Test(oddities, not_what_another_code_means)
+{
+    struct scene s;
+    odd_certificate(&s);
+    s.leaf.unknown_critical = s.leaf.name_has_nul = true;
+    s.leaf.not_after = NOW - DAY;
+    alert(&s, SIDE_CLIENT, 45);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_expired");
+    cr_expect(!has_alternative(v, "server_certificate_malformed"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(oddities, nul_in_a_name)
+{
+    struct scene s;
+    odd_certificate(&s);
+    s.leaf.name_has_nul = true;
+    alert(&s, SIDE_CLIENT, 42);
+    check(&s, "server_certificate_malformed", CONF_LIKELY);
+}
+
+Test(oddities, negative_serial)
+{
+    struct scene s;
+    odd_certificate(&s);
+    s.leaf.serial_negative = true;
+    alert(&s, SIDE_CLIENT, 42);
+    check(&s, "server_certificate_malformed", CONF_LIKELY);
+    /* Few look at it, so that another fault comes first. */
+    odd_certificate(&s);
+    s.leaf.serial_negative = true;
+    s.leaf.not_after = NOW - DAY;
+    alert(&s, SIDE_CLIENT, 42);
+    check_not(&s, "server_certificate_malformed");
+}
+
+Test(oddities, must_staple)
+{
+    struct scene s;
+    odd_certificate(&s);
+    s.leaf.must_staple = true;
+    s.hs.offer.has_status_request = true;
+    alert(&s, SIDE_CLIENT, 42);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_rejected");
+    cr_expect(text_has(&v->evidence, "must-staple"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    /* Kept, or not asked for. */
+    for (int i = 0; i < 2; i++) {
+        odd_certificate(&s);
+        s.leaf.must_staple = true;
+        s.hs.offer.has_status_request = i == 0;
+        s.hs.ocsp_staple = i == 0;
+        alert(&s, SIDE_CLIENT, 42);
+        v = judged(&s);
+        cr_expect(!text_has(&v->evidence, "must-staple"));
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
+/* ---- both sides alert ---- */
+
+Test(alerts, the_first_one_decides_and_the_second_is_told)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.not_after = NOW - DAY;
+    note(&s, HS_ALERT, SIDE_CLIENT, 2u << 8 | 45, 2);
+    note(&s, HS_ALERT, SIDE_SERVER, 2u << 8 | 40, 2);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_expired");
+    cr_expect(text_has(&v->evidence,
+                       "the server sent the alert handshake_failure (40)"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.leaf.not_after = NOW - DAY;
+    alert(&s, SIDE_CLIENT, 45);
+    v = judged(&s);
+    cr_expect(!text_has(&v->evidence, "a reaction"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* ---- advice for one case of many ---- */
+
+static bool advised(struct scene *s, const char *fix)
+{
+    struct verdict *v = judged(s);
+    bool found = text_has(&v->fix, fix) || text_has(&v->reproduce, fix);
+    verdict_free(v);
+    hs_free(&s->hs);
+    return found;
+}
+
+Test(advice_for, expired_intermediate)
+{
+    struct cert ca = {.not_before = NOW - 90 * DAY, .not_after = NOW - DAY};
+    struct cert *chain[2];
+    struct scene s;
+    for (int i = 0; i < 2; i++) {
+        open_scene_12(&s);
+        server_flight_12(&s);
+        chain[0] = &s.leaf;
+        chain[1] = &ca;
+        s.hs.server_chain.v = chain;
+        s.hs.server_chain.n = 2;
+        s.leaf.not_after = i == 0 ? NOW + DAY : NOW - DAY;
+        alert(&s, SIDE_CLIENT, 45);
+        cr_expect_eq(advised(&s, "-showcerts"), i == 0, "%d", i);
+    }
+}
+
+static void refuse_starttls(struct scene *s, const char *reply)
+{
+    open_scene(s);
+    s->hs.offer = (struct client_offer){0};
+    s->hs.events_n = 2;
+    s->hs.carrier = "starttls-smtp";
+    s->hs.carrier_note = span_text(reply);
+    note(s, HS_CARRIER, SIDE_CLIENT, 0, 10);
+    note(s, HS_CARRIER_REFUSED, SIDE_SERVER, 0, 30);
+}
+
+Test(advice_for, temporary_and_lasting_refusals)
+{
+    struct scene s;
+    refuse_starttls(&s, "454 4.7.0 TLS not available");
+    cr_expect(advised(&s, "the refusal is temporary"));
+    refuse_starttls(&s, "502 5.5.1 not implemented");
+    cr_expect(!advised(&s, "the refusal is temporary"));
+    refuse_starttls(&s, "502 5.5.1 not implemented");
+    cr_expect(advised(&s, "the reply to EHLO"));
+}

@@ -250,6 +250,7 @@ Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
 
 struct harm {
     unsigned failed, harmless;
+    struct totals totals;
 };
 
 static void count_harm(void *ctx, const struct record *r, uint32_t source)
@@ -265,7 +266,7 @@ static struct harm harm_of(const char *name)
 {
     char path[4096];
     char error[CAPTURE_ERROR_BYTES];
-    struct harm n = {0, 0};
+    struct harm n = {.failed = 0};
     struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
                                  .max_flows = 1000,
                                  .max_memory_bytes = 64 << 20,
@@ -281,6 +282,7 @@ static struct harm harm_of(const char *name)
         pipeline_frame(p, &f, 0);
     }
     pipeline_finish(p);
+    pipeline_totals(p, &n.totals);
     pipeline_free(p);
     capture_close(c);
     return n;
@@ -302,6 +304,8 @@ Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
     cr_expect_eq(n.harmless, 0u);
     n = harm_of("probe_connect_openssl");
     cr_expect_eq(n.failed + n.harmless, 0u);
+    cr_expect_eq(n.totals.tls, 0u);
+    cr_expect_eq(n.totals.tcp_unused, 1u);
 }
 
 /* Reads demo.pcap with the time of frames from..to moved by years, and counts

@@ -154,7 +154,7 @@ Test(redact, nothing_is_left_in_the_records_of_our_captures)
     char *redacted = output_of("-q -a --redact -f json *.pcap*");
     size_t checked = 0;
     for (char *line = strtok(plain, "\n"); line; line = strtok(NULL, "\n")) {
-        json_t *root = json_loads(line, 0, NULL);
+        json_t *root = json_loads(line, JSON_ALLOW_NUL, NULL);
         cr_assert_not_null(root);
         expect_gone(root, false, redacted, &checked);
         json_decref(root);
@@ -174,8 +174,8 @@ Test(redact, verdicts_stay)
     char *b = strtok_r(redacted, "\n", &at_redacted);
     size_t n = 0;
     for (; a && b; n++) {
-        json_t *x = json_loads(a, 0, NULL);
-        json_t *y = json_loads(b, 0, NULL);
+        json_t *x = json_loads(a, JSON_ALLOW_NUL, NULL);
+        json_t *y = json_loads(b, JSON_ALLOW_NUL, NULL);
         cr_assert(x && y);
         static const char *const keys[] = {
             "cause",     "confidence", "stage",       "ended_by",

@@ -74,7 +74,11 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
     if (is_what_is_left(f)) {
         what_is_left(hy);
     }
-    if (f->faults == 0) {
+    const struct cert *l = f->leaf;
+    bool odd = l->unknown_critical || l->name_has_nul || l->serial_negative ||
+               (l->must_staple && !f->hs->ocsp_staple);
+    /* Those are for certificate_oddities.c to tell. */
+    if (f->faults == 0 && !odd) {
         hypothesis_side(h, FIX_CLIENT);
         hypothesis_because(h,
                            "nothing is visibly wrong with the certificate "

@@ -62,7 +62,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
     if (hs_find(hs, HS_PLAINTEXT, SIDE_CLIENT) && !hello) {
         client_plain(f, hy);
     } else if (hs_find(hs, HS_PLAINTEXT, SIDE_SERVER) &&
-               !f->after_server_hello) {
+               !f->after_server_hello &&
+               !hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {
         server_plain(f, hy);
     } else if (hs_find(hs, HS_BAD_RECORD, SIDE_SERVER) && hello &&
                !f->server_answered) {

@@ -144,3 +144,52 @@ server nginx expired 'ssl_protocols TLSv1.2'
 client crowd
 set_ limit 20
 truth failure client alert 45 client server_certificate_expired 1.2
+
+# ---- certificates that parse and are not to be accepted
+
+scenario cert_critical_12_curl
+server nginx critical 'ssl_protocols TLSv1.2'
+client curl
+truth failure client alert 46 client server_certificate_rejected 1.2
+remark 'a critical extension that nobody knows'
+
+scenario cert_critical_12_go
+server nginx critical 'ssl_protocols TLSv1.2'
+client go
+truth failure client alert 42 client server_certificate_rejected 1.2
+remark 'a critical extension that nobody knows'
+
+scenario cert_muststaple_12_gnutls
+server nginx muststaple 'ssl_protocols TLSv1.2'
+client gnutls NORMAL
+truth failure client alert 42 client server_certificate_rejected 1.2
+remark 'must-staple, and no staple'
+
+scenario ok_12_muststaple_curl
+server nginx muststaple 'ssl_protocols TLSv1.2'
+client curl
+truth success - - - - - 1.2
+remark 'OpenSSL does not insist on the staple'
+
+scenario cert_nulname_12_go
+server nginx nulname 'ssl_protocols TLSv1.2'
+client go
+truth failure client alert 42 client server_certificate_malformed,server_certificate_name_mismatch 1.2
+
+# ---- refusals of a later handshake, or by HTTP: the handshake itself succeeded
+
+# auth_later NAME VERSION CLIENT-OPTION...: Apache asks for a certificate only when
+# the page is asked for: by renegotiation, or after the handshake in TLS 1.3.
+auth_later() {
+    local name=$1 version=$2
+    shift 2
+    scenario "$name"
+    server apache rsa "SSLProtocol -all +TLSv$version" "SSLCACertificateFile $pki/client_ca.pem" \
+        '<Location />' 'SSLVerifyClient require' '</Location>'
+    client s_client "$@"
+    set_ stdin 'sleep 0.3; printf "GET / HTTP/1.1\r\nHost: www.example.test\r\n\r\n"; sleep 0.7'
+    truth "success - - - - - $version"
+    remark 'Apache refuses the client only after the request'
+}
+auth_later ok_12_renegotiation_refused 1.2
+auth_later ok_13_post_handshake_refused 1.3 -enable_pha
