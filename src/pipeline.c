@@ -122,7 +122,9 @@ static void run_timers(struct pipeline *p)
     }
     const struct tracker_now now = next_step(p);
     p->timers_due = p->clock + TRACKER_STEP;
-    verdicts_tick(p->verdicts, p->clock);
+    if (p->verdicts) {
+        verdicts_tick(p->verdicts, p->clock);
+    }
     if (p->tracker) {
         tracker_timers(p->tracker, &now);
     } else if (p->shards) {
@@ -292,6 +294,7 @@ bool pipeline_watch(struct pipeline *p, struct capture *const *captures,
 
 bool pipeline_watch_step(struct pipeline *p)
 {
+    verdicts_tick(p->verdicts, capture_now());
     return watch_step(p->watch);
 }
 
@@ -313,7 +316,9 @@ void pipeline_pause(struct pipeline *p, tick_t now)
 {
     pipeline_tick(p, now);
     pipeline_settle(p);
-    verdicts_flush(p->verdicts);
+    if (p->verdicts) {
+        verdicts_flush(p->verdicts);
+    }
 }
 
 void pipeline_finish(struct pipeline *p)
@@ -341,7 +346,9 @@ void pipeline_decrypted(const struct pipeline *p, struct tls_decrypt_stats *out)
     } else if (p->watch) {
         watch_decrypted(p->watch, out);
     }
-    tls_decrypt_add(out, verdicts_decrypted(p->verdicts));
+    if (p->verdicts) {
+        tls_decrypt_add(out, verdicts_decrypted(p->verdicts));
+    }
 }
 
 void pipeline_totals(const struct pipeline *p, struct totals *t)

@@ -10,12 +10,16 @@
 #include "capture/capture.h"
 #include "outbox.h"
 #include "pipeline.h"
+#include "watch.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define TEXT_BYTES ((size_t)64 << 20)
 
@@ -324,6 +328,52 @@ Test(workers, nothing_to_do)
     end(&o);
 }
 
+struct concluded {
+    uint64_t step;
+    size_t n, failed;
+};
+
+static void on_concluded(void *ctx, struct handshake *hs,
+                         const struct tracker_order *at)
+{
+    struct concluded *c = ctx;
+    cr_expect_geq(at->step, c->step, "in order");
+    c->step = at->step;
+    c->failed += hs->end_state.outcome == OUTCOME_FAILURE;
+    c->n++;
+    hs_free(hs);
+}
+
+/* What a thread that captures runs: it does not judge. */
+Test(workers, conclude_for_somebody_else)
+{
+    struct concluded c = {0};
+    struct totals totals = {0};
+    struct tls_decrypt_stats decrypted;
+    struct output o = begin();
+    struct traffic t = load(true);
+    sort_by_time(&t);
+    struct pipeline_options po = options(&o, 1);
+    po.live = true;
+    po.concluded = on_concluded;
+    po.concluded_ctx = &c;
+    struct pipeline *p = pipeline_new(&po);
+    cr_assert_not_null(p);
+    pipeline_frames(p, t.v, t.n, 0);
+    pipeline_tick(p, t.v[t.n - 1].when + TICK_SEC);
+    pipeline_pause(p, t.v[t.n - 1].when + 300 * TICK_SEC);
+    pipeline_finish(p);
+    pipeline_totals(p, &totals);
+    pipeline_decrypted(p, &decrypted);
+    cr_expect_gt(c.n, 300);
+    cr_expect_gt(c.failed, 100);
+    cr_expect_eq(totals.packets_captured, t.n);
+    cr_expect_eq(o.records, 0);
+    pipeline_free(p);
+    end(&o);
+    free_traffic(&t);
+}
+
 /* A pause of a pipe: what is over is reported before it goes on. */
 Test(workers, report_during_a_pause)
 {
@@ -406,4 +456,76 @@ Test(workers, in_any_order_nothing_waits)
     outbox_through(o, 0, 5);
     cr_expect_eq(outbox_drain(o, true, take, &t), 1);
     outbox_free(o);
+}
+
+/* ---- interfaces ---- */
+
+/* A server that turns every hello down, and clients of it, on loopback. */
+static void make_failures(unsigned n)
+{
+    static const uint8_t hello[] = {
+        22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3, 0,    0,    0, 0, 0, 0,
+        0,  0, 0, 0, 0,  0, 0, 0, 0,  0, 0, 0,    0,    0, 0, 0, 0,
+        0,  0, 0, 0, 0,  0, 0, 0, 0,  0, 2, 0xc0, 0x2f, 1, 0, 0};
+    static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 40};
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    uint8_t buf[256];
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert_eq(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    cr_assert_eq(listen(listener, 8), 0);
+    getsockname(listener, (struct sockaddr *)&at, &size);
+    for (unsigned i = 0; i < n; i++) {
+        int client = socket(AF_INET, SOCK_STREAM, 0);
+        cr_assert_eq(connect(client, (struct sockaddr *)&at, size), 0);
+        int server = accept(listener, NULL, NULL);
+        cr_assert_eq(send(client, hello, sizeof hello, 0),
+                     (ssize_t)sizeof hello);
+        cr_assert_gt(recv(server, buf, sizeof buf, 0), 0);
+        cr_assert_eq(send(server, alert, sizeof alert, 0),
+                     (ssize_t)sizeof alert);
+        cr_assert_gt(recv(client, buf, sizeof buf, 0), 0);
+        close(server);
+        close(client);
+    }
+    close(listener);
+}
+
+#define WATCHERS 3u
+#define FAILURES 24u
+
+/* Every failure once, whichever thread has it, within a second or so. */
+Test(workers, watch_an_interface, .timeout = 60)
+{
+    struct capture *captures[WATCHERS] = {0};
+    struct capture_live_options live = {.interface = "lo"};
+    char error[CAPTURE_ERROR_BYTES];
+    captures[0] = capture_open_live(&live, error);
+    if (!captures[0] || !watch_open(captures, 1, WATCHERS, &live)) {
+        capture_close(captures[0]);
+        cr_skip_test("no right to capture");
+    }
+    struct output o = begin();
+    struct totals totals = {0};
+    struct pipeline_options po = options(&o, WATCHERS);
+    po.live = true;
+    po.all = false;
+    struct pipeline *p = pipeline_new(&po);
+    cr_assert_not_null(p);
+    cr_assert(pipeline_watch(p, captures, 1, capture_now()));
+    make_failures(FAILURES);
+    for (unsigned i = 0; i < 500 && o.records < FAILURES; i++) {
+        cr_expect(pipeline_watch_step(p));
+    }
+    cr_expect_geq(o.records, FAILURES);
+    cr_expect_not(pipeline_watch_ended(p, 0));
+    pipeline_finish(p);
+    pipeline_totals(p, &totals);
+    cr_expect_geq(totals.failed, FAILURES);
+    cr_expect_geq(totals.packets_captured, FAILURES * 8);
+    pipeline_free(p);
+    watch_close(captures, 1, WATCHERS);
+    capture_close(captures[0]);
+    end(&o);
 }
