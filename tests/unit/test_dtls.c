@@ -598,6 +598,26 @@ Test(dtls, dtls13_server_refuses_the_clients_certificate)
     cr_assert_eq(k.hs.end_state.outcome, OUTCOME_FAILURE);
     cr_assert_eq(k.hs.end_state.by, BY_SERVER);
     cr_assert(k.hs.end_state.rejected_after_finished);
+    cr_assert(k.hs.end_state.client_certificate_sent_likely);
+    end(&k);
+}
+
+/* Its Certificate holds none: 12 + 4 + 1 + 16 bytes (RFC 8446 section 4.4.2,
+ * RFC 9147 section 5.2). */
+Test(dtls, dtls13_server_misses_the_clients_certificate)
+{
+    struct talk k;
+    flight13(&k);
+    sealed13(&k, SIDE_CLIENT, 2, 33);
+    sealed13(&k, SIDE_CLIENT, 2, 61);
+    sealed13(&k, SIDE_SERVER, 3, 19);
+    hs_conclude(&k.hs);
+    const struct conclusion *c = &k.hs.end_state;
+    cr_assert_eq(c->outcome, OUTCOME_FAILURE);
+    cr_assert_eq(c->by, BY_SERVER);
+    cr_assert(c->certificate_request_likely);
+    cr_assert(c->client_certificate_empty_likely);
+    cr_assert_not(c->client_certificate_sent_likely);
     end(&k);
 }
 
