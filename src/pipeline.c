@@ -97,6 +97,7 @@ static bool start(struct pipeline *p)
         const struct shards_options so = {
             .n = p->o.workers < SHARDS_MAX ? p->o.workers : SHARDS_MAX,
             .tracker = to,
+            .all = p->o.all,
             .done = on_handshake_of_thread,
             .ctx = p,
         };

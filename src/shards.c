@@ -13,7 +13,9 @@
 #include "shards.h"
 
 #include "base/hash.h"
+#include "dissectors/x509_cache.h"
 #include "outbox.h"
+#include "verdicts.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -50,6 +52,7 @@ struct worker {
     pthread_t thread;
     bool started;
     struct tracker *tracker;
+    struct cert_cache *certs;
     struct batch *batches[BATCHES];
     uint32_t tail;         /* batches sent; the caller's */
     _Atomic uint32_t head; /* batches worked off */
@@ -73,6 +76,7 @@ static void on_handshake(void *ctx, struct handshake *hs,
                          const struct tracker_order *at)
 {
     const struct worker *w = ctx;
+    verdicts_prepare(hs, w->shards->o.all, w->certs);
     outbox_put(w->shards->outbox, w->index, hs, at);
 }
 
@@ -367,6 +371,7 @@ static bool worker_init(struct shards *s, struct worker *w)
     w->shards = s;
     w->index = (unsigned)(w - s->workers);
     sem_init(&w->filled, 0, 0);
+    w->certs = cert_cache_new();
     w->tracker = tracker_new(&to);
     for (unsigned i = 0; w->tracker && i < BATCHES; i++) {
         struct batch *b = malloc(sizeof *b);
@@ -447,6 +452,7 @@ void shards_free(struct shards *s)
     for (unsigned i = 0; i < s->n; i++) {
         struct worker *w = &s->workers[i];
         tracker_free(w->tracker);
+        cert_cache_free(w->certs);
         for (unsigned k = 0; k < BATCHES; k++) {
             free(w->batches[k] ? w->batches[k]->bytes : NULL);
             free(w->batches[k]);

@@ -18,6 +18,7 @@ struct shards_options {
     /* The bounds are those of all together; done, elsewhere_bytes, relieve and
      * ctx are not used. */
     struct tracker_options tracker;
+    bool all; /* every handshake will be reported */
     /* A concluded handshake; returns whether it was moved away. */
     bool (*done)(void *ctx, struct handshake *hs);
     void *ctx;

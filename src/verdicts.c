@@ -187,14 +187,32 @@ static bool want_verdict(struct verdicts *v, const struct handshake *done)
     return true;
 }
 
+/* Whether it may be reported. */
+static bool is_wanted(const struct handshake *hs, bool all)
+{
+    const struct conclusion *c = &hs->end_state;
+    return all || c->outcome == OUTCOME_FAILURE || c->late_alert_unanswered;
+}
+
+void verdicts_prepare(struct handshake *hs, bool all, struct cert_cache *certs)
+{
+    /* Records that are still to be decrypted would add messages. */
+    if (is_wanted(hs, all) && hs->records_n == 0) {
+        hs->cert_cache = certs;
+        tls_expand(hs);
+        hs->cert_cache = NULL;
+    }
+}
+
 /* A handshake about which no more will be known. */
 static bool add_concluded(struct verdicts *v, struct handshake *hs)
 {
-    const struct conclusion *c = &hs->end_state;
-    bool wanted =
-        c->outcome == OUTCOME_FAILURE || c->late_alert_unanswered || v->o.all;
+    bool wanted = is_wanted(hs, v->o.all);
+    bool prepared = hs->expanded;
     hs->cert_cache = v->cert_cache;
+    hs->expanded = false; /* what is learned must not depend on it */
     judge_learn(v->judge, hs);
+    hs->expanded = prepared;
     if (wanted || judge_wants(v->judge, hs)) {
         tls_expand(hs);
         judge_learn_certificates(v->judge, hs);
@@ -202,7 +220,7 @@ static bool add_concluded(struct verdicts *v, struct handshake *hs)
     if (wanted) {
         return want_verdict(v, hs);
     }
-    count_outcome(&v->totals, c);
+    count_outcome(&v->totals, &hs->end_state);
     return false;
 }
 

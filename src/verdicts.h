@@ -28,6 +28,13 @@ struct verdicts *verdicts_new(const struct verdicts_options *o);
 void verdicts_free(struct verdicts *v);
 
 /*
+ * Does for a concluded handshake, in any thread, what may be done before its
+ * turn comes: parses its messages when it will be reported. `certs` is the
+ * thread's own, or NULL.
+ */
+void verdicts_prepare(struct handshake *hs, bool all, struct cert_cache *certs);
+
+/*
  * A concluded handshake. One that still has its protected records may yet get
  * its secrets: it is held back for a while, and concluded again. The order of
  * calls matters: what was seen before testifies. Returns whether *hs was moved

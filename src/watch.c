@@ -7,7 +7,9 @@
  */
 #include "watch.h"
 
+#include "dissectors/x509_cache.h"
 #include "outbox.h"
+#include "verdicts.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -26,6 +28,7 @@ struct watcher {
     pthread_t thread;
     bool started;
     struct pipeline *pipeline;
+    struct cert_cache *certs;
     struct capture *captures[CAPTURE_WAIT_MAX];
     uint32_t source; /* the interface that frames come from */
     tick_t told, asked;
@@ -104,6 +107,7 @@ static void on_handshake(void *ctx, struct handshake *hs,
                          const struct tracker_order *at)
 {
     const struct watcher *w = ctx;
+    verdicts_prepare(hs, w->watch->o.pipeline.all, w->certs);
     outbox_put(w->watch->outbox, w->index, hs, at);
 }
 
@@ -288,6 +292,7 @@ static bool watcher_init(struct watch *w, unsigned index)
     for (unsigned i = 0; i < w->o.interfaces; i++) {
         v->captures[i] = w->o.captures[(size_t)i * w->o.workers + index];
     }
+    v->certs = cert_cache_new();
     v->pipeline = pipeline_new(&po);
     return v->pipeline != NULL;
 }
@@ -341,6 +346,7 @@ void watch_free(struct watch *w)
     outbox_free(w->outbox);
     for (unsigned i = 0; i < w->o.workers; i++) {
         pipeline_free(w->watchers[i].pipeline);
+        cert_cache_free(w->watchers[i].certs);
     }
     pthread_mutex_destroy(&w->lock);
     free(w);
