@@ -249,6 +249,26 @@ Test(cli, status_on_a_signal)
                        "%s", r.err);
 }
 
+/* Live, with one thread and with several: ^C ends with totals. Needs rights,
+ * and a network of its own so that nothing else is seen. */
+Test(cli, an_interrupt_ends_a_live_capture_with_totals)
+{
+    if (run("unshare -n ip link set lo up").status != 0) {
+        return;
+    }
+    for (const char *workers = "124"; *workers; workers++) {
+        char command[512];
+        snprintf(command, sizeof command,
+                 "unshare -n sh -c 'ip link set lo up; $TLSWHY -i lo "
+                 "--workers %c & t=$!; sleep 1; kill -INT $t; wait $t'",
+                 *workers);
+        struct result r = run(command);
+        cr_expect_eq(r.status, 0, "%c: %s", *workers, r.err);
+        cr_expect_not_null(strstr(r.out, "0 packets captured\n"), "%s", r.out);
+        cr_expect_not_null(strstr(r.err, "listening on lo"), "%s", r.err);
+    }
+}
+
 Test(cli, help_and_version)
 {
     struct result r = run("$TLSWHY --help");
