@@ -233,6 +233,9 @@ static void event_note(struct text *t, const struct hs_event *e)
 {
     switch (e->kind) {
     case HS_RST:
+        text_add(t, e->aux & HS_RST_ACK ? "flags RST, ACK" : "flags RST");
+        reset_note(t, e->aux);
+        break;
     case HS_FIN:
         reset_note(t, e->aux);
         break;

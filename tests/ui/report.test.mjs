@@ -4,7 +4,7 @@
 // Run by tests/ui/run, which names the program and the browser.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -228,12 +228,30 @@ for (const scheme of ['light', 'dark']) {
   });
 }
 
-test('prints every row that the filter leaves', async () => {
-  const page = await open(some());
-  const n = await rows(page);
+test('paper gets every row, in light colours, unfolded', async () => {
+  const page = await open(report('paper', '-a', ...readdirSync(join(SRCDIR, 'pcaps')).filter((n) => n.endsWith('.pcap')).slice(0, 150).map((n) => join(SRCDIR, 'pcaps', n))), { colorScheme: 'dark' });
+  const drawn = await rows(page);
+  const listed = Number((await shown(page)).match(/^\d+/)[0]);
+  assert.ok(listed > drawn);
+  const paper = await page.evaluate(() => {
+    window.dispatchEvent(new Event('beforeprint'));
+    const seen = [document.querySelectorAll('tr.row').length, document.documentElement.dataset.theme];
+    window.dispatchEvent(new Event('afterprint'));
+    return seen;
+  });
+  assert.deepEqual(paper, [listed, 'light']);
+  assert.equal(await rows(page), drawn);
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
   const pdf = await page.pdf({ format: 'A4' });
   assert.ok(pdf.length > 10000);
-  assert.equal(await rows(page), n);
+  await page.done();
+});
+
+test('fits a telephone', async () => {
+  const page = await open(some(), { viewport: { width: 390, height: 800 } });
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+  await page.locator('tr.row').first().click();
+  assert.ok(await page.evaluate(() => document.getElementById('detail').scrollWidth) <= 390);
   await page.done();
 });
 

@@ -27,7 +27,7 @@ function theme(onChange) {
   wanted.addEventListener('change', apply);
   // Paper is white.
   let before = null;
-  window.addEventListener('beforeprint', () => { before = root.dataset.theme; root.dataset.theme = 'light'; onChange(); });
+  window.addEventListener('beforeprint', () => { before = root.dataset.theme; root.dataset.theme = 'light'; onChange(true); });
   window.addEventListener('afterprint', () => { root.dataset.theme = before; onChange(); });
   apply();
 }
@@ -76,7 +76,7 @@ function stories(model) {
     return el('div', { class: 'story' },
       el('p', null, el('span', { class: `tag ${s.verdict === 'detected' ? 'bad' : 'warn'}` }, s.verdict), ' ',
         el('strong', null, s.product || s.issuer), s.product ? ` (issuer ${s.issuer})` : '',
-        ` answered ${count(s.handshakes)} handshakes of ${count(s.clients)} ${s.clients === 1 ? 'client' : 'clients'} with its own certificates; `,
+        ` answered ${count(s.handshakes)} ${s.handshakes === 1 ? 'handshake' : 'handshakes'} of ${count(s.clients)} ${s.clients === 1 ? 'client' : 'clients'} with its own certificates; `,
         s.broken ? el('strong', null, `${count(s.broken)} failed because the client does not trust it`) : 'none failed for lack of trust', '.'),
       names.length ? el('p', { class: 'muted small' }, `Servers: ${more(names, s.servers)}${s.more ? ', and others' : ''}`) : null,
       s.open && s.open.length ? el('p', { class: 'muted small' }, `Left alone for the same clients: ${s.open.join(', ')}`) : null);
@@ -177,7 +177,7 @@ function start() {
       byId('search').focus();
     }
   });
-  theme(() => chart.draw(rows));
+  theme((onPaper) => { chart.onPaper = onPaper === true; chart.draw(rows); });
   update(true);
   setTimeout(() => model.matching(''), 300); // what is searched is ready before the first key
   say('The report is ready');

@@ -6,6 +6,7 @@ import { FAILURE } from './model.js';
 
 const BUCKETS = 96;
 const CAUSES = 5;
+const PAPER = 660; // CSS pixels of a page's width
 // Bucket widths people can read, in seconds.
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800];
 
@@ -30,10 +31,10 @@ export class Chart {
     this.model = model;
     this.onRange = onRange;
     this.box = byId('chart');
-    new ResizeObserver(() => this.plot && this.plot.setSize(this.size())).observe(this.box);
+    new ResizeObserver(() => this.plot && !this.onPaper && this.plot.setSize(this.size())).observe(this.box);
   }
 
-  size() { return { width: Math.max(280, this.box.clientWidth), height: 170 }; }
+  size() { return { width: this.onPaper ? PAPER : Math.max(280, this.box.clientWidth), height: 170 }; }
 
   draw(rows) {
     const { model } = this;

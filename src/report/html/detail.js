@@ -67,8 +67,8 @@ function offers(model, d, row) {
     const shared = new Set([...ourSet].filter((c) => theirSet.has(c)));
     const extra = known.filter((c) => !(theirs || []).includes(c));
     return el('tr', null, el('th', { scope: 'row' }, title),
-      el('td', null, title === 'Client certificate' ? '' : codes(ours, shared), more && ours ? el('span', { class: 'muted small' }, more) : null),
-      el('td', null, title === 'Client certificate' ? el('p', { class: 'small' }, 'asked for, with') : null, codes(theirs, shared),
+      el('td', { 'data-side': 'Client offers' }, title === 'Client certificate' ? '' : codes(ours, shared), more && ours ? el('span', { class: 'muted small' }, more) : null),
+      el('td', { 'data-side': 'Server chose' }, title === 'Client certificate' ? el('p', { class: 'small' }, 'asked for, with') : null, codes(theirs, shared),
         extra.length ? el('div', null, el('p', { class: 'muted small' }, 'agreed to with others in this report:'), codes(extra, shared)) : null));
   });
   const notes = [
@@ -80,10 +80,17 @@ function offers(model, d, row) {
   ].filter(Boolean);
   return section('Both offers',
     el('p', { class: 'muted small' }, '✓ marks what both sides have in common, as far as it was seen.'),
-    el('table', { class: 'grid2' }, el('colgroup', null, el('col'), el('col'), el('col')),
+    el('table', { class: 'grid2 offers' }, el('colgroup', null, el('col'), el('col'), el('col')),
       el('thead', null, el('tr', null, el('td'), el('th', { scope: 'col' }, 'Client offers'), el('th', { scope: 'col' }, 'Server chose'))),
       el('tbody', null, shown)),
     notes.length ? el('ul', { class: 'points small' }, notes.map((n) => el('li', null, n))) : null);
+}
+
+function hiddenCertificates(model, d, row) {
+  const version = (model.value(model.negotiated[row]) || {}).v || '';
+  if (d.sc || !version.endsWith('1.3')) return null;
+  return section('Server certificates',
+    el('p', { class: 'muted' }, 'TLS 1.3 encrypts them. With the session’s secrets (--keylog) they are shown here.'));
 }
 
 // ---- Wireshark ----
@@ -116,7 +123,7 @@ function verdict(model, d, row) {
     const where = side === 'network' ? 'path' : side;
     parts.push(section('Fix', el('div', { class: 'fixbox' },
       side ? el('p', null, el('strong', null, `Look at the ${where} first.`)) : null,
-      d.f.map((v) => withCopy(el('div', null, sentence(model.value(v))), model.value(v), 'fix')))));
+      d.f.map((v) => withCopy(el('div', null, model.value(v)), model.value(v), 'fix')))));
   }
   if (d.try) parts.push(section('Reproduce', d.try.map((v) => withCopy(el('pre', null, model.value(v)), model.value(v), 'command'))));
   return parts;
@@ -186,6 +193,13 @@ export class Detail {
       document.body.classList.remove('opened');
       onClose(this.row);
     });
+    // On paper nothing can be unfolded.
+    let folded = [];
+    window.addEventListener('beforeprint', () => {
+      folded = [...this.dialog.querySelectorAll('details:not([open])')];
+      folded.forEach((d) => { d.open = true; });
+    });
+    window.addEventListener('afterprint', () => folded.forEach((d) => { d.open = false; }));
     this.dialog.addEventListener('click', (e) => { if (e.target === this.dialog) this.dialog.close(); });
     this.dialog.addEventListener('keydown', (e) => {
       if (e.ctrlKey || e.metaKey || e.altKey) return;
@@ -222,6 +236,7 @@ export class Detail {
         d.ev || d.silence !== undefined ? section('What happened', ladder(model, d, `${model.clientHost(row)}:${model.port[row]}`, model.serverAddress(row))) : '',
         offers(model, d, row) || '',
         d.sc ? section('Server certificates', chain(model, d.sc, { ...context, name, ours: /^server_cert|^interception/.test(cause) })) : '',
+        hiddenCertificates(model, d, row) || '',
         d.cc ? section('Client certificates', chain(model, d.cc, { ...context, ours: /^client_cert/.test(cause) })) : '',
         ...rest(model, d), filters(model, d, row) || '', facts(model, d, row),
       ] : [simple(model, row)]));

@@ -49,7 +49,7 @@ export function ladder(model, details, clientName, serverName) {
       frame ? svg('text', { class: 'dim', x: 140, y: y + 4, 'text-anchor': 'end' }, `#${frame}`) : null,
       side < 2 ? arrow(side, y, end) : svg('line', { class: 'pause', x1: CLIENT, x2: SERVER, y1: y, y2: y }),
       label({ class: 'what', x: (CLIENT + SERVER) / 2, y: y - 6, 'text-anchor': 'middle' }, name, 58),
-      label({ class: 'dim', x: SERVER + 18, y: y + 4 }, remark, 34)));
+      label({ class: 'dim', x: SERVER + 32, y: y + 4 }, remark, 34)));
     y += ROW;
   });
   if (details.silence !== undefined) {
@@ -73,7 +73,7 @@ export function ladder(model, details, clientName, serverName) {
     el('td', null, `+${lasting(Math.max(0, time))}`), el('td', null, frame || ''),
     el('td', null, ['client', 'server'][side] || ''), el('td', null, model.value(what) || '', at === details.end ? ' (ended it)' : ''),
     el('td', null, size || ''), el('td', null, note ? model.value(note) : '')));
-  return el('div', null, drawing,
+  return el('div', null, el('div', { class: 'scrolls', tabindex: 0, role: 'group', 'aria-label': 'Sequence diagram' }, drawing),
     details.lost ? el('p', { class: 'muted small' }, `${details.lost} later events are not shown.`) : null,
     el('details', null, el('summary', null, 'As a table'),
       el('table', { class: 'grid2' },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table. Only the rows in sight exist; two spacers stand for the others.
-import { el, byId, clock, lasting } from './dom.js';
+import { el, byId, clock, count, lasting } from './dom.js';
 import { KINDS, SUCCESS, FAILURE } from './model.js';
 
 const ROW = 34;
@@ -8,7 +8,7 @@ const AROUND = 12; // rows drawn above and below what is in sight
 const PRINTED = 500;
 
 const COLUMNS = [
-  ['time', 'Time (UTC)', '186px'], ['kind', 'Outcome', '88px'], ['cause', 'Cause', '24%'], ['server', 'Server', '24%'],
+  ['time', 'Time (UTC)', '186px'], ['kind', 'Outcome', '104px'], ['cause', 'Cause', '24%'], ['server', 'Server', '24%'],
   ['client', 'Client', '17%'], ['version', 'Version', '82px'], ['alert', 'Alert', '18%'], ['took', 'Took', '84px'],
 ];
 
@@ -100,6 +100,7 @@ export class Table {
     const to = all ? Math.min(n, PRINTED) : Math.min(n, Math.ceil((this.box.scrollTop + (this.box.clientHeight || 640)) / ROW) + AROUND);
     const lines = [];
     for (let at = from; at < to; at++) lines.push(this.line(at));
+    if (all && n > to) lines.push(el('tr', null, el('td', { colspan: COLUMNS.length }, `and ${count(n - to)} more, not printed: filter to print others`)));
     if (!all && n && (this.focus < from || this.focus >= to)) lines[0].setAttribute('tabindex', '0');
     this.above.firstChild.style.height = `${all ? 0 : from * ROW}px`;
     this.below.firstChild.style.height = `${all ? 0 : Math.max(0, n - to) * ROW}px`;
