@@ -2,6 +2,8 @@
 /* Wrapping, labels and colours (ECMA-48 SGR) for text output. */
 #include "report/paint.h"
 
+#include <wchar.h>
+
 #define WIDTH_DEFAULT 80u
 #define WIDTH_MIN     40u
 #define LABEL_INDENT  2u
@@ -18,14 +20,59 @@ void paint_init(struct paint *p, struct text *out,
         .out = out, .o = o, .width = width < WIDTH_MIN ? WIDTH_MIN : width};
 }
 
+/* The bytes of the first character and the columns it takes: two for the wide
+ * ones of East Asia, none for accents that join the letter before. */
+static size_t character(struct span s, unsigned *columns)
+{
+    uint32_t cp = 0;
+    size_t n = utf8_decode(s, &cp);
+    *columns = 1;
+    if (n == 0) {
+        return 1;
+    }
+    if (cp >= 0x80) {
+        int width = wcwidth((wchar_t)cp);
+        *columns = width < 0 ? 1 : (unsigned)width;
+    }
+    return n;
+}
+
 unsigned text_columns(struct span s)
 {
     unsigned n = 0;
-    struct cursor c = cursor_open(s);
-    while (cursor_left(&c)) {
-        n += (cursor_u8(&c, "byte") & 0xc0) != 0x80;
+    while (s.n) {
+        unsigned columns;
+        size_t bytes = character(s, &columns);
+        n += columns;
+        s = span_sub(s, bytes, s.n - bytes);
     }
     return n;
+}
+
+/* What the terminal can show of s: without Unicode, other characters than
+ * ASCII's by their numbers. */
+static void add_safe(const struct paint *p, struct text *out, struct span s)
+{
+    if (p->o->unicode) {
+        text_term(out, s);
+        return;
+    }
+    struct text t;
+    text_init(&t, PARAGRAPH_BYTES);
+    text_term(&t, s);
+    struct span rest = span_of(text_str(&t), t.n);
+    while (rest.n) {
+        uint32_t cp = 0;
+        size_t n = utf8_decode(rest, &cp);
+        if (n > 1) {
+            text_fmt(out, "\\u{%x}", (unsigned)cp);
+        } else {
+            n = 1;
+            text_add_n(out, (const char *)rest.p, 1);
+        }
+        rest = span_sub(rest, n, rest.n - n);
+    }
+    text_free(&t);
 }
 
 const char *paint_sign(const struct report_options *o, const char *unicode,
@@ -90,16 +137,56 @@ void paint_label(struct paint *p, const char *label)
     p->indent = LABEL_INDENT + LABEL_COLUMNS;
 }
 
+static void paint_break(struct paint *p, enum paint_colour colour)
+{
+    paint_off(p, colour);
+    paint_line(p, p->indent);
+    paint_on(p, colour);
+}
+
+/* How much of a word that is longer than a line stands on one: up to the last
+ * sign that joins names in the second half of it, else all that fits. */
+static size_t piece_of(struct span word, unsigned room)
+{
+    size_t fits = 0;
+    size_t joint = 0;
+    unsigned used = 0;
+    while (fits < word.n) {
+        unsigned columns;
+        struct span rest = span_sub(word, fits, word.n - fits);
+        size_t n = character(rest, &columns);
+        if (used + columns > room) {
+            break;
+        }
+        const struct cursor c = cursor_open(rest);
+        used += columns;
+        fits += n;
+        if (used > room / 2 && strchr(".,:;/=&?_", cursor_peek(&c))) {
+            joint = fits;
+        }
+    }
+    return joint ? joint : fits;
+}
+
 static void paint_word(struct paint *p, enum paint_colour colour,
                        struct span word)
 {
     unsigned columns = text_columns(word);
     bool first = p->col <= p->indent;
     if (!first && p->col + 1 + columns > p->width) {
-        paint_off(p, colour);
-        paint_line(p, p->indent);
-        paint_on(p, colour);
+        paint_break(p, colour);
         first = true;
+    }
+    while (first && !p->whole_words && p->indent + columns > p->width) {
+        size_t n = piece_of(word, p->width - p->indent);
+        if (n == 0 || n >= word.n) {
+            break;
+        }
+        text_add_n(p->out, (const char *)word.p, n);
+        p->col = p->width;
+        paint_break(p, colour);
+        word = span_sub(word, n, word.n - n);
+        columns = text_columns(word);
     }
     if (!first) {
         text_char(p->out, ' ');
@@ -129,7 +216,7 @@ void paint_words(struct paint *p, enum paint_colour colour, struct span s)
 {
     struct text safe;
     text_init(&safe, PARAGRAPH_BYTES);
-    text_term(&safe, s);
+    add_safe(p, &safe, s);
     struct span rest = span_of(text_str(&safe), safe.n);
     paint_on(p, colour);
     for (struct span word = next_word(&rest); word.n; word = next_word(&rest)) {
@@ -147,7 +234,7 @@ void paint_str(struct paint *p, enum paint_colour colour, const char *s)
 void paint_verbatim(struct paint *p, struct span s)
 {
     size_t before = p->out->n;
-    text_term(p->out, s);
+    add_safe(p, p->out, s);
     if (p->out->n > before) {
         p->col += text_columns(
             span_of(text_str(p->out) + before, p->out->n - before));

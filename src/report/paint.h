@@ -3,7 +3,8 @@
  * Paragraphs for a terminal: words wrapped at a width with a hanging indent,
  * labels in a column of their own, colours when they are wanted.
  *
- * One code point counts as one column.
+ * Words that are longer than a line are broken behind a sign that joins names.
+ * Where the locale has no Unicode the output is ASCII.
  */
 #ifndef REPORT_PAINT_H
 #define REPORT_PAINT_H
@@ -19,6 +20,7 @@ struct paint {
     unsigned width;  /* columns */
     unsigned indent; /* of the lines that follow */
     unsigned col;
+    bool whole_words; /* long ones run over the edge, as what is copied must */
 };
 
 void paint_init(struct paint *p, struct text *out,

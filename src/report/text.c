@@ -120,7 +120,9 @@ static void fixes(struct paint *p, const struct record *r)
         text_free(&t);
     }
     size_t shown = p->o->verbose ? fix->n : FIXES_SHOWN;
+    p->whole_words = true; /* configuration lines */
     items(p, side ? NULL : "fix", fix, shown);
+    p->whole_words = false;
     if (fix->n > shown) {
         struct text t;
         text_init(&t, LINE_BYTES);

@@ -9,6 +9,7 @@
 #include "report/report.h"
 
 #include <criterion/criterion.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -751,12 +752,69 @@ Test(text_report, lines_wrap_at_the_width)
     struct fixture f;
     set_up(&f);
     fail(&f);
+    f.options.unicode = true;
     f.options.width = 43; /* 14 + 5 words of 4 columns and 5 spaces = 38 */
     f.verdict.evidence = (struct text_list){list, 1};
     has(render(&f, "text"),
         "  why       - caf\xc3\xa9 caf\xc3\xa9 caf\xc3\xa9 caf\xc3\xa9 "
         "caf\xc3\xa9 caf\xc3\xa9\n"
         "              caf\xc3\xa9 caf\xc3\xa9\n");
+    tear_down(&f);
+}
+
+static const char *with_evidence(struct fixture *f, char *s)
+{
+    char *list[] = {s};
+    fail(f);
+    f->verdict.evidence = (struct text_list){list, 1};
+    return render(f, "text");
+}
+
+Test(text_report, long_names_break_where_names_are_joined)
+{
+    struct fixture f;
+    char evidence[] = "for aaaaaaaaaa.bbbbbbbbbb.cccccccccc.dddddddddd.example "
+                      "and xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+    set_up(&f);
+    f.options.width = 44; /* 30 columns behind the label and the dash */
+    has(with_evidence(&f, evidence),
+        "  why       - for\n"
+        "              aaaaaaaaaa.bbbbbbbbbb.\n"
+        "              cccccccccc.dddddddddd.example\n"
+        "              and\n"
+        "              xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"
+        "              xxxxxxxxxx\n");
+    tear_down(&f);
+}
+
+Test(text_report, wide_characters_take_two_columns)
+{
+    struct fixture f;
+    /* Ten times U+6F22, twice. */
+    char evidence[] =
+        "\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2"
+        "\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2 "
+        "\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2"
+        "\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2";
+    cr_assert_not_null(setlocale(LC_CTYPE, "C.UTF-8"));
+    set_up(&f);
+    f.options.unicode = true;
+    f.options.width = 44; /* room for 30: both would fit if they were narrow */
+    has(with_evidence(&f, evidence),
+        "\xe6\xbc\xa2\n              \xe6\xbc\xa2");
+    tear_down(&f);
+}
+
+Test(text_report, ascii_only_where_the_locale_has_no_more)
+{
+    struct fixture f;
+    char evidence[] = "caf\xc3\xa9 \xe2\x86\x92 \xff";
+    set_up(&f);
+    const char *s = with_evidence(&f, evidence);
+    has(s, "- caf\\u{e9} \\u{2192} \\xff\n");
+    for (; *s; s++) {
+        cr_assert_lt((unsigned char)*s, 0x80);
+    }
     tear_down(&f);
 }
 
