@@ -148,7 +148,8 @@ static bool settle_outputs(const struct confine_needs *n,
     }
     if (!settle_user(n, &p->user, n->extract, o->extract, error) ||
         !settle_user(n, &p->user, rotates ? n->output_directory : -1, o->output,
-                     error)) {
+                     error) ||
+        !settle_user(n, &p->user, n->metrics, o->metrics, error)) {
         return false;
     }
     /* So that it can be opened again, and its successors be alike. */
@@ -158,6 +159,7 @@ static bool settle_outputs(const struct confine_needs *n,
     }
     add_writable(p, n->extract);
     add_writable(p, n->output_directory);
+    add_writable(p, n->metrics);
     return true;
 }
 

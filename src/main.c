@@ -14,7 +14,9 @@
 #include "decode/packet.h"
 #include "keys/keylog.h"
 #include "meter.h"
+#include "metrics_outlet.h"
 #include "options.h"
+#include "outlets.h"
 #include "output.h"
 #include "packet_files.h"
 #include "pipeline.h"
@@ -42,6 +44,7 @@
 #define OPEN_FILES_MAX     64u /* merged by time; more are read in turn */
 #define REDACT_KEY         "TLSWHY_REDACT_KEY" /* environment */
 #define TOP_POLL           (50 * TICK_MSEC)
+#define OUTLETS_EVERY      256u /* frames, or batches of them */
 #define DROP_NOTICE        (60 * TICK_SEC)
 #define LIVE_BUFFER        (16u << 20) /* of one worker; four share four */
 #define LIVE_BURST         256         /* frames before another interface */
@@ -76,7 +79,9 @@ struct run {
     int *files;          /* of the captures, or -errno; owned */
     size_t files_opened; /* the rest is opened in its turn */
     struct sandbox_status sandbox;
-    struct source *sources; /* those being read */
+    struct outlets *outlets; /* metrics, log, service; or NULL */
+    unsigned frames;         /* since the outlets were looked after */
+    struct source *sources;  /* those being read */
     size_t sources_n;
     struct capture **for_workers; /* of all interfaces, or NULL; watch.h */
     tick_t drops_asked, drops_noticed;
@@ -146,6 +151,9 @@ static void deliver(struct run *r, const struct record *record)
     }
     if (r->top) {
         top_record(r->top, record);
+    }
+    if (r->outlets) {
+        outlets_record(r->outlets, record);
     }
     packet_files_record(r->packets, record);
     output_record(r->output, record);
@@ -242,6 +250,51 @@ static void show_progress(struct run *r)
     reading.packets = t.packets_captured;
     reading.failures = t.failed + t.waiting;
     meter_show(&r->meter, capture_now(), &reading);
+}
+
+static void add_read_back(struct totals *t, const struct totals *more)
+{
+    t->records_read = more->records_read;
+    t->tls += more->tls;
+    t->succeeded += more->succeeded;
+    t->failed += more->failed;
+    t->unknown += more->unknown;
+    t->benign += more->benign;
+    t->limited += more->limited;
+}
+
+/* The state of everything, for metrics. */
+static void state_now(void *ctx, struct totals *t, struct metrics_gauges *g)
+{
+    const struct run *r = ctx;
+    const struct sandbox_status *s = &r->sandbox;
+    *t = r->totals;
+    for (size_t i = 0; i < r->sources_n; i++) {
+        struct capture_stats stats;
+        capture_stats(r->sources[i].capture, &stats);
+        t->packets_dropped += stats.dropped_kernel;
+        t->packets_dropped_interface += stats.dropped_interface;
+    }
+    pipeline_totals(r->pipeline, t);
+    add_read_back(t, &r->read_back);
+    g->records_written = output_written(r->output);
+    g->records_lost = output_lost(r->output);
+    const struct metrics_layer layers[METRICS_LAYERS] = {
+        {"user", s->user},
+        {"capabilities", s->capabilities},
+        {"no_new_privileges", s->no_new_privileges},
+        {"landlock", s->files},
+        {"seccomp", s->syscalls}};
+    memcpy(g->layers, layers, sizeof layers);
+}
+
+/* Now and then while packets come, and whenever there is none. */
+static void look_after_outlets(struct run *r, bool idle)
+{
+    if (r->outlets && (idle || ++r->frames >= OUTLETS_EVERY)) {
+        r->frames = 0;
+        outlets_poll(r->outlets);
+    }
 }
 
 static bool should_stop(struct run *r)
@@ -435,6 +488,7 @@ static void pause_one(struct run *r, const struct source *s, tick_t since)
         poll_top(r);
     }
     output_flush(r->output);
+    look_after_outlets(r, true);
 }
 
 /* One capture: no merging, the fast path. */
@@ -445,6 +499,7 @@ static void read_one(struct run *r, struct source *s)
     while (!should_stop(r) && fetch(r, s)) {
         if (s->ready) {
             paused = 0;
+            look_after_outlets(r, false);
             pipeline_frames(r->pipeline, v, fetch_more(r, s, v), s->index);
         } else {
             paused = paused ? paused : capture_now();
@@ -473,6 +528,7 @@ static void read_merged(struct run *r, struct source *v, size_t n)
         if (!s) {
             return;
         }
+        look_after_outlets(r, false);
         pipeline_frame(r->pipeline, &s->frame, s->index);
         fetch(r, s);
     }
@@ -553,6 +609,7 @@ static void read_live(struct run *r, struct source *v, size_t n)
                 open -= v[i].over;
             }
         }
+        look_after_outlets(r, !any);
         if (!any) {
             pipeline_tick(r->pipeline, capture_now());
             output_flush(r->output);
@@ -673,7 +730,9 @@ static bool give_up_rights(struct run *r)
                               .output = -1,
                               .output_directory = -1,
                               .files_open = r->files_opened,
-                              .reconnecting = -1};
+                              .serves = outlets_serve(r->outlets),
+                              .metrics = outlets_directory(r->outlets),
+                              .reconnecting = outlets_reconnecting(r->outlets)};
     n.extract = packet_files_directory(r->packets, &n.extract_made);
     if (r->output) {
         n.output = output_file(r->output);
@@ -682,6 +741,9 @@ static bool give_up_rights(struct run *r)
     if (!confine(&n, &r->sandbox, error)) {
         complain(r, "sandbox", error);
         return false;
+    }
+    if (r->outlets) {
+        outlets_ready(r->outlets);
     }
     return true;
 }
@@ -864,6 +926,9 @@ static void print_version(void)
     printf("tlswhy %s\n%s\nnDPI %s\n%s\n%s\n", VERSION, capture_versions(),
            application_version(), OpenSSL_version(OPENSSL_VERSION),
            sandbox_version());
+    if (metrics_outlet_version()) {
+        printf("libmicrohttpd %s\n", metrics_outlet_version());
+    }
 }
 
 static int list_interfaces(void)
@@ -936,6 +1001,22 @@ static bool start_top(struct run *r)
     return r->top != NULL;
 }
 
+/* Most runs have none. */
+static bool open_outlets(struct run *r)
+{
+    const struct options *o = &r->options;
+    const char *name;
+    char error[256];
+    if (!o->metrics && !o->syslog && !o->interfaces_n) {
+        return true;
+    }
+    r->outlets = outlets_new(o, state_now, r, &name, error);
+    if (!r->outlets) {
+        complain(r, name, error);
+    }
+    return r->outlets;
+}
+
 static bool set_up(struct run *r, const struct trust *trust)
 {
     const struct options *o = &r->options;
@@ -987,7 +1068,7 @@ static bool set_up(struct run *r, const struct trust *trust)
         complain(r, "start", "out of memory");
         return false;
     }
-    return !o->top || start_top(r);
+    return open_outlets(r) && (!o->top || start_top(r));
 }
 
 static void print_summary(const struct run *r)
@@ -1163,6 +1244,7 @@ static int run(struct run *r)
     if (r->error || (r->output && output_failed(r->output))) {
         status = closed ? EXIT_OK : EXIT_ERROR;
     }
+    outlets_free(r->outlets);
     pipeline_free(r->pipeline);
     output_free(r->output);
     summary_free(r->summary);
@@ -1174,6 +1256,28 @@ static int run(struct run *r)
     trust_free(trust);
     free(r->files);
     return status;
+}
+
+/* What options_parse() cannot know. */
+static int check_config(const struct options *o)
+{
+    struct sandbox_user user;
+    char error[256] = "";
+    bool ok = sandbox_find_user(geteuid() == 0 ? o->user : NULL, &user, error);
+    if (ok && !reporter_find(o->format)) {
+        snprintf(error, sizeof error, "no such output format: %.64s",
+                 o->format);
+        ok = false;
+    }
+    if (ok) {
+        ok = !o->filter || capture_check_filter(o->filter, error);
+    }
+    if (ok) {
+        printf("%s: good\n", o->config);
+    } else {
+        fprintf(stderr, "tlswhy: %s: %s\n", o->config, error);
+    }
+    return ok ? EXIT_OK : EXIT_ERROR;
 }
 
 int main(int argc, char **argv)
@@ -1196,6 +1300,9 @@ int main(int argc, char **argv)
         break;
     case ACTION_LIST:
         status = list_interfaces();
+        break;
+    case ACTION_CHECK_CONFIG:
+        status = check_config(&r.options);
         break;
     case ACTION_RUN:
         status = run(&r);

@@ -5,6 +5,8 @@
  */
 #include "options.h"
 
+#include "config_file.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -33,6 +35,10 @@ enum {
     OPT_EXTRACT,
     OPT_ANNOTATE,
     OPT_USER,
+    OPT_METRICS,
+    OPT_SYSLOG,
+    OPT_CONFIG,
+    OPT_CHECK_CONFIG,
     OPT_NO_SANDBOX,
     OPT_ROTATE,
     OPT_REDACT,
@@ -54,6 +60,10 @@ static const struct option long_options[] = {
     {"annotate", required_argument, NULL, OPT_ANNOTATE},
     {"top", no_argument, NULL, OPT_TOP},
     {"redact", no_argument, NULL, OPT_REDACT},
+    {"metrics", required_argument, NULL, OPT_METRICS},
+    {"syslog", no_argument, NULL, OPT_SYSLOG},
+    {"config", required_argument, NULL, OPT_CONFIG},
+    {"check-config", no_argument, NULL, OPT_CHECK_CONFIG},
     {"user", required_argument, NULL, OPT_USER},
     {"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
     {"rotate", required_argument, NULL, OPT_ROTATE},
@@ -127,6 +137,14 @@ const char *options_help(void)
            "                             1 for files)\n"
            "      --rotate SIZE|TIME[,N] begin the -o file anew after 100M or "
            "1d; keep N (9)\n"
+           "      --metrics [ADDR:]PORT|FILE.prom\n"
+           "                             counters for Prometheus, by HTTP or "
+           "as a file\n"
+           "      --syslog               failures to the system's log, too\n"
+           "      --config FILE          options from a file, one a line: name "
+           "= value\n"
+           "      --check-config         only check it "
+           "(default: " OPTIONS_CONFIG ")\n"
            "      --user NAME            root runs as this user (default: "
            "tlswhy or nobody)\n"
            "      --no-sandbox           keep all rights; for debugging\n"
@@ -356,6 +374,17 @@ static bool set_option(struct options *o, int c, const char *arg,
     case OPT_REDACT:
         o->redact = true;
         return true;
+    case OPT_METRICS:
+        o->metrics = arg;
+        return true;
+    case OPT_SYSLOG:
+        o->syslog = true;
+        return true;
+    case OPT_CONFIG: /* read before all others */
+        return true;
+    case OPT_CHECK_CONFIG:
+        o->action = ACTION_CHECK_CONFIG;
+        return true;
     case OPT_USER:
         o->user = arg;
         return true;
@@ -404,6 +433,7 @@ static bool join_filter(struct options *o, int n, char **words)
     for (int i = 0; i < n; i++) {
         total += strlen(words[i]) + 1;
     }
+    free(o->filter); /* of the file */
     o->filter = calloc(1, total);
     if (!o->filter) {
         return false;
@@ -433,16 +463,133 @@ static bool take_arguments(struct options *o, int n, char **words)
     return true;
 }
 
-bool options_parse(struct options *o, int argc, char **argv, char error[256])
+/* ---- the file ---- */
+
+/* A value that lives as long as the options. */
+static char *keep(struct options *o, const char *value)
 {
-    *o = (struct options){.format = "text",
-                          .handshake_timeout = 10 * TICK_SEC,
-                          .max_flows = MAX_FLOWS_DEFAULT};
-    error[0] = '\0';
-    opterr = 0;
+    size_t n = 0;
+    while (o->config_text && o->config_text[n]) {
+        n++;
+    }
+    char **list = realloc(o->config_text, (n + 2) * sizeof *list);
+    if (!list) {
+        return NULL;
+    }
+    o->config_text = list;
+    list[n] = strdup(value);
+    list[n + 1] = NULL;
+    return list[n];
+}
+
+static bool is_yes(const char *value)
+{
+    return !value || strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
+}
+
+static bool is_no(const char *value)
+{
+    return value && (strcmp(value, "no") == 0 || strcmp(value, "false") == 0);
+}
+
+/* Options of the command line alone. */
+static bool is_action(int c)
+{
+    return c == 'h' || c == 'V' || c == 'D' || c == OPT_CONFIG ||
+           c == OPT_CHECK_CONFIG || c == OPT_COMPARE;
+}
+
+static bool set_filter(struct options *o, const char *value, char error[256])
+{
+    char *copy = value ? strdup(value) : NULL;
+    if (!copy) {
+        return bad(error, "a filter is missing:", "filter");
+    }
+    free(o->filter);
+    o->filter = copy;
+    return true;
+}
+
+static bool set_from_file(void *ctx, const char *name, const char *value,
+                          char error[256])
+{
+    struct options *o = ctx;
+    const struct option *l = long_options;
+    while (l->name && strcmp(l->name, name) != 0) {
+        l++;
+    }
+    if (strcmp(name, "filter") == 0) {
+        return set_filter(o, value, error);
+    }
+    if (!l->name || is_action(l->val)) {
+        return bad(error, "no such setting:", name);
+    }
+    if (l->has_arg == no_argument) {
+        if (is_no(value)) {
+            return true;
+        }
+        return is_yes(value) ? set_option(o, l->val, NULL, error)
+                             : bad(error, "neither yes nor no:", value);
+    }
+    if (!value || !*value) {
+        return bad(error, "a value is missing:", name);
+    }
+    const char *copy = keep(o, value);
+    return copy ? set_option(o, l->val, copy, error)
+                : bad(error, "out of memory at", name);
+}
+
+/* ---- all together ---- */
+
+static const char short_options[] = "ni:r:Daf:o:B:s:pvqhV";
+
+/* The file of --config; of --check-config alone the usual one. */
+static const char *config_of(int argc, char **argv)
+{
+    const char *file = NULL;
+    bool check = false;
     int c;
-    while ((c = getopt_long(argc, argv, "ni:r:Daf:o:B:s:pvqhV", long_options,
-                            NULL)) != -1) {
+    optind = 0; /* glibc: from the beginning */
+    while ((c = getopt_long(argc, argv, short_options, long_options, NULL)) !=
+           -1) {
+        file = c == OPT_CONFIG ? optarg : file;
+        check = check || c == OPT_CHECK_CONFIG;
+    }
+    optind = 0;
+    return file || !check ? file : OPTIONS_CONFIG;
+}
+
+/* What to read is taken from the command line alone if that says so. */
+static void command_line_first(struct options *o, size_t interfaces,
+                               size_t files)
+{
+    if (o->interfaces_n == interfaces && o->files_n == files) {
+        return;
+    }
+    o->interfaces_n -= interfaces;
+    o->files_n -= files;
+    if (o->interfaces_n) {
+        memmove(o->interfaces, o->interfaces + interfaces,
+                o->interfaces_n * sizeof *o->interfaces);
+    }
+    if (o->files_n) {
+        memmove(o->files, o->files + files, o->files_n * sizeof *o->files);
+    }
+}
+
+static bool read_options(struct options *o, int argc, char **argv,
+                         char error[256])
+{
+    int c;
+    opterr = 0;
+    o->config = config_of(argc, argv);
+    if (o->config && !config_file_read(o->config, set_from_file, o, error)) {
+        return false;
+    }
+    size_t interfaces = o->interfaces_n;
+    size_t files = o->files_n;
+    while ((c = getopt_long(argc, argv, short_options, long_options, NULL)) !=
+           -1) {
         if (c == '?' || c == ':') {
             return bad(error, "unknown option, or its value is missing:",
                        argv[optind - 1]);
@@ -451,10 +598,23 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
             return error[0] ? false : bad(error, "out of memory at", "options");
         }
     }
+    command_line_first(o, interfaces, files);
+    return true;
+}
+
+bool options_parse(struct options *o, int argc, char **argv, char error[256])
+{
+    *o = (struct options){.format = "text",
+                          .handshake_timeout = 10 * TICK_SEC,
+                          .max_flows = MAX_FLOWS_DEFAULT};
+    error[0] = '\0';
+    if (!read_options(o, argc, argv, error)) {
+        return false;
+    }
     if (!take_arguments(o, argc - optind, argv + optind)) {
         return bad(error, "out of memory at", "arguments");
     }
-    if (o->action != ACTION_RUN) {
+    if (o->action != ACTION_RUN && o->action != ACTION_CHECK_CONFIG) {
         return true;
     }
     if (o->interfaces_n && o->files_n) {
@@ -494,4 +654,8 @@ void options_fini(struct options *o)
     free((void *)o->files);
     free((void *)o->interfaces);
     free(o->filter);
+    for (char **v = o->config_text; v && *v; v++) {
+        free(*v);
+    }
+    free(o->config_text);
 }

@@ -9,7 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_LIST };
+enum action {
+    ACTION_RUN,
+    ACTION_HELP,
+    ACTION_VERSION,
+    ACTION_LIST,
+    ACTION_CHECK_CONFIG
+};
 enum tristate { TRI_DEFAULT, TRI_YES, TRI_NO };
 
 struct options {
@@ -32,6 +38,10 @@ struct options {
     const char *extract;  /* NULL: none */
     const char *annotate; /* NULL: none */
     enum tristate summary;
+    const char *metrics; /* where to; NULL: none */
+    const char *config;  /* NULL: none */
+    char **config_text;  /* values from it; owned, NULL at the end */
+    bool syslog;
     const char *user;      /* whom to run as; NULL: the default */
     bool no_sandbox;       /* for debugging */
     uint64_t rotate_bytes; /* of -o; 0: not by size */
@@ -44,8 +54,11 @@ struct options {
     int verbose;
 };
 
-/* Parses argv into *o (fini it). On a usage error false, with one line in
- * error[]. */
+/* What --check-config reads unless it is told otherwise. */
+#define OPTIONS_CONFIG "/etc/tlswhy.conf"
+
+/* Parses argv, and before it the file that --config names, into *o (fini it).
+ * On a usage error false, with one line in error[]. */
 bool options_parse(struct options *o, int argc, char **argv, char error[256]);
 void options_fini(struct options *o);
 

@@ -57,7 +57,8 @@ struct worker {
     uint32_t tail;         /* batches sent; the caller's */
     _Atomic uint32_t head; /* batches worked off */
     sem_t filled;
-    _Atomic uint64_t flows, flows_evicted, refused, unanswered, unused;
+    _Atomic uint64_t flows, flows_evicted, flows_open, refused, unanswered,
+        unused;
     atomic_size_t bytes;
 };
 
@@ -120,6 +121,7 @@ static void publish_counters(struct worker *w)
     atomic_store_explicit(&w->refused, c.refused, memory_order_relaxed);
     atomic_store_explicit(&w->unanswered, c.unanswered, memory_order_relaxed);
     atomic_store_explicit(&w->unused, c.unused, memory_order_relaxed);
+    atomic_store_explicit(&w->flows_open, c.flows_open, memory_order_relaxed);
     atomic_store_explicit(&w->bytes, tracker_bytes(w->tracker),
                           memory_order_relaxed);
 }
@@ -346,6 +348,8 @@ void shards_counters(const struct shards *s, struct tracker_counters *out)
         out->unanswered +=
             atomic_load_explicit(&w->unanswered, memory_order_relaxed);
         out->unused += atomic_load_explicit(&w->unused, memory_order_relaxed);
+        out->flows_open +=
+            atomic_load_explicit(&w->flows_open, memory_order_relaxed);
     }
 }
 

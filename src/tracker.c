@@ -600,6 +600,7 @@ void tracker_prefetch(const struct tracker *t, struct packet *k)
 void tracker_counters(const struct tracker *t, struct tracker_counters *out)
 {
     *out = t->counters;
+    out->flows_open = flow_table_count(t->flows);
 }
 
 const struct tls_decrypt_stats *tracker_decrypted(const struct tracker *t)

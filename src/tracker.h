@@ -59,6 +59,7 @@ struct tracker_counters {
     uint64_t refused;    /* a reset answered the SYN */
     uint64_t unanswered; /* nothing answered it */
     uint64_t unused;     /* opened, and closed without a word of the client */
+    uint64_t flows_open; /* now */
 };
 
 struct tracker;

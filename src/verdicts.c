@@ -18,6 +18,7 @@
 #include "dissectors/x509_cache.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LATE_STEP (100 * TICK_MSEC)
 
@@ -42,12 +43,28 @@ struct verdicts {
     struct totals totals; /* of handshakes */
 };
 
-static void count_outcome(struct totals *t, const struct conclusion *c)
+static void count_latency(struct totals *t, tick_t took)
 {
+    static const tick_t limits[LATENCY_BUCKETS] = {
+        5 * TICK_MSEC,    10 * TICK_MSEC,  25 * TICK_MSEC,  50 * TICK_MSEC,
+        100 * TICK_MSEC,  250 * TICK_MSEC, 500 * TICK_MSEC, TICK_SEC,
+        5 * TICK_SEC / 2, 5 * TICK_SEC,    10 * TICK_SEC};
+    unsigned i = 0;
+    while (i < LATENCY_BUCKETS && took > limits[i]) {
+        i++;
+    }
+    t->latency[i]++;
+    t->latency_sum += took;
+}
+
+static void count_outcome(struct totals *t, const struct handshake *hs)
+{
+    const struct conclusion *c = &hs->end_state;
     t->tls++;
     switch (c->outcome) {
     case OUTCOME_SUCCESS:
         t->succeeded++;
+        count_latency(t, hs->last > hs->first ? hs->last - hs->first : 0);
         break;
     case OUTCOME_FAILURE:
         if (c->benign) {
@@ -100,7 +117,7 @@ static void judge_one(struct verdicts *v, struct handshake *hs)
         hs->end_state.benign = true;
         hs->end_state.benign_why = harmless;
     }
-    count_outcome(&v->totals, &hs->end_state);
+    count_outcome(&v->totals, hs);
     if (hs->end_state.outcome == OUTCOME_FAILURE || v->o.all) {
         name_application(v, hs);
         struct verdict *verdict = judge_run(v->judge, hs);
@@ -221,6 +238,7 @@ static bool add_concluded(struct verdicts *v, struct handshake *hs)
         return want_verdict(v, hs);
     }
     count_outcome(&v->totals, &hs->end_state);
+    count_outcome(&v->totals, hs);
     return false;
 }
 
@@ -324,6 +342,8 @@ void verdicts_totals(const struct verdicts *v, struct totals *t)
     t->unknown = v->totals.unknown;
     t->benign = v->totals.benign;
     t->limited = v->totals.limited;
+    memcpy(t->latency, v->totals.latency, sizeof t->latency);
+    t->latency_sum = v->totals.latency_sum;
     t->waiting = 0;
     for (size_t i = 0; i < v->pending_n; i++) {
         const struct conclusion *c = &v->pending[i]->end_state;

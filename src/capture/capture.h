@@ -105,6 +105,10 @@ bool capture_is_live(const struct capture *c);
  * pipe that has sent nothing yet, a pcapng without interfaces. */
 int capture_linktype(const struct capture *c);
 
+/* Whether an expression can be understood, for Ethernet; false with one line
+ * in error[]. */
+bool capture_check_filter(const char *text, char error[CAPTURE_ERROR_BYTES]);
+
 /* Secrets that a pcapng brings along (Decryption Secrets Block), as many as
  * were read so far. */
 struct capture_secret {

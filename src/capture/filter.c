@@ -26,6 +26,16 @@ void filter_fini(struct filter *f)
     filter_init(f, NULL);
 }
 
+bool capture_check_filter(const char *text, char error[CAPTURE_ERROR_BYTES])
+{
+    const int ethernet = 1;
+    struct filter f;
+    filter_init(&f, text);
+    bool ok = filter_add(&f, ethernet, error);
+    filter_fini(&f);
+    return ok;
+}
+
 void filter_explain(const char *pcap_error, char error[CAPTURE_ERROR_BYTES])
 {
     const char *prefix = "can't parse filter expression: ";

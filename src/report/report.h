@@ -36,6 +36,10 @@ struct report_options {
     int verbose;
 };
 
+/* Durations of handshakes are counted in buckets: up to 5, 10, 25, 50, 100,
+ * 250, 500 ms, 1, 2.5, 5, 10 s, and longer. */
+#define LATENCY_BUCKETS 11u
+
 /* Counters that only the pipeline knows, for the totals. */
 /* What a key log, or secrets in a capture, were good for. */
 struct secret_totals {
@@ -51,6 +55,10 @@ struct totals {
     uint64_t flows, flows_evicted;
     /* TCP connections without any data: tracker.h */
     uint64_t tcp_refused, tcp_unanswered, tcp_unused;
+    uint64_t flows_open;                   /* now */
+    uint64_t memory_bytes;                 /* of connections, now */
+    uint64_t latency[LATENCY_BUCKETS + 1]; /* of handshakes that succeeded */
+    tick_t latency_sum;
     uint64_t records_read; /* of JSON Lines; the next counters hold them, too */
     uint64_t tls, succeeded, failed, unknown, benign;
     uint64_t waiting;   /* failures whose verdict is still to come */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counters for Prometheus: the text format 0.0.4 and OpenMetrics 1.0. Labels
+ * come from our own vocabularies only (causes, alerts, ends), so that traffic
+ * cannot make more of them.
+ */
+#ifndef REPORT_METRICS_H
+#define REPORT_METRICS_H
+
+#include "report/report.h"
+
+enum metrics_format { METRICS_PROMETHEUS, METRICS_OPENMETRICS };
+
+/* What is in force of the sandbox; one sample each. */
+struct metrics_layer {
+    const char *name;
+    bool on;
+};
+#define METRICS_LAYERS 5u
+
+/* What others count. */
+struct metrics_gauges {
+    uint64_t records_written, records_lost;
+    double start_time; /* seconds since 1970 */
+    double cpu_seconds;
+    uint64_t resident_bytes;
+    struct metrics_layer layers[METRICS_LAYERS];
+};
+
+struct metrics; /* counts of failures */
+
+/* NULL when memory is out. */
+struct metrics *metrics_new(void);
+void metrics_free(struct metrics *m);
+void metrics_add(struct metrics *m, const struct record *r);
+
+/* Appends all of it. */
+void metrics_print(const struct metrics *m, const struct totals *t,
+                   const struct metrics_gauges *g, enum metrics_format format,
+                   struct text *out);
+
+#endif
