@@ -252,31 +252,12 @@ static void show_progress(struct run *r)
     meter_show(&r->meter, capture_now(), &reading);
 }
 
-static void add_read_back(struct totals *t, const struct totals *more)
-{
-    t->records_read = more->records_read;
-    t->tls += more->tls;
-    t->succeeded += more->succeeded;
-    t->failed += more->failed;
-    t->unknown += more->unknown;
-    t->benign += more->benign;
-    t->limited += more->limited;
-}
-
 /* The state of everything, for metrics. */
 static void state_now(void *ctx, struct totals *t, struct metrics_gauges *g)
 {
-    const struct run *r = ctx;
+    struct run *r = ctx;
     const struct sandbox_status *s = &r->sandbox;
-    *t = r->totals;
-    for (size_t i = 0; i < r->sources_n; i++) {
-        struct capture_stats stats;
-        capture_stats(r->sources[i].capture, &stats);
-        t->packets_dropped += stats.dropped_kernel;
-        t->packets_dropped_interface += stats.dropped_interface;
-    }
-    pipeline_totals(r->pipeline, t);
-    add_read_back(t, &r->read_back);
+    totals_now(r, t);
     g->records_written = output_written(r->output);
     g->records_lost = output_lost(r->output);
     const struct metrics_layer layers[METRICS_LAYERS] = {
@@ -626,6 +607,7 @@ static void watch_live(struct run *r, struct source *v, size_t n)
     bool more = true;
     while (more && !should_stop(r)) {
         more = pipeline_watch_step(r->pipeline);
+        look_after_outlets(r, true);
         output_flush(r->output);
         notice_drops(r);
         for (size_t i = 0; i < n; i++) {

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define POLL_EVERY (20 * TICK_MSEC)
+
 struct outlets {
     outlets_state *state;
     void *ctx;
@@ -24,6 +26,7 @@ struct outlets {
     struct service service;
     int statm; /* /proc/self/statm, opened while that is allowed */
     double start_time;
+    tick_t due;
 };
 
 static double seconds(struct timeval t)
@@ -116,6 +119,13 @@ void outlets_ready(struct outlets *o)
 
 void outlets_poll(struct outlets *o)
 {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    tick_t now = tick_make(t.tv_sec, t.tv_nsec);
+    if (now < o->due) {
+        return;
+    }
+    o->due = now + POLL_EVERY;
     service_alive(&o->service);
     if (o->outlet) {
         metrics_outlet_poll(o->outlet);

@@ -369,10 +369,9 @@ void pipeline_totals(const struct pipeline *p, struct totals *t)
     t->tcp_unanswered = flows.unanswered;
     t->tcp_unused = flows.unused;
     t->flows_open = flows.flows_open;
-    t->memory_bytes =
-        verdicts_bytes(p->verdicts) + (p->tracker  ? tracker_bytes(p->tracker)
-                                       : p->shards ? shards_bytes(p->shards)
-                                                   : 0);
+    t->memory_bytes = p->tracker  ? tracker_bytes(p->tracker)
+                      : p->shards ? shards_bytes(p->shards)
+                                  : 0;
     t->packets_dropped = dropped;
     t->packets_dropped_interface = by_interface;
     t->live = p->o.live;
@@ -380,6 +379,7 @@ void pipeline_totals(const struct pipeline *p, struct totals *t)
         watch_totals(p->watch, t);
     }
     if (p->verdicts) {
+        t->memory_bytes += verdicts_bytes(p->verdicts);
         verdicts_totals(p->verdicts, t);
     }
 }

@@ -237,7 +237,6 @@ static bool add_concluded(struct verdicts *v, struct handshake *hs)
     if (wanted) {
         return want_verdict(v, hs);
     }
-    count_outcome(&v->totals, &hs->end_state);
     count_outcome(&v->totals, hs);
     return false;
 }

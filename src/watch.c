@@ -247,6 +247,8 @@ static void add_totals(struct totals *t, const struct totals *more)
     t->tcp_refused += more->tcp_refused;
     t->tcp_unanswered += more->tcp_unanswered;
     t->tcp_unused += more->tcp_unused;
+    t->flows_open += more->flows_open;
+    t->memory_bytes += more->memory_bytes;
     if (more->first && (!t->first || more->first < t->first)) {
         t->first = more->first;
     }
