@@ -830,3 +830,29 @@ Test(advice_for, temporary_and_lasting_refusals)
     refuse_starttls(&s, "502 5.5.1 not implemented");
     cr_expect(advised(&s, "the reply to EHLO"));
 }
+
+/* Suites chosen in other versions say nothing when the versions do not meet. */
+Test(version, disjoint_versions_come_before_suites)
+{
+    static const uint16_t suites_12[] = {0xc02f, 0xc030};
+    static const uint16_t suites_10[] = {0x002f, 0x000a};
+    struct judge *j = judge_new(NULL);
+    struct scene s;
+    for (size_t i = 0; i < COUNT(suites_12); i++) {
+        open_scene_12(&s);
+        server_hello(&s, 0x0303, suites_12[i]);
+        note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+        verdict_free(judge_after(j, &s));
+        hs_free(&s.hs);
+    }
+    open_scene_12(&s);
+    s.hs.offer.max_version = s.hs.offer.min_version = 0x0301;
+    s.hs.offer.ciphers = LIST(suites_10);
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judge_after(j, &s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_version");
+    cr_expect(has_alternative(v, "no_shared_cipher"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    judge_free(j);
+}

@@ -79,7 +79,7 @@ static void unsaid(const struct facts *f, struct hypotheses *hy)
 {
     uint16_t max = offered_max(f);
     if (is_disjoint(f)) {
-        claim(f, hy, CONF_LIKELY, 80);
+        claim(f, hy, CONF_LIKELY, 88);
     } else if (max <= 0x0300) {
         claim(f, hy, CONF_LIKELY, 84);
     } else if (f->offer.old) {
