@@ -44,7 +44,7 @@ struct outbox {
     sem_t news;
     atomic_bool closed;
     unsigned lanes_n;
-    struct lane *lanes;
+    struct lane lanes[];
 };
 
 static void wait_for(sem_t *s)
@@ -224,16 +224,11 @@ void outbox_close(struct outbox *o)
 
 struct outbox *outbox_new(unsigned lanes)
 {
-    struct outbox *o = calloc(1, sizeof *o);
+    struct outbox *o = calloc(1, sizeof *o + lanes * sizeof o->lanes[0]);
     if (!o) {
         return NULL;
     }
     sem_init(&o->news, 0, 0);
-    o->lanes = calloc(lanes, sizeof *o->lanes);
-    if (!o->lanes) {
-        outbox_free(o);
-        return NULL;
-    }
     o->lanes_n = lanes;
     for (unsigned i = 0; i < lanes; i++) {
         sem_init(&o->lanes[i].room, 0, CHUNKS);
@@ -254,6 +249,5 @@ void outbox_free(struct outbox *o)
         sem_destroy(&l->room);
     }
     sem_destroy(&o->news);
-    free(o->lanes);
     free(o);
 }
