@@ -115,7 +115,9 @@ static void add_endpoint(struct text *t, const struct handshake *hs,
     for (size_t i = from; i < t->n; i++) {
         t->p[i] = t->p[i] == ':' ? '-' : t->p[i];
     }
-    text_fmt(t, "-%u", hs->addr[side].port);
+    if (hs->ip_version) {
+        text_fmt(t, "-%u", hs->addr[side].port);
+    }
 }
 
 static void file_name(struct text *t, const struct record *r, unsigned again)
@@ -180,8 +182,10 @@ static void extract(struct packet_files *p, const struct record *r)
         return;
     }
     const struct handshake *hs = r->hs;
-    pcapng_write_name(w, hs->addr[SIDE_SERVER].ip, hs->ip_version,
-                      record_sni(r));
+    if (hs->ip_version) {
+        pcapng_write_name(w, hs->addr[SIDE_SERVER].ip, hs->ip_version,
+                          record_sni(r));
+    }
     struct text comment;
     text_init(&comment, COMMENT_BYTES);
     const struct kept_frame *verdict = decisive(r);
@@ -275,8 +279,9 @@ static void remember_name(struct packet_files *p, const struct record *r)
             return;
         }
     }
-    if (sni.n == 0 || !room((void **)&p->named, p->named_n, &p->named_size,
-                            sizeof *p->named)) {
+    if (sni.n == 0 || !hs->ip_version ||
+        !room((void **)&p->named, p->named_n, &p->named_size,
+              sizeof *p->named)) {
         return;
     }
     char *name = strndup((const char *)sni.p, sni.n);

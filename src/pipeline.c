@@ -7,6 +7,7 @@
 #include "pipeline.h"
 
 #include "decode/packet.h"
+#include "eap_link.h"
 #include "shards.h"
 #include "tracker.h"
 #include "verdicts.h"
@@ -20,6 +21,7 @@
 struct pipeline {
     struct pipeline_options o;
     struct decoder *decoder;
+    struct eap_link *eap_link; /* NULL before it is needed */
     /* One of them; neither before the first packet. */
     struct tracker *tracker;
     struct shards *shards;
@@ -231,6 +233,20 @@ static void one_frame(struct pipeline *p, const struct frame *f,
     }
 }
 
+/* 802.1X log-ins are rare: what tells them apart is set up for the first. */
+static void find_conversation(struct pipeline *p, struct packet *k)
+{
+    if (!eap_link_wants(k)) {
+        return;
+    }
+    if (!p->eap_link) {
+        p->eap_link = eap_link_new();
+    }
+    if (p->eap_link) {
+        eap_link_packet(p->eap_link, k);
+    }
+}
+
 /* Decodes ahead while packets stay valid, so that the memory that they need
  * can be on its way. Returns for how many frames. */
 static size_t decode_some(struct pipeline *p, const struct frame *v, size_t n,
@@ -239,8 +255,11 @@ static size_t decode_some(struct pipeline *p, const struct frame *v, size_t n,
     size_t done = 0;
     do {
         results[done] = decoder_frame(p->decoder, &v[done], &k[done]);
-        if (results[done] == DECODE_PACKET && p->tracker) {
-            tracker_prefetch(p->tracker, &k[done]);
+        if (results[done] == DECODE_PACKET) {
+            find_conversation(p, &k[done]);
+            if (p->tracker) {
+                tracker_prefetch(p->tracker, &k[done]);
+            }
         }
         done++;
     } while (done < n && done < PIPELINE_BATCH && !decoder_holds(p->decoder));
@@ -424,6 +443,7 @@ void pipeline_free(struct pipeline *p)
     tracker_free(p->tracker);
     shards_free(p->shards);
     watch_free(p->watch);
+    eap_link_free(p->eap_link);
     decoder_free(p->decoder);
     free(p);
 }

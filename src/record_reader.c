@@ -323,8 +323,9 @@ static void read_network(struct record_reader *r, const json_t *root)
     const char *protocol = text_of(network, "protocol");
     const char *vlan = text_of(json_object_get(network, "vlan"), "id");
     hs->ip_version = !type ? 0 : strcmp(type, "ipv6") == 0 ? 6 : 4;
-    hs->transport = transport && strcmp(transport, "udp") == 0 ? TRANSPORT_UDP
-                                                               : TRANSPORT_TCP;
+    hs->transport = !transport                      ? TRANSPORT_LINK
+                    : strcmp(transport, "udp") == 0 ? TRANSPORT_UDP
+                                                    : TRANSPORT_TCP;
     hs->flavour = protocol && strcmp(protocol, "quic") == 0   ? FLAVOUR_QUIC
                   : protocol && strcmp(protocol, "dtls") == 0 ? FLAVOUR_DTLS
                                                               : FLAVOUR_TLS;

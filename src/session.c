@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "dissectors/prelude.h"
+#include "eap_session.h"
 #include "known/known.h"
 #include "udp_session.h"
 
@@ -36,7 +37,8 @@ struct sender {
 enum mode { MODE_PRELUDE, MODE_TLS };
 
 struct session {
-    struct udp_session *udp; /* NULL: TCP */
+    struct udp_session *udp; /* NULL: no DTLS or QUIC */
+    struct eap_session *eap; /* NULL: no EAP */
     struct tls_state tls;
     struct prelude prelude;
     struct tcp_stream stream[2]; /* by direction of the flow */
@@ -131,7 +133,8 @@ struct session *session_new(struct session_pool *pool, const struct flow *f)
     }
     memset(s, 0, offsetof(struct session, hs));
     s->pool = pool;
-    if (f->proto == PROTO_UDP && !(s->udp = udp_session_new())) {
+    if ((f->proto == PROTO_UDP && !(s->udp = udp_session_new())) ||
+        (f->proto == PROTO_EAP && !(s->eap = eap_session_new()))) {
         free(s);
         return NULL;
     }
@@ -143,7 +146,7 @@ struct session *session_new(struct session_pool *pool, const struct flow *f)
     hs->frame_first = f->frame_first;
     hs->midstream =
         !(f->half[0].flags & HALF_SYN) && !(f->half[1].flags & HALF_SYN);
-    if (s->udp) {
+    if (s->udp || s->eap) {
         return s;
     }
     s->last_dir = -1;
@@ -173,6 +176,7 @@ void session_free(struct session *s)
         return;
     }
     udp_session_free(s->udp);
+    eap_session_free(s->eap);
     tcp_stream_fini(&s->stream[0]);
     tcp_stream_fini(&s->stream[1]);
     tls_fini(&s->tls);
@@ -706,6 +710,9 @@ enum session_want session_packet(struct session *s, struct flow *f,
     if (s->udp) {
         return udp_session_packet(s->udp, &s->hs, p, dir);
     }
+    if (s->eap) {
+        return eap_session_packet(s->eap, &s->hs, p, dir);
+    }
     struct stamp at = {p->when, p->frame};
     struct sink_context ctx = {s, dir};
     struct stream_sink sink = {on_data, on_gap, &ctx};
@@ -766,6 +773,11 @@ void session_icmp(struct session *s, const struct packet *p, unsigned dir)
     }
 }
 
+bool session_restarts(const struct session *s, const struct packet *p)
+{
+    return s->eap && eap_session_restarts(s->eap, &s->hs, p);
+}
+
 void session_many_sources(struct session *s)
 {
     s->hs.many_sources = true;
@@ -775,6 +787,9 @@ bool session_is_tls(const struct session *s)
 {
     if (s->udp) {
         return udp_session_is_tls(&s->hs);
+    }
+    if (s->eap) {
+        return eap_session_is_tls(&s->hs);
     }
     return s->mode == MODE_TLS || prelude_is_due(&s->prelude, &s->hs);
 }
@@ -855,6 +870,8 @@ void session_finish(struct session *s, const struct flow *f, enum hs_end end,
     if (s->udp) {
         udp_session_finish(s->udp, &s->hs, f);
         hs_sort(&s->hs);
+    } else if (s->eap) {
+        eap_session_finish(s->eap, &s->hs, f);
     } else {
         flush_streams(s, f);
     }
@@ -881,7 +898,8 @@ ptrdiff_t session_growth(struct session *s)
     s->bytes = SESSION_BYTES + s->hs.arena.used_bytes +
                s->stream[0].early_bytes + s->stream[1].early_bytes +
                s->tls.dir[0].buf_size + s->tls.dir[1].buf_size +
-               (s->udp ? udp_session_bytes(s->udp) : 0);
+               (s->udp ? udp_session_bytes(s->udp) : 0) +
+               (s->eap ? eap_session_bytes(s->eap) : 0);
     return (ptrdiff_t)(s->bytes - before);
 }
 

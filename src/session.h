@@ -45,6 +45,10 @@ void session_prefetch(const struct session *s);
 enum session_want session_packet(struct session *s, struct flow *f,
                                  const struct packet *p, unsigned dir);
 
+/* Whether this packet begins another attempt between the same ends, which the
+ * transport does not show. */
+bool session_restarts(const struct session *s, const struct packet *p);
+
 /* A packet of another capture than the one that began it. */
 void session_many_sources(struct session *s);
 

@@ -11,6 +11,7 @@
 
 #include "base/frame_log.h"
 #include "dissectors/tls.h"
+#include "eap_session.h"
 #include "flow/flow.h"
 #include "session.h"
 #include "udp_session.h"
@@ -502,13 +503,31 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
     feed_session(t, f, k, dir);
 }
 
+/* What was watched between these ends is over when another attempt begins:
+ * whoever was to speak did not, or it had ended. */
+static struct flow *end_earlier(struct tracker *t, struct flow *f,
+                                const struct packet *k, bool opens)
+{
+    if (f->session ? session_restarts(f->session, k) : opens) {
+        end_session(t, f, HS_END_TIMEOUT);
+        remove_flow(t, f);
+        return NULL;
+    }
+    return f;
+}
+
 /* Datagrams have no order to restore: only what may begin a handshake, or
  * belongs to one, is looked at. */
-static void udp_packet(struct tracker *t, const struct packet *k)
+static void datagram(struct tracker *t, const struct packet *k)
 {
     unsigned dir = 0;
     struct flow *f = flow_table_find(t->flows, k, &dir);
-    if (!f && udp_opens_flow(k)) {
+    bool eap = k->proto == PROTO_EAP;
+    bool opens = (!f || eap) && (eap ? eap_opens_flow(k) : udp_opens_flow(k));
+    if (f && eap) {
+        f = end_earlier(t, f, k, opens);
+    }
+    if (!f && opens) {
         f = add_flow(t, k);
         dir = 0;
     }
@@ -552,8 +571,8 @@ void tracker_packet(struct tracker *t, const struct packet *k,
     t->in_packet = true;
     if (k->proto == PROTO_TCP) {
         tcp_packet(t, k);
-    } else if (k->proto == PROTO_UDP) {
-        udp_packet(t, k);
+    } else if (k->proto == PROTO_UDP || k->proto == PROTO_EAP) {
+        datagram(t, k);
     } else {
         icmp_packet(t, k);
     }

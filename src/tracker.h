@@ -68,7 +68,7 @@ struct tracker;
 struct tracker *tracker_new(const struct tracker_options *o);
 void tracker_free(struct tracker *t);
 
-/* A packet: TCP, UDP or an ICMP error. */
+/* A packet: TCP, UDP, EAP or an ICMP error. */
 void tracker_packet(struct tracker *t, const struct packet *k,
                     const struct tracker_now *now);
 

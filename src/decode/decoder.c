@@ -155,6 +155,7 @@ enum decode_result decoder_frame(struct decoder *d, const struct frame *f,
     out->frame = f->number;
     out->flow_hash = 0;
     out->tunnel = 0;
+    out->conversation = 0;
     /* VID 0 is no VLAN: the tag carries a priority only (IEEE 802.1Q 9.6). */
     uint16_t vid = f->has_vlan ? f->vlan & 0x0fff : 0;
     out->vlan = vid ? vid : VLAN_NONE;
@@ -193,5 +194,6 @@ bool decoder_quoted(const struct packet *icmp, struct packet *out)
     out->flow_hash = 0;
     out->vlan = icmp->vlan;
     out->tunnel = icmp->tunnel;
+    out->conversation = 0;
     return ip_quoted(icmp->payload, out);
 }

@@ -62,6 +62,7 @@ struct walk {
     struct decoder *d;
     struct packet *out;
     unsigned ip_headers, ethernet_headers; /* so far, against LIMIT_NESTING */
+    struct span mac_src, mac_dst; /* of the link; empty where it has none */
 };
 
 /* ---- link.c ---- */
@@ -77,6 +78,10 @@ enum decode_result link_ethertype(struct walk *w, uint16_t type,
                                   struct slice s);
 enum decode_result link_mpls(struct walk *w, struct slice s);
 enum decode_result link_ppp(struct walk *w, struct slice s);
+
+/* ---- eapol.c ---- */
+
+enum decode_result eapol_decode(struct walk *w, struct slice s);
 
 /* ---- ip.c ---- */
 

@@ -4,7 +4,8 @@
  * (IEEE 802.1Q, 802.1ad), Cisco and provider-backbone tags, MPLS (RFC 3032),
  * PPPoE (RFC 2516), PPP (RFC 1661), LLC and SNAP (RFC 1042), Linux "cooked"
  * captures, BSD loopback, raw IP, Cisco HDLC, NFLOG, IPNET, PFLOG, and 802.11
- * data frames behind radiotap or PPI headers.
+ * data frames behind radiotap or PPI headers. Addresses are kept for EAPOL
+ * only, which has no others.
  *
  * Not read: what is encrypted (802.11 protected frames, MACsec), A-MSDUs.
  */
@@ -43,6 +44,8 @@ enum {
     TYPE_QINQ = 0x88a8,
     TYPE_PBB = 0x88e7,
     TYPE_CISCO_META = 0x8909,
+    TYPE_EAPOL = 0x888e,
+    TYPE_PREAUTH = 0x88c7, /* EAPOL through an access point (802.11i) */
     TYPE_VNTAG = 0x8926,
     TYPE_QINQ_OLD = 0x9100,
     TYPE_QINQ_OLDER = 0x9200,
@@ -230,6 +233,9 @@ static enum decode_result rare_type(struct walk *w, uint16_t type,
         return link_ethernet(w, s);
     case TYPE_PBB:
         return backbone(w, s);
+    case TYPE_EAPOL:
+    case TYPE_PREAUTH:
+        return eapol_decode(w, s);
     default:
         return type < TYPE_MIN ? llc(w, slice_trim(&s, type)) : DECODE_OTHER;
     }
@@ -255,7 +261,8 @@ enum decode_result link_ethernet(struct walk *w, struct slice s)
     if (++w->ethernet_headers > LIMIT_NESTING) {
         return DECODE_MALFORMED;
     }
-    struct cursor c = cursor_open(s.bytes);
+    struct span frame = s.bytes;
+    struct cursor c = cursor_open(frame);
     cursor_skip(&c, 12, "addresses");
     uint16_t type = cursor_u16(&c, "type");
     enum decode_result r;
@@ -265,6 +272,8 @@ enum decode_result link_ethernet(struct walk *w, struct slice s)
     if (type == TYPE_IPV4 || type == TYPE_IPV6) {
         return ip_decode(w, s);
     }
+    w->mac_dst = span_sub(frame, 0, 6);
+    w->mac_src = span_sub(frame, 6, 6);
     return link_ethertype(w, type, s);
 }
 
@@ -289,7 +298,8 @@ static enum decode_result linux_sll(struct walk *w, struct slice s)
     struct cursor c = cursor_open(s.bytes);
     cursor_skip(&c, 2, "packet type");
     uint16_t hardware = cursor_u16(&c, "hardware type");
-    cursor_skip(&c, 10, "address");
+    uint16_t address = cursor_u16(&c, "address length");
+    w->mac_src = span_sub(cursor_take(&c, 8, "address"), 0, address);
     uint16_t type = cursor_u16(&c, "protocol type");
     enum decode_result r;
     return opened(&c, &s, &r) ? cooked(w, hardware, type, s) : r;
@@ -301,7 +311,9 @@ static enum decode_result linux_sll2(struct walk *w, struct slice s)
     uint16_t type = cursor_u16(&c, "protocol type");
     cursor_skip(&c, 6, "interface");
     uint16_t hardware = cursor_u16(&c, "hardware type");
-    cursor_skip(&c, 10, "packet type, address");
+    cursor_skip(&c, 1, "packet type");
+    uint8_t address = cursor_u8(&c, "address length");
+    w->mac_src = span_sub(cursor_take(&c, 8, "address"), 0, address);
     enum decode_result r;
     return opened(&c, &s, &r) ? cooked(w, hardware, type, s) : r;
 }
@@ -440,10 +452,19 @@ static enum decode_result wifi(struct walk *w, struct slice s)
         ((control & 0x0f) != 0x08 || control & NO_DATA || flags & PROTECTED)) {
         return DECODE_OTHER;
     }
-    cursor_skip(&c, 22, "duration, addresses, sequence");
-    if ((flags & (TO_DS | FROM_DS)) == (TO_DS | FROM_DS)) {
-        cursor_skip(&c, 6, "fourth address");
+    cursor_skip(&c, 2, "duration");
+    struct span address[4];
+    for (unsigned i = 0; i < 3; i++) {
+        address[i] = cursor_take(&c, 6, "address");
     }
+    cursor_skip(&c, 2, "sequence");
+    if ((flags & (TO_DS | FROM_DS)) == (TO_DS | FROM_DS)) {
+        address[3] = cursor_take(&c, 6, "fourth address");
+        w->mac_src = address[3];
+    } else {
+        w->mac_src = address[flags & FROM_DS ? 2 : 1];
+    }
+    w->mac_dst = address[flags & TO_DS ? 2 : 0];
     uint8_t qos = 0;
     if (control & QOS) {
         qos = cursor_u8(&c, "QoS control");

@@ -22,35 +22,42 @@ enum {
     PROTO_TCP = 6,
     PROTO_UDP = 17,
     PROTO_ICMPV6 = 58,
+    PROTO_EAP = 255, /* no protocol of IP: an EAPOL frame, or a RADIUS datagram
+                        once its conversation is known (src/eap_link.h) */
 };
+
+/* Types of EAPOL packets that matter (IEEE 802.1X-2010 table 11-3). */
+enum { EAPOL_EAP = 0, EAPOL_START = 1, EAPOL_LOGOFF = 2 };
 
 #define VLAN_NONE 0xffff
 
 struct endpoint {
-    uint8_t ip[16]; /* IPv4 in the first four bytes, the rest zero */
+    uint8_t ip[16]; /* IPv4 in the first four bytes, EAPOL's MAC address in the
+                       first six, the rest zero */
     uint16_t port;  /* host order */
 };
 
 struct packet {
     tick_t when;
     uint64_t frame;     /* number of the frame that completed it */
-    uint8_t ip_version; /* 4 or 6 */
+    uint8_t ip_version; /* 4, 6, or 0 for EAPOL */
     uint8_t proto;      /* PROTO_* */
     uint8_t ttl;        /* TTL or hop limit */
-    uint8_t flags;      /* TCP_* */
+    uint8_t flags;      /* TCP_*; EAPOL_* of an EAPOL frame */
     uint16_t ip_id;     /* IPv4 only, else 0 */
     bool ip_df;
     uint16_t vlan; /* outermost VID, or VLAN_NONE */
     struct endpoint src, dst;
     uint32_t seq, ack;
     uint16_t window;
-    uint16_t mss;        /* from a SYN's options; 0 when absent */
-    bool has_timestamp;  /* TCP timestamps option present */
-    uint32_t flow_hash;  /* the flow table's own; 0 until it computed it */
-    uint32_t tunnel;     /* 0, or a number of the encapsulation it was in
-                            (VNI, TEID, MPLS label ...), for evidence */
-    struct span payload; /* TCP or UDP payload as far as captured; for ICMP
-                            errors the quoted packet from its IP header on */
+    uint16_t mss;          /* from a SYN's options; 0 when absent */
+    bool has_timestamp;    /* TCP timestamps option present */
+    uint32_t flow_hash;    /* the flow table's own; 0 until it computed it */
+    uint32_t tunnel;       /* 0, or a number of the encapsulation it was in
+                              (VNI, TEID, MPLS label ...), for evidence */
+    uint32_t conversation; /* 0, or which one of several between two ends */
+    struct span payload;   /* TCP or UDP payload as far as captured; for ICMP
+                              errors the quoted packet from its IP header on */
     uint32_t payload_wire_bytes; /* payload length on the wire by the IP header;
                                     > payload.n when the capture cut it */
     uint8_t icmp_type, icmp_code;

@@ -112,8 +112,9 @@ struct flow {
     struct endpoint end[2]; /* 0: who opened the TCP connection, or who was
                                seen first */
     uint32_t hash;
-    void *session;       /* the tracker's */
-    uint32_t prev, next; /* list links */
+    void *session;         /* the tracker's */
+    uint32_t prev, next;   /* list links */
+    uint32_t conversation; /* as the packet's */
     uint8_t ip_version;
     uint8_t proto;
     uint8_t class;        /* enum flow_class */

@@ -72,7 +72,7 @@ static uint32_t packet_hash(const struct flow_table *t, const struct packet *p)
 {
     bool v6 = p->ip_version == 6;
     uint64_t h = end_hash(t, &p->src, v6) + end_hash(t, &p->dst, v6);
-    h = mix(h ^ p->proto, t->seed[0] | 1);
+    h = mix(h ^ p->proto ^ (uint64_t)p->conversation << 8, t->seed[0] | 1);
     uint32_t tag = (uint32_t)(h ^ h >> 32);
     return tag ? tag : 1;
 }
@@ -136,7 +136,8 @@ struct flow *flow_table_find(struct flow_table *t, const struct packet *p,
             continue;
         }
         struct flow *f = flow_at(t, t->slots[i].index);
-        if (f->ip_version != p->ip_version || f->proto != p->proto) {
+        if (f->ip_version != p->ip_version || f->proto != p->proto ||
+            f->conversation != p->conversation) {
             continue;
         }
         if (end_eq(&f->end[0], &p->src) && end_eq(&f->end[1], &p->dst)) {
@@ -271,6 +272,7 @@ struct flow *flow_table_add(struct flow_table *t, const struct packet *p)
                        .hash = hash_of(t, p),
                        .vlan = p->vlan,
                        .ip_version = p->ip_version,
+                       .conversation = p->conversation,
                        .proto = p->proto,
                        .in_use = true};
     slot_put(t, f->hash, i);

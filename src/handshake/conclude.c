@@ -25,7 +25,7 @@ static bool is_tls13(uint16_t version)
 
 bool conclude_is_close(const struct hs_event *e)
 {
-    return e->kind == HS_FIN || e->kind == HS_RST;
+    return e->kind == HS_FIN || e->kind == HS_RST || e->kind == HS_EAP_FAILURE;
 }
 
 /* Handshake messages and records that only an intact handshake goes on to. */
@@ -146,6 +146,7 @@ static bool event_ends(const struct scan *s, unsigned i)
         return !speaks_tls_after(hs, i);
     case HS_ENCRYPTED_ALERT:
     case HS_CARRIER_REFUSED:
+    case HS_EAP_FAILURE:
     case HS_QUIC_CLOSE:
         return true;
     default:
@@ -518,6 +519,24 @@ void conclude_end(struct scan *s)
     note_cancelled(s);
 }
 
+/* EAP says in clear how it ended, once TLS is over (RFC 5216 section 2.1, RFC
+ * 9190 section 2.1). A Failure behind a whole handshake is about what came
+ * through it. */
+static void settle_eap(const struct handshake *hs, struct conclusion *out)
+{
+    const uint32_t holes = BLIND_GAP | BLIND_SNAPLEN | BLIND_ONE_DIRECTION;
+    const struct hs_event *failure = hs_find(hs, HS_EAP_FAILURE, SIDE_SERVER);
+    if (hs_find(hs, HS_EAP_SUCCESS, SIDE_SERVER)) {
+        *out = (struct conclusion){.alert_code = ALERT_NONE,
+                                   .blind = out->blind,
+                                   .resumed = out->resumed};
+        conclude_succeed(out);
+    } else if (failure && out->outcome == OUTCOME_UNKNOWN &&
+               !(out->blind & holes)) {
+        conclude_fail_by(out, failure);
+    }
+}
+
 /* ---- one timeline ---- */
 
 static void conclude_timeline(struct handshake *hs)
@@ -571,6 +590,9 @@ void hs_conclude(struct handshake *hs)
         conclude_opened(hs);
     } else {
         conclude_timeline(hs);
+    }
+    if (hs_is_eap(hs)) {
+        settle_eap(hs, out);
     }
     if (out->has_alert && out->alert_encrypted &&
         out->alert_code == ALERT_NONE) {

@@ -24,7 +24,7 @@ struct scan {
 
 /* ---- events ---- */
 
-/* FIN or RST. */
+/* FIN, RST, or EAP-Failure. */
 bool conclude_is_close(const struct hs_event *e);
 
 /* Handshake messages and records that only an intact handshake goes on to. */

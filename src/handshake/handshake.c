@@ -313,6 +313,56 @@ const char *ended_how_name(enum ended_how h)
     return NULL;
 }
 
+/* Digits and dots, or a colon anywhere. */
+static bool is_literal(struct span host)
+{
+    bool digits = host.n > 0;
+    for (size_t i = 0; i < host.n; i++) {
+        uint8_t b = host.p[i];
+        if (b == ':') {
+            return true;
+        }
+        digits = digits && ((b >= '0' && b <= '9') || b == '.');
+    }
+    return digits;
+}
+
+bool hs_tunnel_target(const struct handshake *hs, struct hs_target *out)
+{
+    static const char connect[] = "CONNECT ";
+    *out = (struct hs_target){.port = 0};
+    if (!span_starts(hs->carrier_asked, connect)) {
+        return false;
+    }
+    struct span all =
+        span_sub(hs->carrier_asked, sizeof connect - 1, hs->carrier_asked.n);
+    uint32_t port = 0;
+    uint32_t unit = 1;
+    size_t n = all.n;
+    while (n > 0 && unit <= 10000 && all.p[n - 1] >= '0' &&
+           all.p[n - 1] <= '9') {
+        port += (uint32_t)(all.p[--n] - '0') * unit;
+        unit *= 10;
+    }
+    if (n < 2 || all.p[n - 1] != ':' || port == 0 || port > UINT16_MAX) {
+        return false;
+    }
+    struct span host = span_sub(all, 0, n - 1);
+    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
+        host = span_sub(host, 1, host.n - 2);
+    }
+    out->host = host;
+    out->port = (uint16_t)port;
+    out->is_address = is_literal(host);
+    return true;
+}
+
+bool hs_is_eap(const struct handshake *hs)
+{
+    struct span word = span_text(hs->carrier ? hs->carrier : "");
+    return span_starts(word, "eap-") || span_starts(word, "peap");
+}
+
 const char *side_name(enum side s)
 {
     return s == SIDE_CLIENT ? "client" : "server";
@@ -332,6 +382,8 @@ const char *hs_kind_name(enum hs_kind k)
         [HS_CARRIER] = "TLS asked for",
         [HS_CARRIER_OK] = "TLS granted",
         [HS_CARRIER_REFUSED] = "TLS refused",
+        [HS_EAP_SUCCESS] = "EAP-Success",
+        [HS_EAP_FAILURE] = "EAP-Failure",
         [HS_CLIENT_HELLO] = "ClientHello",
         [HS_SERVER_HELLO] = "ServerHello",
         [HS_HELLO_RETRY_REQUEST] = "HelloRetryRequest",

@@ -29,7 +29,7 @@ enum side { SIDE_CLIENT = 0, SIDE_SERVER = 1, SIDE_NONE = 2 };
 #define UNSEEN_U16 0xffff
 #define ALERT_NONE 0xffff /* alert code not seen */
 
-enum transport { TRANSPORT_TCP, TRANSPORT_UDP };
+enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_LINK /* EAPOL */ };
 enum tls_flavour { FLAVOUR_TLS, FLAVOUR_DTLS, FLAVOUR_QUIC };
 
 /* ---- timeline -------------------------------------------------------- */
@@ -52,6 +52,8 @@ enum hs_kind {
     HS_CARRIER,   /* carrier says: TLS asked for (STARTTLS, CONNECT ...) */
     HS_CARRIER_OK,
     HS_CARRIER_REFUSED,
+    HS_EAP_SUCCESS, /* what the authenticator made of it (RFC 3748 4.2) */
+    HS_EAP_FAILURE,
     /* plaintext handshake messages; len: message bytes with header */
     HS_CLIENT_HELLO,
     HS_SERVER_HELLO,
@@ -433,7 +435,8 @@ struct conclusion {
 /* ---- the handshake ------------------------------------------------------ */
 
 struct hs_addr {
-    uint8_t ip[16]; /* IPv4 in the first four bytes */
+    uint8_t ip[16]; /* IPv4 in the first four bytes; without IP (EAPOL) a MAC
+                       address in the first six */
     uint16_t port;
 };
 
@@ -445,7 +448,7 @@ struct handshake {
     struct cert_cache *cert_cache; /* borrowed; NULL: none */
     enum transport transport;
     enum tls_flavour flavour;
-    uint8_t ip_version;
+    uint8_t ip_version;        /* 4, 6, or 0 for EAPOL */
     uint16_t vlan;             /* VLAN_NONE (0xffff) when untagged */
     struct hs_addr addr[2];    /* by enum side */
     uint32_t source;           /* index of the capture it came from */
@@ -566,6 +569,19 @@ unsigned hs_count(const struct handshake *hs, enum hs_kind kind,
 
 /* Fills hs->end_state from the timeline; pure, may be called again. */
 void hs_conclude(struct handshake *hs);
+
+/* Where a proxy was asked to connect to: the server behind the tunnel. */
+struct hs_target {
+    struct span host; /* without brackets */
+    uint16_t port;
+    bool is_address; /* a literal, not a name */
+};
+
+/* False where there was no tunnel, or where it leads is not known. */
+bool hs_tunnel_target(const struct handshake *hs, struct hs_target *out);
+
+/* Whether it is part of an 802.1X log-in (EAPOL or RADIUS). */
+bool hs_is_eap(const struct handshake *hs);
 
 static inline enum side side_other(enum side s)
 {

@@ -62,7 +62,8 @@ static const char *const condition_words[] = {
     "timeout",     "tls13",       "tls12",     "offer13",   "old",
     "sni",         "no_sni",      "hello",     "tcp",       "dtls",
     "quic",        "starttls",    "proxy",     "socks",     "target",
-    "client_auth", "pq",          "reply_4",   "reply_5",   "ca_expired"};
+    "client_auth", "pq",          "reply_4",   "reply_5",   "ca_expired",
+    "eap",         "eap_radius"};
 
 #define WORDS (sizeof condition_words / sizeof condition_words[0])
 
@@ -106,6 +107,8 @@ static uint32_t conditions_of(const struct facts *f)
         span_starts(hs->carrier_note, "5"),
         (f->faults & FAULT_CA_EXPIRED) &&
             !(f->faults & (FAULT_EXPIRED | FAULT_NOT_YET_VALID)),
+        hs_is_eap(hs),
+        hs_is_eap(hs) && hs->transport == TRANSPORT_UDP,
     };
     uint32_t bits = 0;
     for (unsigned i = 0; i < WORDS; i++) {
@@ -295,6 +298,30 @@ static bool put_alpn(const struct facts *f, struct text *t)
     return l->n > 0;
 }
 
+/* How the server is reached: itself, or through a proxy. */
+struct reach {
+    struct span host; /* name or address, without brackets */
+    uint16_t port;
+    bool v6, http, socks;
+    struct say ip; /* what host borrows from */
+};
+
+static void reach_of(const struct handshake *hs, struct reach *r)
+{
+    struct hs_target target;
+    *r = (struct reach){.port = hs->addr[SIDE_SERVER].port,
+                        .v6 = hs->ip_version == 6,
+                        .ip = say_ip(hs, SIDE_SERVER)};
+    r->host = span_text(r->ip.s);
+    if (hs_tunnel_target(hs, &target) && target.host.n) {
+        r->host = target.host;
+        r->port = target.port;
+        r->v6 = target.is_address && memchr(target.host.p, ':', target.host.n);
+        r->socks = carrier_starts(hs, "socks");
+        r->http = !r->socks;
+    }
+}
+
 static bool put_host(const struct facts *f, struct text *t)
 {
     text_add(t, say_server(f->hs).s);
@@ -303,13 +330,26 @@ static bool put_host(const struct facts *f, struct text *t)
 
 static bool put_ip(const struct facts *f, struct text *t)
 {
-    text_add(t, say_ip(f->hs, SIDE_SERVER).s);
-    return true;
+    struct reach r;
+    reach_of(f->hs, &r);
+    text_add(t, say_span(r.host).s);
+    return !r.http && !r.socks;
 }
 
 static bool put_port(const struct facts *f, struct text *t)
 {
-    text_uint(t, f->hs->addr[SIDE_SERVER].port);
+    struct reach r;
+    reach_of(f->hs, &r);
+    text_fmt(t, "%u", r.port);
+    return true;
+}
+
+/* The proxy, or the server itself. */
+static bool put_peer(const struct facts *f, struct text *t)
+{
+    bool v6 = f->hs->ip_version == 6;
+    text_fmt(t, v6 ? "[%s]:%u" : "%s:%u", say_ip(f->hs, SIDE_SERVER).s,
+             f->hs->addr[SIDE_SERVER].port);
     return true;
 }
 
@@ -366,14 +406,22 @@ static bool put_alert(const struct facts *f, struct text *t)
 
 /* ---- ready-made parts of commands, quoted where they are made ---- */
 
+/* openssl goes through HTTP proxies, not through SOCKS. */
 static bool put_connect(const struct facts *f, struct text *t)
 {
-    bool v6 = f->hs->ip_version == 6;
-    text_add(t, v6 ? "[" : "");
-    text_add(t, say_ip(f->hs, SIDE_SERVER).s);
-    text_add(t, v6 ? "]:" : ":");
-    text_uint(t, f->hs->addr[SIDE_SERVER].port);
-    return true;
+    struct reach r;
+    char word[SAY_BYTES + 32];
+    reach_of(f->hs, &r);
+    snprintf(word, sizeof word, r.v6 ? "[%s]:%u" : "%s:%u", say_span(r.host).s,
+             r.port);
+    if (r.http) {
+        text_shell(t, span_text(word));
+        text_add(t, " -proxy ");
+        put_peer(f, t);
+    } else {
+        text_add(t, word); /* an address */
+    }
+    return !r.socks;
 }
 
 static bool put_servername(const struct facts *f, struct text *t)
@@ -411,23 +459,31 @@ static bool put_starttls(const struct facts *f, struct text *t)
 static bool put_url(const struct facts *f, struct text *t)
 {
     char url[SAY_BYTES + 32];
-    bool v6 = !f->hs->offer.has_sni && f->hs->ip_version == 6;
+    struct reach r;
+    reach_of(f->hs, &r);
+    bool v6 = !f->hs->offer.has_sni && r.v6;
     snprintf(url, sizeof url, v6 ? "https://[%s]:%u/" : "https://%s:%u/",
-             say_server(f->hs).s, f->hs->addr[SIDE_SERVER].port);
+             say_server(f->hs).s, r.port);
     text_shell(t, span_text(url));
     return true;
 }
 
 static bool put_resolve(const struct facts *f, struct text *t)
 {
+    struct reach r;
+    reach_of(f->hs, &r);
+    if (r.http || r.socks) {
+        text_add(t, r.socks ? "--proxy socks5h://" : "--proxy http://");
+        put_peer(f, t);
+        text_add(t, " ");
+        return true;
+    }
     if (!f->hs->offer.has_sni || f->sni_is_ip || f->hs->offer.sni.n == 0) {
         return true;
     }
     char word[2 * SAY_BYTES + 32];
-    bool v6 = f->hs->ip_version == 6;
-    snprintf(word, sizeof word, v6 ? "%s:%u:[%s]" : "%s:%u:%s",
-             say_server(f->hs).s, f->hs->addr[SIDE_SERVER].port,
-             say_ip(f->hs, SIDE_SERVER).s);
+    snprintf(word, sizeof word, r.v6 ? "%s:%u:[%s]" : "%s:%u:%s",
+             say_server(f->hs).s, r.port, say_ip(f->hs, SIDE_SERVER).s);
     text_add(t, "--resolve ");
     text_shell(t, span_text(word));
     text_add(t, " ");
@@ -450,6 +506,7 @@ static const struct value {
     {"connect", put_connect, true},   {"servername", put_servername, true},
     {"starttls", put_starttls, true}, {"url", put_url, true},
     {"resolve", put_resolve, true},   {"target", put_target, false},
+    {"peer", put_peer, true},
 };
 
 static const struct value *value_find(struct span name)
@@ -520,11 +577,17 @@ bool advice_expand(const struct facts *f, const char *row, bool shell,
 
 /* ---- which rows are usable ---- */
 
-/* QUIC wants rows of its own; curl speaks neither STARTTLS nor DTLS. */
+/* QUIC wants rows of its own; curl speaks neither STARTTLS nor DTLS. Of all
+ * that is said of servers and browsers little fits an 802.1X log-in: rows for
+ * it name it, and supplicants show what OpenSSL says. */
 static bool is_usable(const struct facts *f, uint32_t conditions,
                       const struct known_row *row, bool command)
 {
     bool quic = f->hs->flavour == FLAVOUR_QUIC;
+    if (hs_is_eap(f->hs) && !strstr(row->when, "eap") &&
+        strcmp(row->key, command ? "" : "openssl") != 0) {
+        return false;
+    }
     if (command && quic && !strstr(row->when, "quic")) {
         return false;
     }

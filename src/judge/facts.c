@@ -7,6 +7,7 @@
  */
 #include "judge/facts.h"
 
+#include <arpa/inet.h>
 #include <strings.h>
 
 #include "judge/stack.h"
@@ -110,6 +111,12 @@ static void derive_course(struct facts *f)
                        (f->phase == PHASE_HELLO || f->phase == PHASE_RETRY ||
                         (f->phase == PHASE_BEFORE && f->alert == 70));
     f->refused_unsaid = f->hello_refused && (f->alert == 40 || f->alert == 0);
+    /* FreeRADIUS and hostapd keep their alerts: what they send is the Failure.
+     */
+    if (hs_is_eap(hs) && end->by == BY_SERVER && end->how == HOW_CLOSE &&
+        (f->phase == PHASE_HELLO || f->phase == PHASE_RETRY)) {
+        f->refused_unsaid = true;
+    }
     tick_t ended = end->when_decisive ? end->when_decisive : hs->last;
     f->when = hs->when_hello ? hs->when_hello : hs->first;
     f->waited_ns = hs->when_hello ? ended - hs->when_hello : 0;
@@ -153,12 +160,33 @@ static void derive_dates(struct facts *f)
     }
 }
 
+/* Bytes of an address literal: 4, 16, or 0 when it is none. */
+static size_t parse_address(struct span s, uint8_t out[16])
+{
+    char text[INET6_ADDRSTRLEN];
+    if (s.n == 0 || s.n >= sizeof text) {
+        return 0;
+    }
+    memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    if (inet_pton(AF_INET, text, out) == 1) {
+        return 4;
+    }
+    return inet_pton(AF_INET6, text, out) == 1 ? 16 : 0;
+}
+
 /* Whether the leaf holds the address that the client connected to. */
 static bool has_address(const struct facts *f)
 {
     const struct span_list *ips = &f->leaf->ip;
     size_t n = f->hs->ip_version == 6 ? 16 : 4;
     struct span ip = span_of(f->hs->addr[SIDE_SERVER].ip, n);
+    uint8_t literal[16];
+    struct hs_target target;
+    if (hs_tunnel_target(f->hs, &target)) {
+        n = parse_address(target.host, literal);
+        ip = span_of(literal, n);
+    }
     for (uint16_t i = 0; i < ips->n; i++) {
         if (span_eq(ips->v[i], ip)) {
             return true;
@@ -167,21 +195,38 @@ static bool has_address(const struct facts *f)
     return false;
 }
 
+/* The name that the client must have compared with: what it asked for, or else
+ * the name that it gave to a proxy. Supplicants of 802.1X have one in their
+ * configuration. */
+static struct span name_to_check(const struct facts *f)
+{
+    const struct client_offer *o = &f->hs->offer;
+    struct hs_target target;
+    if (o->has_sni) {
+        return o->sni;
+    }
+    bool known =
+        o->seen && hs_tunnel_target(f->hs, &target) && !target.is_address;
+    return known ? target.host : (struct span){NULL, 0};
+}
+
 static void derive_name(struct facts *f)
 {
     const struct client_offer *o = &f->hs->offer;
-    if (o->seen && !o->has_sni && f->leaf && !f->leaf->malformed) {
+    struct span name = name_to_check(f);
+    bool leaf = f->leaf && !f->leaf->malformed;
+    if (o->seen && !o->has_sni && name.n == 0 && leaf && !hs_is_eap(f->hs)) {
         f->address_missing = f->leaf->has_san && !has_address(f);
     }
-    if (!o->has_sni || o->sni.n == 0) {
+    if (name.n == 0) {
         return;
     }
-    f->sni_is_ip = is_address(o->sni);
-    if (!f->leaf || f->leaf->malformed) {
+    f->sni_is_ip = o->has_sni && is_address(o->sni);
+    if (!leaf) {
         return;
     }
     f->name_checked = true;
-    f->name_matches = x509_name_matches(f->leaf, o->sni, true);
+    f->name_matches = x509_name_matches(f->leaf, name, true);
     if (!f->name_matches) {
         f->faults |= FAULT_NAME;
     }

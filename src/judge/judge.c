@@ -76,7 +76,9 @@ void judge_free(struct judge *j)
 void judge_learn(struct judge *j, const struct handshake *hs)
 {
     profiles_learn(j->profiles, hs);
-    interception_note(j->interception, hs);
+    if (!hs_is_eap(hs)) {
+        interception_note(j->interception, hs);
+    }
     if (j->trust && hs->expanded && hs->server_chain.n > 1) {
         trust_learn(j->trust, &hs->server_chain);
     }
@@ -84,7 +86,7 @@ void judge_learn(struct judge *j, const struct handshake *hs)
 
 bool judge_wants(struct judge *j, const struct handshake *hs)
 {
-    return interception_wants(j->interception, hs);
+    return !hs_is_eap(hs) && interception_wants(j->interception, hs);
 }
 
 /* What a later handshake of the same name may hide (TLS 1.3). */
@@ -113,7 +115,9 @@ static void learn_leaf(struct judge *j, const struct handshake *hs)
 
 void judge_learn_certificates(struct judge *j, const struct handshake *hs)
 {
-    interception_learn(j->interception, hs, j->trust);
+    if (!hs_is_eap(hs)) {
+        interception_learn(j->interception, hs, j->trust);
+    }
     learn_leaf(j, hs);
 }
 
@@ -218,6 +222,7 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
     }
     if (!leader) {
         add_context(f, v);
+        add_evidence(v, say_path(f->hs).s);
         return;
     }
     add_reasons_of(v, leader);
@@ -230,6 +235,7 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
         add_context(f, v);
     }
     add_second_alert(f, v);
+    add_evidence(v, say_path(f->hs).s);
 }
 
 /* ---- alternatives ---- */
@@ -368,7 +374,9 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
         trust_learn(j->trust, &hs->server_chain);
     }
     v->outcome = hs->end_state.outcome;
-    f.inspection = interception_judge(j->interception, hs, j->trust, v);
+    if (!hs_is_eap(hs)) { /* private authorities are the rule there */
+        f.inspection = interception_judge(j->interception, hs, j->trust, v);
+    }
     f.inspection_product = v->interception_product;
     f.inspection_because = &v->interception_evidence;
     if (v->outcome != OUTCOME_FAILURE) {

@@ -95,6 +95,9 @@ void profiles_free(struct profiles *p)
 
 /* ---- keys ---- */
 
+#define HOST_BYTES   256u
+#define SERVER_BYTES (20u + HOST_BYTES + 2u)
+
 static size_t put_address(uint8_t *to, const struct handshake *hs,
                           enum side side, bool with_port)
 {
@@ -110,6 +113,22 @@ static size_t put_address(uint8_t *to, const struct handshake *hs,
     return 20;
 }
 
+/* Behind a proxy each target is a server of its own. */
+static size_t put_server(uint8_t to[SERVER_BYTES], const struct handshake *hs)
+{
+    size_t n = put_address(to, hs, SIDE_SERVER, true);
+    struct hs_target target;
+    if (!hs_tunnel_target(hs, &target)) {
+        return n;
+    }
+    struct span host = span_sub(target.host, 0, HOST_BYTES);
+    memcpy(to + n, host.p, host.n);
+    n += host.n;
+    to[n++] = (uint8_t)(target.port >> 8);
+    to[n++] = (uint8_t)(target.port & 0xff);
+    return n;
+}
+
 /* Never 0, which marks a free slot. */
 static uint64_t key_of(const struct profiles *p, const uint8_t *v, size_t n)
 {
@@ -118,8 +137,8 @@ static uint64_t key_of(const struct profiles *p, const uint8_t *v, size_t n)
 
 static uint64_t server_key(const struct profiles *p, const struct handshake *hs)
 {
-    uint8_t v[20] = {0};
-    return key_of(p, v, put_address(v, hs, SIDE_SERVER, true));
+    uint8_t v[SERVER_BYTES] = {0};
+    return key_of(p, v, put_server(v, hs));
 }
 
 static uint64_t client_key(const struct profiles *p, const struct handshake *hs)
@@ -130,9 +149,9 @@ static uint64_t client_key(const struct profiles *p, const struct handshake *hs)
 
 static uint64_t pair_key(const struct profiles *p, const struct handshake *hs)
 {
-    uint8_t v[40] = {0};
+    uint8_t v[17 + SERVER_BYTES] = {0};
     size_t n = put_address(v, hs, SIDE_CLIENT, false);
-    n += put_address(v + n, hs, SIDE_SERVER, true);
+    n += put_server(v + n, hs);
     return key_of(p, v, n);
 }
 

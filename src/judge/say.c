@@ -228,6 +228,10 @@ struct say say_ip(const struct handshake *hs, enum side side)
 {
     struct say out;
     const uint8_t *ip = hs->addr[side].ip;
+    if (hs->ip_version == 0) { /* EAPOL */
+        return said("%02x:%02x:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3],
+                    ip[4], ip[5]);
+    }
     if (hs->ip_version != 6) {
         put_ip4(out.s, ip);
     } else if (!inet_ntop(AF_INET6, ip, out.s, sizeof out.s)) {
@@ -240,6 +244,10 @@ struct say say_server(const struct handshake *hs)
 {
     if (hs->offer.has_sni && hs->offer.sni.n) {
         return say_span(hs->offer.sni);
+    }
+    struct hs_target target;
+    if (hs_tunnel_target(hs, &target)) {
+        return say_span(target.host);
     }
     return say_ip(hs, SIDE_SERVER);
 }
@@ -297,6 +305,11 @@ struct say say_ending(const struct facts *f)
         return said("%s reset the connection%s%s", who(end), in_frame(end).s,
                     after_hello(f).s);
     case HOW_CLOSE:
+        if (end->by == BY_SERVER && hs_is_eap(f->hs)) {
+            return said("the server ended the log-in with EAP-Failure, without "
+                        "an alert%s%s",
+                        in_frame(end).s, after_hello(f).s);
+        }
         return said("%s closed the connection without an alert%s%s", who(end),
                     in_frame(end).s, after_hello(f).s);
     case HOW_TIMEOUT:
@@ -313,4 +326,42 @@ struct say say_ending(const struct facts *f)
     default:
         return (struct say){{0}};
     }
+}
+
+/* ---- the way ---- */
+
+struct say say_path(const struct handshake *hs)
+{
+    static const char header[] = "PROXY ";
+    struct hs_target target;
+    struct span asked = hs->carrier_asked;
+    if (hs_is_eap(hs)) {
+        return asked.n ? said("802.1X log-in: %s", say_span(asked).s)
+                       : (struct say){{0}};
+    }
+    if (hs_tunnel_target(hs, &target)) {
+        return said("the proxy %s port %u was asked to connect to %s port %u",
+                    say_ip(hs, SIDE_SERVER).s, hs->addr[SIDE_SERVER].port,
+                    say_span(target.host).s, target.port);
+    }
+    if (!span_starts(asked, header)) {
+        return (struct say){{0}};
+    }
+    /* PROXY TCP4 client server client-port server-port */
+    struct span word[6];
+    unsigned n = 0;
+    for (size_t i = 0; i < asked.n && n < 6; i++) {
+        size_t from = i;
+        while (i < asked.n && asked.p[i] != ' ') {
+            i++;
+        }
+        word[n++] = span_sub(asked, from, i - from);
+    }
+    if (n < 6) {
+        return said("the PROXY header in front says %s", say_span(asked).s);
+    }
+    return said("the PROXY header in front names the client: %s port %s, for "
+                "%s port %s",
+                say_span(word[2]).s, say_span(word[4]).s, say_span(word[3]).s,
+                say_span(word[5]).s);
 }

@@ -38,6 +38,11 @@ struct say say_ip(const struct handshake *hs, enum side side);
 /* The server as a person would name it: SNI, else its address. */
 struct say say_server(const struct handshake *hs);
 
+/* What lay between the two, as far as it said so: a tunnel's target, the client
+ * of a PROXY header, the parties of an 802.1X log-in. Empty when nothing did.
+ */
+struct say say_path(const struct handshake *hs);
+
 /* How it ended, with the frame: "the server sent the alert ... in frame 9". */
 struct say say_ending(const struct facts *f);
 

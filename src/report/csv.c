@@ -120,7 +120,9 @@ static void col_reason(struct csv *c, const struct record *r)
 
 static void ip_cell(struct csv *c, const struct record *r, enum side side)
 {
-    format_ip(&c->cell, r->hs->addr[side].ip, r->hs->ip_version);
+    if (r->hs->ip_version) {
+        format_ip(&c->cell, r->hs->addr[side].ip, r->hs->ip_version);
+    }
     cell_end(c);
 }
 
@@ -131,7 +133,7 @@ static void col_client_ip(struct csv *c, const struct record *r)
 
 static void col_client_port(struct csv *c, const struct record *r)
 {
-    cell_uint(c, r->hs->addr[SIDE_CLIENT].port, true);
+    cell_uint(c, r->hs->addr[SIDE_CLIENT].port, r->hs->ip_version != 0);
 }
 
 static void col_server_ip(struct csv *c, const struct record *r)
@@ -141,7 +143,7 @@ static void col_server_ip(struct csv *c, const struct record *r)
 
 static void col_server_port(struct csv *c, const struct record *r)
 {
-    cell_uint(c, r->hs->addr[SIDE_SERVER].port, true);
+    cell_uint(c, r->hs->addr[SIDE_SERVER].port, r->hs->ip_version != 0);
 }
 
 static void col_server_name(struct csv *c, const struct record *r)
@@ -277,7 +279,9 @@ static void col_not_after(struct csv *c, const struct record *r)
 
 static void col_community(struct csv *c, const struct record *r)
 {
-    format_community_id(&c->cell, r->hs);
+    if (r->hs->ip_version) {
+        format_community_id(&c->cell, r->hs);
+    }
     cell_end(c);
 }
 

@@ -67,10 +67,24 @@ static void format_ipv6(struct text *t, const uint8_t ip[16])
     }
 }
 
+static void format_mac(struct text *t, const uint8_t *mac)
+{
+    static const uint8_t unknown[6];
+    if (memcmp(mac, unknown, sizeof unknown) == 0) {
+        text_add(t, "(no IP)");
+        return;
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        text_fmt(t, i ? ":%02x" : "%02x", (unsigned)mac[i]);
+    }
+}
+
 void format_ip(struct text *t, const uint8_t ip[16], uint8_t ip_version)
 {
     if (ip_version == 6) {
         format_ipv6(t, ip);
+    } else if (ip_version == 0) {
+        format_mac(t, ip);
     } else {
         format_ipv4(t, ip);
     }
@@ -86,7 +100,9 @@ void format_endpoint(struct text *t, const uint8_t ip[16], uint16_t port,
         return;
     }
     format_ip(t, ip, ip_version);
-    text_fmt(t, ":%u", (unsigned)port);
+    if (ip_version) {
+        text_fmt(t, ":%u", (unsigned)port);
+    }
 }
 
 /* What is hashed: seed, both addresses, protocol, zero, both ports; the lower

@@ -168,7 +168,10 @@ static void json_network(struct json *j, const struct handshake *hs)
 {
     bool has_ip = hs->ip_version == 4 || hs->ip_version == 6;
     size_t at = json_object(j, "network");
-    json_str(j, "transport", hs->transport == TRANSPORT_UDP ? "udp" : "tcp");
+    if (hs->transport != TRANSPORT_LINK) {
+        json_str(j, "transport",
+                 hs->transport == TRANSPORT_UDP ? "udp" : "tcp");
+    }
     if (has_ip) {
         json_str(j, "type", hs->ip_version == 6 ? "ipv6" : "ipv4");
     }

@@ -49,7 +49,7 @@ static bool ends_by(const struct hs_event *e, enum ended_how how)
     case HOW_RESET:
         return e->kind == HS_RST;
     case HOW_CLOSE:
-        return e->kind == HS_FIN;
+        return e->kind == HS_FIN || e->kind == HS_EAP_FAILURE;
     case HOW_PLAINTEXT:
         return e->kind == HS_PLAINTEXT || e->kind == HS_CARRIER_REFUSED ||
                e->kind == HS_BAD_RECORD;

@@ -105,6 +105,7 @@ void summary_print(const struct summary *s, const struct report_options *o,
 /* ---- values that more than one reporter needs ---- */
 
 /* "192.0.2.1" / "2001:db8::1" (RFC 5952) */
+/* ip_version 0: a MAC address. */
 void format_ip(struct text *t, const uint8_t ip[16], uint8_t ip_version);
 /* "192.0.2.1:443" / "[2001:db8::1]:443" */
 void format_endpoint(struct text *t, const uint8_t ip[16], uint16_t port,

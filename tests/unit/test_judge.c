@@ -1770,7 +1770,8 @@ Test(advice, every_condition_word_in_the_data_is_known)
         "timeout",   "tls13",       "tls12",       "offer13",     "old",
         "sni",       "no_sni",      "hello",       "tcp",         "dtls",
         "quic",      "starttls",    "proxy",       "client_auth", "pq",
-        "socks",     "target",      "reply_4",     "reply_5",     "ca_expired"};
+        "socks",     "target",      "reply_4",     "reply_5",     "ca_expired",
+        "eap",       "eap_radius"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

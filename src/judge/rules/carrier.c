@@ -49,9 +49,32 @@ static const char *request_of(const char *carrier)
     return carrier;
 }
 
-static void explain(const struct handshake *hs, struct hypothesis *h,
-                    bool refused)
+/* 802.1X: the two found no method that both have (RFC 3748 section 5.3). */
+static void explain_method(const struct facts *f, struct hypothesis *h)
 {
+    const struct handshake *hs = f->hs;
+    bool alternative = f->end->by == BY_SERVER;
+    hypothesis_reason(h,
+                      "supplicant and server have no EAP method in common "
+                      "(%s)",
+                      say_span(hs->carrier_note).s);
+    hypothesis_because(h, "the supplicant answered with a %s",
+                       say_span(hs->carrier_note).s);
+    hypothesis_because(h, alternative
+                              ? "the server ended the log-in instead of "
+                                "starting what the supplicant wants"
+                              : "the supplicant names no method that it would "
+                                "rather have");
+    hypothesis_side(h, alternative ? FIX_SERVER : FIX_CLIENT);
+}
+
+static void explain(const struct facts *f, struct hypothesis *h, bool refused)
+{
+    const struct handshake *hs = f->hs;
+    if (hs_is_eap(hs)) {
+        explain_method(f, h);
+        return;
+    }
     bool proxy = is_proxy(hs->carrier);
     const char *who = proxy ? "proxy" : "server";
     struct say asked = say_span(hs->carrier_asked);
@@ -88,11 +111,11 @@ static void run(const struct facts *f, struct hypotheses *hy)
     const char *cause =
         is_proxy(hs->carrier) ? "proxy_refused" : "starttls_refused";
     if (hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {
-        explain(hs, hypothesis_add(hy, cause, CONF_CERTAIN, 92), true);
+        explain(f, hypothesis_add(hy, cause, CONF_CERTAIN, 92), true);
     } else if (f->end->stage == STAGE_TUNNEL && f->end->by == BY_SERVER &&
                hs_find(hs, HS_CARRIER, SIDE_NONE) &&
                !hs_find(hs, HS_CARRIER_OK, SIDE_NONE)) {
-        explain(hs, hypothesis_add(hy, cause, CONF_LIKELY, 70), false);
+        explain(f, hypothesis_add(hy, cause, CONF_LIKELY, 70), false);
     }
 }
 

@@ -13,7 +13,10 @@ static void by_server(const struct facts *f, struct hypotheses *hy)
     if (f->phase == PHASE_HELLO && f->end->how == HOW_RESET) {
         return; /* has a name of its own */
     }
-    struct hypothesis *h = hypothesis_add(hy, "server_closed", CONF_LIKELY, 56);
+    /* EAP-Failure stands for alerts that are not sent: what the offer suggests
+     * is closer. */
+    struct hypothesis *h = hypothesis_add(hy, "server_closed", CONF_LIKELY,
+                                          hs_is_eap(f->hs) ? 50 : 56);
     hypothesis_because(h, "the last step was %s", stage_name(f->end->stage));
     tick_t waited = f->waited_ns;
     if (waited >= 10 * TICK_SEC && waited <= 30 * TICK_SEC) {
