@@ -247,7 +247,7 @@ static inline uint64_t end_hash(const struct shards *s,
 static struct worker *worker_of(struct shards *s, const struct packet *k)
 {
     struct packet quoted;
-    if (k->proto != PROTO_TCP && k->proto != PROTO_UDP) {
+    if (k->proto == PROTO_ICMP || k->proto == PROTO_ICMPV6) {
         if (!decoder_quoted(k, &quoted)) {
             return NULL;
         }

@@ -736,13 +736,15 @@ static enum known_side side_of_software(const char *key)
         const char *key;
         enum known_side side;
     } rows[] = {
-        {"Client", FIX_CLIENT},   {"curl", FIX_CLIENT},
-        {"Chrome", FIX_CLIENT},   {"Firefox", FIX_CLIENT},
-        {"Git", FIX_CLIENT},      {"Android", FIX_CLIENT},
-        {"Server", FIX_SERVER},   {"nginx", FIX_SERVER},
-        {"Apache", FIX_SERVER},   {"HAProxy", FIX_SERVER},
-        {"Caddy", FIX_SERVER},    {"Load balancer", FIX_SERVER},
-        {"Network", FIX_NETWORK}, {"Proxy", FIX_PROXY},
+        {"Client", FIX_CLIENT},        {"Supplicant", FIX_CLIENT},
+        {"FreeRADIUS", FIX_SERVER},    {"Windows NPS", FIX_SERVER},
+        {"curl", FIX_CLIENT},          {"Chrome", FIX_CLIENT},
+        {"Firefox", FIX_CLIENT},       {"Git", FIX_CLIENT},
+        {"Android", FIX_CLIENT},       {"Server", FIX_SERVER},
+        {"nginx", FIX_SERVER},         {"Apache", FIX_SERVER},
+        {"HAProxy", FIX_SERVER},       {"Caddy", FIX_SERVER},
+        {"Load balancer", FIX_SERVER}, {"Network", FIX_NETWORK},
+        {"Proxy", FIX_PROXY},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (strcmp(rows[i].key, key) == 0) {
