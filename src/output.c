@@ -286,6 +286,9 @@ static void rotate(struct output *o)
         o->since = now_monotonic();
         return;
     }
+    /* Without a new file, not at once again: that would push out the old. */
+    o->bytes = 0;
+    o->since = now_monotonic();
     output_reopen(o);
 }
 
@@ -336,8 +339,8 @@ void output_begin(struct output *o)
 
 void output_record(struct output *o, const struct record *r)
 {
-    if (!o->reporter->record) {
-        return;
+    if (!o->reporter->record || o->closed) {
+        return; /* nobody takes it, and nothing would empty the buffer */
     }
     size_t before = o->text.n;
     o->reporter->record(o->state, &o->options, r, &o->text);

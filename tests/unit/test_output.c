@@ -6,6 +6,7 @@
 #include "output.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,4 +205,42 @@ Test(output, appends_without_a_second_header)
     write_records(o, 1);
     output_free(o);
     cr_expect_eq(size_of(""), 107);
+}
+
+/* Verdicts that waited for the end of a capture come all at once. */
+Test(output, nothing_is_kept_once_the_pipe_is_closed)
+{
+    signal(SIGPIPE, SIG_IGN);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    cr_assert(reader >= 0);
+    struct output *o = open_output(&lines, (struct output_options){0});
+    close(reader);
+    write_records(o, 5000);
+    cr_expect(output_closed(o));
+    cr_expect_not(output_failed(o));
+    cr_expect_eq(output_written(o), 0);
+    output_free(o);
+}
+
+Test(output, keeps_rotated_files_when_no_new_one_can_be_made)
+{
+    struct rlimit files;
+    struct output *o = open_output(
+        &lines, (struct output_options){
+                    .rename = true, .rotate_bytes = 1000, .rotate_keep = 3});
+    write_records(o, 10);
+    write_records(o, 1);
+    cr_assert_eq(size_of(".1"), 1000);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+    const struct rlimit none = {0, files.rlim_max};
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    write_records(o, 9);
+    for (unsigned i = 0; i < 4; i++) {
+        write_records(o, 1);
+    }
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+    cr_expect_eq(size_of(".1"), 1400);
+    cr_expect_eq(size_of(".2"), 1000);
+    output_free(o);
 }
