@@ -598,6 +598,7 @@ static void read_live(struct run *r, struct source *v, size_t n)
         }
         notice_drops(r);
     }
+    r->sources = NULL;
     r->sources_n = 0;
 }
 
@@ -778,6 +779,7 @@ static void read_files(struct run *r)
         for (size_t i = 0; i < opened; i++) {
             close_source(r, &v[i]);
         }
+        r->sources = NULL;
         r->sources_n = 0;
         at += n;
     }

@@ -18,6 +18,7 @@
 #include <arpa/inet.h>
 #include <libpsl.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ARENA_BYTES (8u << 20)
@@ -356,8 +357,7 @@ static void add_word(const struct redactor *r, struct text *t, struct span s,
     }
     struct span w = span_sub(s, 0, end);
     if (w.n && w.n < sizeof word) {
-        memcpy(word, w.p, w.n);
-        word[w.n] = '\0';
+        snprintf(word, sizeof word, "%.*s", (int)w.n, (const char *)w.p);
         if (add_address(r, t, word)) {
             text_add_n(t, (const char *)s.p + end, s.n - end);
             return;
