@@ -98,6 +98,15 @@ static void redact_ip(const struct redactor *r, uint8_t ip[16],
     ip[0] = private ? 10 : (uint8_t)(240 | (ip[0] & 15));
 }
 
+/* A locally administered address (802.1X has no others to show). */
+static void redact_mac(const struct redactor *r, uint8_t mac[6])
+{
+    uint8_t in[6];
+    memcpy(in, mac, sizeof in);
+    set_bytes(r, span_of(in, sizeof in), 'm', mac, sizeof in);
+    mac[0] = 2;
+}
+
 /* A last label that only names of hosts have. */
 static bool is_top_label(const struct redactor *r, struct span label)
 {
@@ -307,10 +316,12 @@ static bool add_address(const struct redactor *r, struct text *t, const char *s)
 {
     uint8_t ip[16] = {0};
     if (is_mac(s)) {
-        uint8_t m[6];
-        set_bytes(r, span_text(s), 'm', m, sizeof m);
-        text_fmt(t, "02:%02x:%02x:%02x:%02x:%02x", m[1], m[2], m[3], m[4],
-                 m[5]);
+        uint8_t m[16] = {0};
+        for (unsigned i = 0; i < 6; i++) {
+            m[i] = (uint8_t)strtoul(s + (size_t)i * 3, NULL, 16);
+        }
+        redact_mac(r, m);
+        format_ip(t, m, 0);
         return true;
     }
     unsigned version = inet_pton(AF_INET, s, ip) == 1    ? 4
@@ -427,6 +438,20 @@ static size_t attribute_at(const char *start, const char *s)
     return 0;
 }
 
+/* The length of who logged in, or where (802.1X), at s, which is behind such a
+ * word; or 0. */
+static size_t identity_at(const char *start, const char *s)
+{
+    static const char *const words[] = {"identity ", "station ", "NAS "};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i]);
+        if ((size_t)(s - start) >= n && strncmp(s - n, words[i], n) == 0) {
+            return strcspn(s, ",;)");
+        }
+    }
+    return 0;
+}
+
 const char *redact_text(struct redactor *r, const char *s, bool is_advice)
 {
     struct text *t = &r->text;
@@ -441,6 +466,8 @@ const char *redact_text(struct redactor *r, const char *s, bool is_advice)
             add_name(r, t, span_of(p + 1, n));
             text_char(t, '"');
             n += 2;
+        } else if (!is_advice && (n = identity_at(s, p)) > 0) {
+            add_code(r, t, "user-", span_of(p, n), 'u');
         } else if (!is_advice && p > s && p[-1] == '=' &&
                    (n = attribute_at(s, p)) > 0) {
             add_name(r, t, span_of(p, n));
@@ -564,6 +591,8 @@ static void redact_handshake(struct redactor *r, const struct handshake *from)
     for (unsigned side = 0; side < 2; side++) {
         if (hs->ip_version) {
             redact_ip(r, hs->addr[side].ip, hs->ip_version);
+        } else {
+            redact_mac(r, hs->addr[side].ip);
         }
     }
     struct client_offer *offers[] = {&hs->offer, &hs->offer2};

@@ -228,14 +228,15 @@ struct say say_ip(const struct handshake *hs, enum side side)
 {
     struct say out;
     const uint8_t *ip = hs->addr[side].ip;
+    out.s[0] = '\0';
     if (hs->ip_version == 0) { /* EAPOL */
         return said("%02x:%02x:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3],
                     ip[4], ip[5]);
     }
     if (hs->ip_version != 6) {
         put_ip4(out.s, ip);
-    } else if (!inet_ntop(AF_INET6, ip, out.s, sizeof out.s)) {
-        out.s[0] = '\0';
+    } else {
+        inet_ntop(AF_INET6, ip, out.s, sizeof out.s);
     }
     return out;
 }

@@ -31,8 +31,12 @@ Test(redact, addresses_are_told_by_their_form)
     expect("connect to 192.0.2.7:443 now", false, "192.0.2.7", ":443 now");
     expect("-connect [2001:db8:1::7]:443", true, "1::7", "]:443");
     expect("--resolve www:443:192.0.2.7", true, "192.0.2.7", "443:");
-    expect("station 00:11:22:33:44:55 left", false, "00:11:22", "station 02:");
+    expect("from 00:11:22:33:44:55 it came", false, "00:11:22", "from 02:");
     expect("mail to jane@mail.acme.com.", false, "jane", "user-");
+    expect("802.1X log-in: identity jane doe, supplicant", false, "jane",
+           ", supplicant");
+    expect("802.1X log-in: identity jane doe, supplicant", false, "doe",
+           "identity user-");
     expect("mail to jane@mail.acme.com.", false, "acme", ".com.");
     expect("at 12:30:15 it was 1.2 times", false, "%",
            "at 12:30:15 it was 1.2");
