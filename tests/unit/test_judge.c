@@ -442,6 +442,25 @@ Test(sni, a_name_was_sent)
     check_not(&s, "sni_missing");
 }
 
+Test(sni, callback_without_a_name)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.has_sni = false;
+    alert(&s, SIDE_SERVER, 80);
+    check(&s, "sni_missing", CONF_LIKELY);
+}
+
+/* Old hellos meet 80 over their signatures. */
+Test(sni, old_hello_without_a_name)
+{
+    struct scene s;
+    open_old(&s, 0x0301);
+    s.hs.offer.has_sni = false;
+    alert(&s, SIDE_SERVER, 80);
+    check_not_leading(&s, "sni_missing");
+}
+
 /* ---- fallback, renegotiation, DH, security level ---- */
 
 Test(fallback, alert_86_with_the_mark)

@@ -25,8 +25,14 @@ static void without_name(const struct facts *f, struct hypotheses *hy)
 {
     bool telling = f->alert == 80 || f->alert == 49 || f->alert == 109;
     bool others = f->server.successes > 0;
-    enum confidence c =
-        f->alert == 49 || (telling && others) ? CONF_LIKELY : CONF_POSSIBLE;
+    /* Stacks whose certificate comes from a callback fail with 80 when it has
+     * none: Go's servers, and OpenSSL's cert_cb (nginx with variables). Old
+     * hellos fail with it over their signatures. */
+    bool callback =
+        f->alert == 80 && version_rank(f->hs->offer.max_version) >= 0x0303;
+    enum confidence c = f->alert == 49 || callback || (telling && others)
+                            ? CONF_LIKELY
+                            : CONF_POSSIBLE;
     int weight = telling ? 62 : others ? 56 : 45;
     struct hypothesis *h = hypothesis_add(hy, "sni_missing", c, weight);
     hypothesis_because(h, "the ClientHello has no server_name extension");
@@ -61,11 +67,12 @@ static bool is_offer_fine(const struct facts *f)
 static void with_name(const struct facts *f, struct hypotheses *hy)
 {
     bool others = is_name_alone_refused(f);
-    bool left = others && f->alert == 40 && is_offer_fine(f);
+    bool left =
+        others && (f->alert == 40 || f->alert == 80) && is_offer_fine(f);
     enum confidence c = f->alert == 49 || left ? CONF_LIKELY : CONF_POSSIBLE;
     int weight = f->alert == 49   ? 60
-                 : f->alert == 80 ? 50
                  : left           ? 64
+                 : f->alert == 80 ? 50
                  : others         ? 58
                                   : 25;
     if (f->name.successes > 0) {

@@ -5,7 +5,9 @@
 Keys: cert, key, ca, min, max (TLSv1_2 …), ciphers, alpn (comma separated),
 twice (client: connect again and resume), pieces (client: bytes a segment), mss
 (client: the same by TCP), speak (server: what it
-speaks before TLS), name (SNI, `none` for none).
+speaks before TLS), name (SNI, `none` for none), leave (client: how it goes after the
+handshake: `close` and `reset` at once, `half` with the request, `silent` after the reply
+without close_notify).
 """
 import os
 import socket
@@ -100,6 +102,9 @@ def connect():
                 in_pieces(ctx, raw, int(opt["pieces"]))
                 continue
             with ctx.wrap_socket(raw, server_hostname=name, session=session) as conn:
+                if "leave" in opt:
+                    leave(conn, opt["leave"])
+                    continue
                 conn.sendall(b"GET / HTTP/1.0\r\n\r\n")
                 while conn.recv(4096):
                     pass
@@ -108,6 +113,20 @@ def connect():
         except OSError as error:
             print("client:", error)
         time.sleep(0.2)
+
+
+def leave(conn, way):
+    print("client:", conn.version(), "established, leaves by", way)
+    if way == "reset":
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    if way in ("close", "reset"):
+        conn.close()
+        return
+    conn.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    if way == "half":
+        socket.socket.shutdown(conn, socket.SHUT_WR)
+    conn.recv(4096)
+    conn.close()
 
 
 def in_pieces(ctx, raw, size):

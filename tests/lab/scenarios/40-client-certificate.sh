@@ -18,6 +18,12 @@ mutual() {
     haproxy) server haproxy rsa "ssl-min-ver TLSv$version ssl-max-ver TLSv$version" ca-file "$pki/client_ca.pem" \
         verify required ;;
     python) server python rsa "min=TLSv${version/./_}" "max=TLSv${version/./_}" "ca=$pki/client_ca.pem" ;;
+    stunnel) server stunnel rsa "sslVersionMin = TLSv$version" "sslVersionMax = TLSv$version" 'verifyChain = yes' \
+        'requireCert = yes' "CAfile = $pki/client_ca.pem" ;;
+    caddy) server caddy rsa "protocols tls$version tls$version" 'client_auth {' 'mode require_and_verify' \
+        "trusted_ca_cert_file $pki/root.crt" "trusted_ca_cert_file $pki/inter.crt" '}' ;;
+    mbedtls) server mbedtls rsa auth=required "ca=$pki/client_ca.pem" ;;
+    wolfssl) server wolfssl rsa "min=$no" "max=$no" auth=required "ca=$pki/client_ca.pem" ;;
     nss) server nss rsa -V "tls$version:tls$version" -rr ;;
     esac
     if [ "$cert" = - ]; then

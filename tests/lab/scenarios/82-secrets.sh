@@ -5,7 +5,7 @@
 # alerts of DTLS 1.2 in every kind of suite (OpenSSL, GnuTLS). Needs the
 # packages caddy and chromium besides, and peers/dtls13.c (see README.md).
 
-server_caddy() { # CERTIFICATE TLS-DIRECTIVE...
+server_caddy_h3() { # CERTIFICATE TLS-DIRECTIVE...
     local cert=$1
     shift
     {
@@ -16,7 +16,7 @@ server_caddy() { # CERTIFICATE TLS-DIRECTIVE...
     } >"$dir/Caddyfile"
     HOME=$dir in_server caddy run --adapter caddyfile --config "$dir/Caddyfile" 2>&1 | grep -v '^{"level":"[iw]'
 }
-client_chromium() {
+client_chromium_h3() {
     HOME=$dir SSLKEYLOGFILE=$keylog in_client timeout "$limit" chromium --headless --no-sandbox --disable-gpu \
         --disable-dev-shm-usage --disable-background-networking --user-data-dir="$dir/chromium" \
         --enable-logging=stderr --origin-to-force-quic-on="$host:$port" "$@" \
@@ -56,7 +56,7 @@ client quic --ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-CCM
 truth success - - - - - 1.3
 
 udp quic_keys_ok_caddy
-server caddy rsa
+server caddy_h3 rsa
 client quic_named
 truth success - - - - - 1.3
 
@@ -66,30 +66,30 @@ client quic --cert="$pki/client.pem" --key="$pki/client.key"
 truth success - - - - - 1.3
 
 udp quic_keys_client_cert_missing_go
-server caddy rsa 'client_auth {' '  mode require_and_verify' "  trusted_ca_cert_file $pki/client_ca.pem" ' }'
+server caddy_h3 rsa 'client_auth {' '  mode require_and_verify' "  trusted_ca_cert_file $pki/client_ca.pem" ' }'
 client quic_named
 truth failure server quic_close 42 server client_certificate_missing 1.3
 
 udp quic_keys_client_cert_expired
-server caddy rsa 'client_auth {' '  mode require_and_verify' "  trusted_ca_cert_file $pki/client_ca.pem" ' }'
+server caddy_h3 rsa 'client_auth {' '  mode require_and_verify' "  trusted_ca_cert_file $pki/client_ca.pem" ' }'
 client quic_named --cert="$pki/client_expired.pem" --key="$pki/client_expired.key"
 truth failure server quic_close 42 server client_certificate_expired,client_certificate_rejected 1.3
 
 udp quic_keys_alpn
-server caddy rsa
+server caddy_h3 rsa
 client quic_named -v 0xff00001d
 truth failure server quic_close 120 server no_shared_application_protocol 1.3
 
 udp quic_keys_cert_unknown_chromium
-server caddy rsa
-client chromium
+server caddy_h3 rsa
+client chromium_h3
 set_ filter 'udp port 4433 or udp port 9'
 set_ limit 20
 truth failure client quic_close 46 client server_certificate_unknown_issuer,server_certificate_rejected 1.3
 
 udp quic_keys_cert_name_chromium
-server caddy othername
-client chromium
+server caddy_h3 othername
+client chromium_h3
 set_ filter 'udp port 4433 or udp port 9'
 set_ limit 20
 truth failure client quic_close 46 client server_certificate_name_mismatch,server_certificate_rejected 1.3
