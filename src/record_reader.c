@@ -337,6 +337,17 @@ static void read_network(struct record_reader *r, const json_t *root)
     read_address(json_object_get(root, "server"), hs, SIDE_SERVER);
 }
 
+/* When a packet was seen: what no clock shows counts as unknown. */
+static bool packet_time(const json_t *o, const char *key, tick_t *out)
+{
+    tick_t t;
+    bool good = time_member(o, key, &t) && t >= 0 && t < TICK_MAX - TICK_SEC;
+    if (good) {
+        *out = t;
+    }
+    return good;
+}
+
 /*
  * Start and end are whole microseconds and the duration nanoseconds: what the
  * clocks showed below a microsecond is chosen so that all three are as before.
@@ -346,18 +357,20 @@ static void read_times(const json_t *root, struct handshake *hs)
     const json_t *event = json_object_get(root, "event");
     tick_t when = 0;
     tick_t duration = (tick_t)number_of(event, "duration");
-    if (!time_member(event, "start", &hs->first) ||
-        !time_member(event, "end", &hs->last)) {
-        time_member(root, "@timestamp", &hs->first);
+    if (!packet_time(event, "start", &hs->first) ||
+        !packet_time(event, "end", &hs->last)) {
+        packet_time(root, "@timestamp", &hs->first);
+        duration = duration < TICK_MAX - hs->first ? duration : 0;
         hs->last = hs->first + duration;
     }
+    hs->last = hs->last < hs->first ? hs->first : hs->last;
     tick_t rest = duration - (hs->last - hs->first);
     if (rest >= 0 && rest < TICK_USEC) {
         hs->last += rest;
     } else if (rest < 0 && rest > -TICK_USEC) {
         hs->first -= rest;
     }
-    if (time_member(root, "@timestamp", &when)) {
+    if (packet_time(root, "@timestamp", &when)) {
         hs->when_hello = when;
     }
 }

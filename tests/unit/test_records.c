@@ -159,6 +159,29 @@ Test(records, odd_members_count_as_unknown)
     record_reader_free(r);
 }
 
+/* Their differences must not overflow. */
+Test(records, times_that_no_clock_shows_count_as_unknown)
+{
+    struct record_reader *r = record_reader_new();
+    struct record out;
+    cr_assert(reads(r,
+                    "{\"event\":{\"dataset\":\"tlswhy.handshake\","
+                    "\"start\":\"9999-01-01T00:00:00Z\","
+                    "\"end\":\"0001-01-01T00:00:00Z\","
+                    "\"duration\":9223372036854775807}}",
+                    &out));
+    cr_expect_eq(out.hs->first, 0);
+    cr_expect_eq(out.hs->last, 0);
+    cr_assert(reads(r,
+                    "{\"event\":{\"dataset\":\"tlswhy.handshake\","
+                    "\"start\":\"2026-01-01T00:00:02Z\","
+                    "\"end\":\"2026-01-01T00:00:01Z\"}}",
+                    &out));
+    cr_expect_eq(out.hs->first, INT64_C(1767225602) * TICK_SEC);
+    cr_expect_eq(out.hs->last, out.hs->first);
+    record_reader_free(r);
+}
+
 Test(records, what_is_no_record_is_refused)
 {
     struct record_reader *r = record_reader_new();
