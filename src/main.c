@@ -659,6 +659,17 @@ static struct capture *open_interface(const struct options *o, const char *name,
     return capture_open_live(&live, error);
 }
 
+/*
+ * "tlswhy FILE port 443": without -r all words are files. Whoever has
+ * tcpdump's habits learns from the first of them why.
+ */
+static const char *filter_hint(const struct run *r, size_t at)
+{
+    bool word = at == 1 && r->files[at] == -ENOENT && !r->options.filter &&
+                !strpbrk(r->options.files[at], "./");
+    return word ? " (a filter takes -r: tlswhy -r FILE FILTER)" : "";
+}
+
 static struct capture *open_capture(const struct run *r, size_t at,
                                     char error[CAPTURE_ERROR_BYTES])
 {
@@ -670,7 +681,8 @@ static struct capture *open_capture(const struct run *r, size_t at,
         return capture_open_file(o->files[at], o->filter, error);
     }
     if (r->files[at] < 0) {
-        snprintf(error, CAPTURE_ERROR_BYTES, "%s", strerror(-r->files[at]));
+        snprintf(error, CAPTURE_ERROR_BYTES, "%s%s", strerror(-r->files[at]),
+                 filter_hint(r, at));
         return NULL;
     }
     return capture_read_file(r->files[at], o->files[at], o->filter, error);

@@ -262,6 +262,26 @@ const char *stage_name(enum stage s)
     return s < STAGE_COUNT ? names[s] : "tcp";
 }
 
+const char *stage_words(enum stage s)
+{
+    static const char *const words[STAGE_COUNT] = {
+        [STAGE_TCP] = "the TCP handshake",
+        [STAGE_TUNNEL] = "the negotiation before TLS",
+        [STAGE_CLIENT_HELLO] = "the ClientHello",
+        [STAGE_HELLO_RETRY_REQUEST] = "the HelloRetryRequest",
+        [STAGE_SERVER_HELLO] = "the ServerHello",
+        [STAGE_SERVER_CERTIFICATE] = "the server's Certificate",
+        [STAGE_CERTIFICATE_REQUEST] = "the CertificateRequest",
+        [STAGE_SERVER_DONE] = "the end of the server's flight",
+        [STAGE_CLIENT_CERTIFICATE] = "the client's Certificate",
+        [STAGE_CLIENT_KEY_EXCHANGE] = "the ClientKeyExchange",
+        [STAGE_CLIENT_FINISHED] = "the client's Finished",
+        [STAGE_SERVER_FINISHED] = "the server's Finished",
+        [STAGE_ESTABLISHED] = "the finished handshake",
+    };
+    return s < STAGE_COUNT ? words[s] : words[STAGE_TCP];
+}
+
 const char *outcome_name(enum outcome o)
 {
     switch (o) {

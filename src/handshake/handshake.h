@@ -590,6 +590,7 @@ static inline enum side side_other(enum side s)
 
 /* Contract's words. */
 const char *stage_name(enum stage s);
+const char *stage_words(enum stage s); /* for sentences: "the ClientHello" */
 const char *outcome_name(enum outcome o);
 const char *ended_by_name(enum ended_by b);   /* NULL for BY_NONE */
 const char *ended_how_name(enum ended_how h); /* NULL for HOW_NONE */

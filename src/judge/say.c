@@ -314,7 +314,7 @@ struct say say_ending(const struct facts *f)
         return said("%s closed the connection without an alert%s%s", who(end),
                     in_frame(end).s, after_hello(f).s);
     case HOW_TIMEOUT:
-        return said("nothing more came after %s", stage_name(end->stage));
+        return said("nothing more came after %s", stage_words(end->stage));
     case HOW_QUIC_CLOSE:
         if (end->has_alert && end->alert_code != ALERT_NONE) {
             return said("the %s closed the QUIC connection with the alert "

@@ -200,7 +200,7 @@ static void silence(struct progress *p)
 static void read_back(struct text *t, const struct record *r)
 {
     const struct conclusion *end = &r->hs->end_state;
-    text_fmt(t, "up to %s", stage_name(end->stage));
+    text_fmt(t, "up to %s", stage_words(end->stage));
     if (record_outcome(r) != OUTCOME_FAILURE || end->how == HOW_NONE) {
         return;
     }

@@ -148,6 +148,13 @@ Test(cli, bad_input_is_one_clear_line)
     expect_error("$TLSWHY nothere", "nothere: No such file");
     struct result r = run("$TLSWHY nothere");
     cr_expect_str_eq(r.out, "", "no totals of nothing");
+    r = run("$TLSWHY -f none $PCAPS/demo.pcap port 443");
+    cr_expect_str_eq(r.err, "tlswhy: port: No such file or directory (a filter "
+                            "takes -r: tlswhy -r FILE FILTER)\n"
+                            "tlswhy: 443: No such file or directory\n");
+    r = run("$TLSWHY -f none $PCAPS/demo.pcap no-such.pcap");
+    cr_expect_str_eq(r.err, "tlswhy: no-such.pcap: No such file or "
+                            "directory\n");
     expect_error(": >empty; $TLSWHY empty", "empty: ");
     expect_error("echo hello world this is text >t; $TLSWHY t",
                  "t: not a capture");

@@ -72,11 +72,19 @@ Test(records, totals_are_those_of_the_capture)
 
 Test(records, the_end_is_told_without_a_timeline)
 {
-    cr_expect_eq(
-        run("$TLSWHY -f json $PCAPS/demo.pcap | $TLSWHY - >t && "
-            "grep -q 'up to server_done, then alert certificate_expired (45) "
-            "by the client' t"),
-        0);
+    cr_expect_eq(run("$TLSWHY -f json $PCAPS/demo.pcap | $TLSWHY - >t && "
+                     "grep -q 'up to the end of the server.s flight, ' t && "
+                     "tr -s ' \\n' ' ' <t | grep -q 's flight, then alert "
+                     "certificate_expired (45) by the client'"),
+                 0);
+}
+
+Test(records, steps_are_told_in_words)
+{
+    cr_expect_eq(run("$TLSWHY $PCAPS/dtls_blackhole.pcap >t && "
+                     "grep -q 'nothing more came after the ClientHello' t && "
+                     "! grep -q 'client_hello$' t"),
+                 0);
 }
 
 Test(records, bad_lines_are_told_and_passed_over)

@@ -17,7 +17,7 @@ static void by_server(const struct facts *f, struct hypotheses *hy)
      * is closer. */
     struct hypothesis *h = hypothesis_add(hy, "server_closed", CONF_LIKELY,
                                           hs_is_eap(f->hs) ? 50 : 56);
-    hypothesis_because(h, "the last step was %s", stage_name(f->end->stage));
+    hypothesis_because(h, "the last step was %s", stage_words(f->end->stage));
     tick_t waited = f->waited_ns;
     if (waited >= 10 * TICK_SEC && waited <= 30 * TICK_SEC) {
         hypothesis_because(h,
@@ -52,7 +52,7 @@ static void by_client(const struct facts *f, struct hypotheses *hy)
         return;
     }
     struct hypothesis *h = hypothesis_add(hy, "client_closed", CONF_LIKELY, 56);
-    hypothesis_because(h, "the last step was %s", stage_name(f->end->stage));
+    hypothesis_because(h, "the last step was %s", stage_words(f->end->stage));
     if (f->phase == PHASE_CERTIFICATE && f->client_auth_asked) {
         h = hypothesis_add(hy, "client_certificate_missing", CONF_POSSIBLE, 48);
         hypothesis_because(h, "the server asked for a certificate; browsers "

@@ -85,7 +85,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
     uint16_t code = hs_close_code(close);
     struct hypothesis *h =
         side == SIDE_CLIENT ? by_client(f, hy) : by_server(code, hy);
-    hypothesis_because(h, "the last step was %s", stage_name(f->end->stage));
+    hypothesis_because(h, "the last step was %s", stage_words(f->end->stage));
     hypothesis_because(h, "the %s closed with %s (0x%x) in frame %llu",
                        side_name(side), error_name(code), (unsigned)code,
                        (unsigned long long)close->frame);

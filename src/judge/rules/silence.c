@@ -137,7 +137,8 @@ static void stalled(const struct facts *f, struct hypotheses *hy)
     hypothesis_because(h,
                        "the last step was %s, and the next one was the "
                        "%s's",
-                       stage_name(f->end->stage), client ? "client" : "server");
+                       stage_words(f->end->stage),
+                       client ? "client" : "server");
 }
 
 /* A ClientHello that began and was never finished. */
