@@ -458,6 +458,16 @@ static struct source *earliest(struct source *v, size_t n)
     return best;
 }
 
+/* One of several inputs pauses: what is known goes out; the clock stands. */
+static void pause_merged(struct run *r)
+{
+    if (r->top) {
+        poll_top(r);
+    }
+    output_flush(r->output);
+    look_after_outlets(r, true);
+}
+
 /* A pipe that pauses: what is over is told now. The capture's clock goes on as
  * long as the pause lasts. */
 static void pause_one(struct run *r, const struct source *s, tick_t since)
@@ -465,11 +475,7 @@ static void pause_one(struct run *r, const struct source *s, tick_t since)
     if (since) {
         pipeline_pause(r->pipeline, s->frame.when + (capture_now() - since));
     }
-    if (r->top) {
-        poll_top(r);
-    }
-    output_flush(r->output);
-    look_after_outlets(r, true);
+    pause_merged(r);
 }
 
 /* One capture: no merging, the fast path. */
@@ -503,8 +509,9 @@ static void read_merged(struct run *r, struct source *v, size_t n)
             }
         }
         struct source *s = earliest(v, n);
-        if (waiting) {
-            continue; /* a pipe has nothing yet: it may be the earlier one */
+        if (waiting) { /* a pipe has nothing yet: it may be the earlier one */
+            pause_merged(r);
+            continue;
         }
         if (!s) {
             return;
@@ -614,8 +621,9 @@ static void watch_live(struct run *r, struct source *v, size_t n)
         for (size_t i = 0; i < n; i++) {
             if (!v[i].over && pipeline_watch_ended(r->pipeline, (unsigned)i)) {
                 v[i].over = true;
+                const char *why = capture_error(v[i].capture);
                 complain(r, capture_name(v[i].capture),
-                         capture_error(v[i].capture));
+                         *why ? why : "a thread's capture ended");
             }
         }
     }

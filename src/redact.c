@@ -344,8 +344,7 @@ static void add_part(const struct redactor *r, struct text *t, struct span s,
         text_add_n(t, (const char *)s.p, s.n);
         return;
     }
-    memcpy(part, s.p, s.n);
-    part[s.n] = '\0';
+    snprintf(part, sizeof part, "%.*s", (int)s.n, (const char *)s.p);
     if (knows_word(r, s)) {
         add_name(r, t, s);
     } else if (!add_address(r, t, part)) {
@@ -363,7 +362,7 @@ static void add_word(const struct redactor *r, struct text *t, struct span s,
 {
     char word[64];
     size_t end = s.n;
-    while (end && memchr(".:-", s.p[end - 1], 3)) {
+    while (end && s.p[end - 1] && strchr(".:-", s.p[end - 1])) {
         end--;
     }
     struct span w = span_sub(s, 0, end);

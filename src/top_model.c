@@ -533,8 +533,7 @@ static void help_line(unsigned i, struct text *out)
         "",
         "  1 2 3 4, Tab   newest failures, causes, servers, clients",
         "  up, down       choose; page up and down, home, end",
-        "  Enter          open a failure; show one cause's, server's or "
-        "client's",
+        "  Enter          open a failure; show those of a cause or a host",
         "  /              show only what holds these letters; Esc: all again",
         "  s              sort by count, last seen, name",
         "  p              hold the lists; again: go on",

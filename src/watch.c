@@ -210,8 +210,13 @@ bool watch_step(struct watch *w)
 
 bool watch_has_ended(const struct watch *w, unsigned interface)
 {
-    return atomic_load_explicit(&w->watchers[0].ended[interface],
-                                memory_order_acquire);
+    for (unsigned i = 0; i < w->o.workers; i++) {
+        if (atomic_load_explicit(&w->watchers[i].ended[interface],
+                                 memory_order_acquire)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void join_all(struct watch *w)
@@ -270,10 +275,7 @@ void watch_decrypted(const struct watch *w, struct tls_decrypt_stats *out)
     for (unsigned i = 0; i < w->o.workers; i++) {
         struct tls_decrypt_stats d;
         pipeline_decrypted(w->watchers[i].pipeline, &d);
-        out->connections += d.connections;
-        out->no_secrets += d.no_secrets;
-        out->opened += d.opened;
-        out->failed += d.failed;
+        tls_decrypt_add(out, &d);
     }
 }
 
