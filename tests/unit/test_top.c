@@ -240,7 +240,9 @@ Test(top, in_a_terminal)
     struct winsize size = {.ws_row = 24, .ws_col = 80};
     int fd;
     pid_t pid = forkpty(&fd, NULL, NULL, &size);
-    cr_assert_geq(pid, 0);
+    if (pid < 0) {
+        cr_skip_test("no pseudo-terminals here");
+    }
     if (pid == 0) {
         setenv("TERM", "xterm", 1);
         execl(program, program, "--top", capture, (char *)NULL);
