@@ -527,19 +527,14 @@ static void read_merged(struct run *r, struct source *v, size_t n)
 /* Says that packets were dropped, at most once a minute. */
 static void notice_drops(struct run *r)
 {
-    struct totals t = {0};
+    struct totals t;
     tick_t now = capture_now();
     if (now >= r->drops_asked && now - r->drops_asked < TICK_SEC) {
         return;
     }
     r->drops_asked = now;
-    pipeline_totals(r->pipeline, &t);
+    totals_now(r, &t);
     uint64_t dropped = t.packets_dropped + t.packets_dropped_interface;
-    for (size_t i = 0; i < r->sources_n; i++) {
-        struct capture_stats stats;
-        capture_stats(r->sources[i].capture, &stats);
-        dropped += stats.dropped_kernel + stats.dropped_interface;
-    }
     if (dropped > r->drops_told && !r->options.quiet && !r->top &&
         (!r->drops_told || now - r->drops_noticed >= DROP_NOTICE)) {
         fprintf(stderr, "tlswhy: %llu packets dropped; a larger -B may help\n",
