@@ -4,9 +4,9 @@
  * forging leaves by their issuer, the names that were shown with public
  * chains, and the certificates that were looked at already.
  *
- * All three tables are set-associative and of fixed size, as the profiles are;
- * a group is only allocated when something is forged, so on a clean network
- * they stay empty. Names and clients count up to a bound.
+ * All tables forget their longest unused entry (base/lru.h); a group is only
+ * allocated when something is forged, so on a clean network they stay empty.
+ * Names and clients count up to a bound.
  */
 #include "judge/interception.h"
 
@@ -14,36 +14,37 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/lru.h"
 #include "judge/facts.h"
 #include "judge/hypothesis.h"
 #include "judge/interception_group.h"
 #include "judge/interception_hidden.h"
 #include "judge/say.h"
 
-#define GROUP_WAYS 8u
-#define GROUP_SETS 512u
-
-#define SEEN_WAYS 4u
-#define SEEN_SETS 4096u
-
-#define PUBLIC_WAYS 4u
-#define PUBLIC_SETS 4096u
+#define GROUPS_MAX   4096u
+#define SEEN_MAX     16384u
+#define PUBLICS_MAX  16384u
+#define SESSIONS_MAX 16384u
 
 /* Names with public chains that are kept as text. */
 #define OPEN_MAX 64u
 
 /* A certificate that was looked at. */
-struct seen_slot {
-    uint64_t key; /* 0: free */
-    uint32_t used;
+struct seen {
     bool forging;
 };
 
 /* A name that was shown with a public chain. */
-struct public_slot {
-    uint64_t key, issuer;
+struct public_name {
+    uint64_t issuer;
     uint64_t server; /* its address */
-    uint32_t used;
+};
+
+/* What a client was last shown for a name at a server, and so what a session
+ * that it resumes there began with. */
+struct session_origin {
+    uint64_t group;     /* of the certificate; 0: none was forged yet */
+    tick_t shown, over; /* forged from, and genuine again from */
 };
 
 /* The same as text, with one of its clients. */
@@ -56,10 +57,10 @@ struct interception {
     struct hash_seed seed;
     struct known_patterns *patterns;
     struct hidden *hidden;
-    uint32_t clock;
-    struct group *groups[GROUP_SETS * GROUP_WAYS]; /* owned, or NULL */
-    struct seen_slot seen[SEEN_SETS * SEEN_WAYS];
-    struct public_slot publics[PUBLIC_SETS * PUBLIC_WAYS];
+    struct lru *groups;   /* of struct group *, owned */
+    struct lru *seen;     /* of struct seen */
+    struct lru *publics;  /* of struct public_name */
+    struct lru *sessions; /* of struct session_origin */
     struct open_name open[OPEN_MAX];
     unsigned open_n, open_next;
 };
@@ -76,6 +77,11 @@ const char *inspection_name(enum inspection i)
     }
 }
 
+static void drop_group(void *entry)
+{
+    free(*(struct group **)entry);
+}
+
 struct interception *interception_new(void)
 {
     struct interception *ix = calloc(1, sizeof *ix);
@@ -85,7 +91,12 @@ struct interception *interception_new(void)
     ix->seed = hash_seed_random();
     ix->patterns = known_patterns_new();
     ix->hidden = hidden_new();
-    if (!ix->patterns || !ix->hidden) {
+    ix->groups = lru_new(GROUPS_MAX, sizeof(struct group *), drop_group);
+    ix->seen = lru_new(SEEN_MAX, sizeof(struct seen), NULL);
+    ix->publics = lru_new(PUBLICS_MAX, sizeof(struct public_name), NULL);
+    ix->sessions = lru_new(SESSIONS_MAX, sizeof(struct session_origin), NULL);
+    if (!ix->patterns || !ix->hidden || !ix->groups || !ix->seen ||
+        !ix->publics || !ix->sessions) {
         interception_free(ix);
         return NULL;
     }
@@ -97,9 +108,10 @@ void interception_free(struct interception *ix)
     if (!ix) {
         return;
     }
-    for (unsigned i = 0; i < GROUP_SETS * GROUP_WAYS; i++) {
-        free(ix->groups[i]);
-    }
+    lru_free(ix->groups);
+    lru_free(ix->seen);
+    lru_free(ix->publics);
+    lru_free(ix->sessions);
     known_patterns_free(ix->patterns);
     hidden_free(ix->hidden);
     free(ix);
@@ -143,30 +155,10 @@ static struct span raw_leaf(const struct handshake *hs)
     return cursor_take(&c, n, "certificate");
 }
 
-static struct seen_slot *seen_find(struct interception *ix, uint64_t key)
-{
-    struct seen_slot *set = &ix->seen[key / 2 % SEEN_SETS * SEEN_WAYS];
-    for (unsigned i = 0; i < SEEN_WAYS; i++) {
-        if (set[i].key == key) {
-            set[i].used = ++ix->clock;
-            return &set[i];
-        }
-    }
-    return NULL;
-}
-
 static void seen_add(struct interception *ix, uint64_t key, bool forging)
 {
-    struct seen_slot *found = seen_find(ix, key);
-    struct seen_slot *set = &ix->seen[key / 2 % SEEN_SETS * SEEN_WAYS];
-    struct seen_slot *oldest = &set[0];
-    for (unsigned i = 1; i < SEEN_WAYS && !found; i++) {
-        if (oldest->key && (!set[i].key || set[i].used < oldest->used)) {
-            oldest = &set[i];
-        }
-    }
-    struct seen_slot *slot = found ? found : oldest;
-    *slot = (struct seen_slot){key, ++ix->clock, forging};
+    struct seen *seen = lru_use(ix->seen, key);
+    seen->forging = forging;
 }
 
 bool interception_wants(struct interception *ix, const struct handshake *hs)
@@ -175,35 +167,15 @@ bool interception_wants(struct interception *ix, const struct handshake *hs)
     if (!leaf.n) {
         return false;
     }
-    const struct seen_slot *slot = seen_find(ix, hash_of(ix, leaf));
-    return !slot || slot->forging;
+    uint64_t key = hash_of(ix, leaf);
+    const struct seen *seen = lru_find(ix->seen, key);
+    if (seen) {
+        seen = lru_use(ix->seen, key);
+    }
+    return !seen || seen->forging;
 }
 
 /* ---- names with public chains ---- */
-
-static struct public_slot *public_find(struct interception *ix, uint64_t key)
-{
-    struct public_slot *set = &ix->publics[key / 2 % PUBLIC_SETS * PUBLIC_WAYS];
-    for (unsigned i = 0; i < PUBLIC_WAYS; i++) {
-        if (set[i].key == key) {
-            return &set[i];
-        }
-    }
-    return NULL;
-}
-
-static struct public_slot *public_slot(struct interception *ix, uint64_t key)
-{
-    struct public_slot *found = public_find(ix, key);
-    struct public_slot *set = &ix->publics[key / 2 % PUBLIC_SETS * PUBLIC_WAYS];
-    struct public_slot *oldest = &set[0];
-    for (unsigned i = 0; i < PUBLIC_WAYS; i++) {
-        if (!set[i].key || (oldest->key && set[i].used < oldest->used)) {
-            oldest = &set[i];
-        }
-    }
-    return found ? found : oldest;
-}
 
 static void open_add(struct interception *ix, const struct sighting *s)
 {
@@ -223,12 +195,10 @@ static void open_add(struct interception *ix, const struct sighting *s)
 
 static void learn_public(struct interception *ix, const struct sighting *s)
 {
-    uint64_t key = hash_of(ix, span_text(s->host));
-    struct public_slot *slot = public_slot(ix, key);
-    *slot = (struct public_slot){.key = key,
-                                 .issuer = hash_of(ix, s->leaf->issuer.der),
-                                 .server = hash_address(ix, s->hs, SIDE_SERVER),
-                                 .used = ++ix->clock};
+    struct public_name *name =
+        lru_use(ix->publics, hash_of(ix, span_text(s->host)));
+    *name = (struct public_name){hash_of(ix, s->leaf->issuer.der),
+                                 hash_address(ix, s->hs, SIDE_SERVER)};
     open_add(ix, s);
 }
 
@@ -236,38 +206,35 @@ static void learn_public(struct interception *ix, const struct sighting *s)
 
 static struct group *group_find(const struct interception *ix, uint64_t key)
 {
-    struct group *const *set = &ix->groups[key / 2 % GROUP_SETS * GROUP_WAYS];
-    for (unsigned i = 0; i < GROUP_WAYS; i++) {
-        if (set[i] && set[i]->key == key) {
-            return set[i];
-        }
-    }
-    return NULL;
+    struct group *const *g = lru_find(ix->groups, key);
+    return g ? *g : NULL;
 }
 
-static struct group *group_add(struct interception *ix, uint64_t key,
+/* The next group after *at, where NULL is before the first. */
+static const struct group *group_next(const struct interception *ix,
+                                      struct group *const **at)
+{
+    do {
+        *at = lru_next(ix->groups, *at);
+    } while (*at && !**at);
+    return *at ? **at : NULL;
+}
+
+/* The group of a certificate as the last one used; NULL when memory is out. */
+static struct group *group_use(struct interception *ix, uint64_t key,
                                const struct sighting *s)
 {
-    struct group **set = &ix->groups[key / 2 % GROUP_SETS * GROUP_WAYS];
-    unsigned at = 0;
-    for (unsigned i = 1; i < GROUP_WAYS && set[at]; i++) {
-        if (!set[i] || set[i]->used < set[at]->used) {
-            at = i;
-        }
+    struct group **entry = lru_use(ix->groups, key);
+    if (*entry) {
+        return *entry;
     }
-    if (!set[at]) {
-        set[at] = malloc(sizeof *set[at]);
-    }
-    struct group *g = set[at];
+    struct group *g = *entry = calloc(1, sizeof *g);
     if (!g) {
         return NULL;
     }
-    memset(g, 0, sizeof *g);
-    g->key = key;
     struct say issuer = say_name(&s->leaf->issuer);
-    size_t n = strlen(issuer.s);
-    n = n < ISSUER_BYTES ? n : ISSUER_BYTES - 1;
-    memcpy(g->issuer, issuer.s, n);
+    snprintf(g->issuer, sizeof g->issuer, "%.*s", (int)sizeof g->issuer - 1,
+             issuer.s);
     g->first = s->when;
     return g;
 }
@@ -348,22 +315,58 @@ static void group_count(const struct interception *ix, struct group *g,
  * the way to its own servers. */
 static bool has_other_issuer(struct interception *ix, const struct sighting *s)
 {
-    const struct public_slot *slot =
-        public_find(ix, hash_of(ix, span_text(s->host)));
-    return slot && slot->issuer != hash_of(ix, s->leaf->issuer.der) &&
-           slot->server != hash_client(ix, s->hs);
+    const struct public_name *name =
+        lru_find(ix->publics, hash_of(ix, span_text(s->host)));
+    return name && name->issuer != hash_of(ix, s->leaf->issuer.der) &&
+           name->server != hash_client(ix, s->hs);
+}
+
+/* ---- sessions ---- */
+
+/* Of a client, a server and a name: who resumes there shows no certificate. */
+static uint64_t session_key(const struct interception *ix,
+                            const struct handshake *hs, const char *host)
+{
+    uint8_t v[2 * sizeof(uint64_t) + 2 + HOST_BYTES] = {0};
+    const uint64_t ends[] = {hash_client(ix, hs),
+                             hash_address(ix, hs, SIDE_SERVER)};
+    struct span name = span_text(host);
+    memcpy(v, ends, sizeof ends);
+    v[16] = (uint8_t)(hs->addr[SIDE_SERVER].port >> 8);
+    v[17] = (uint8_t)hs->addr[SIDE_SERVER].port;
+    memcpy(v + 18, name.p, name.n);
+    return hash_of(ix, span_of(v, 18 + name.n));
+}
+
+static void session_forged(struct interception *ix, const struct sighting *s,
+                           uint64_t group)
+{
+    struct session_origin *o =
+        lru_use(ix->sessions, session_key(ix, s->hs, s->host));
+    if (!o->group || s->when > o->over) {
+        o->shown = s->when;
+    }
+    o->group = group;
+    o->over = INT64_MAX;
+}
+
+static void session_genuine(struct interception *ix, const struct sighting *s)
+{
+    struct session_origin *o =
+        lru_find(ix->sessions, session_key(ix, s->hs, s->host));
+    if (o && o->over == INT64_MAX) {
+        o->over = s->when;
+    }
 }
 
 static void learn_forging(struct interception *ix, struct sighting *s,
                           uint64_t der)
 {
     uint64_t key = hash_of(ix, s->leaf->issuer.der);
-    struct group *g = group_find(ix, key);
-    g = g ? g : group_add(ix, key, s);
+    struct group *g = group_use(ix, key, s);
     if (!g) {
         return;
     }
-    g->used = ++ix->clock;
     if (s->product &&
         (!g->product || s->product->certainty > g->product->certainty)) {
         g->product = s->product;
@@ -372,6 +375,7 @@ static void learn_forging(struct interception *ix, struct sighting *s,
         group_leaf_add(ix, g, der, s);
     }
     group_count(ix, g, s);
+    session_forged(ix, s, key);
     s->other_issuer = has_other_issuer(ix, s);
     enum inspection v = group_weigh(g, group_leaf_find(g, der), s, NULL);
     g->verdict = v > g->verdict ? v : g->verdict;
@@ -390,6 +394,7 @@ void interception_learn(struct interception *ix, const struct handshake *hs,
     seen_add(ix, der, kind == LEAF_FORGING);
     if (kind == LEAF_PUBLIC) {
         learn_public(ix, &s);
+        session_genuine(ix, &s);
     } else if (kind == LEAF_FORGING) {
         learn_forging(ix, &s, der);
     }
@@ -419,15 +424,15 @@ static bool is_worse(const struct group *a, const struct group *b)
                                 : strcmp(a->issuer, b->issuer) < 0;
 }
 
-/* The inspection that showed a certificate for this name, the worst of several:
- * the table's order is a random one. */
+/* The inspection that showed a certificate for this name, the worst of
+ * several. */
 static const struct group *group_of_name(const struct interception *ix,
                                          uint64_t name)
 {
     const struct group *worst = NULL;
-    for (unsigned i = 0; i < GROUP_SETS * GROUP_WAYS; i++) {
-        const struct group *g = ix->groups[i];
-        if (g && g->verdict == INSPECTION_DETECTED && has_name(g, name) &&
+    struct group *const *at = NULL;
+    for (const struct group *g; (g = group_next(ix, &at));) {
+        if (g->verdict == INSPECTION_DETECTED && has_name(g, name) &&
             (!worst || is_worse(g, worst))) {
             worst = g;
         }
@@ -457,11 +462,60 @@ static bool judge_by_name(const struct interception *ix,
     return true;
 }
 
+/* Products that were only recalled are no proof. */
+static const char *product_of_group(const struct group *g)
+{
+    return g->product && g->product->certainty != KNOWN_RECALLED
+               ? g->product->product
+               : NULL;
+}
+
+/* The group of the certificate that a resumed session began with. */
+static const struct group *group_of_session(const struct interception *ix,
+                                            const struct handshake *hs,
+                                            struct sighting *s)
+{
+    *s = (struct sighting){.hs = hs};
+    if (!hs->expanded || !hs->end_state.resumed || hs->server_chain.n) {
+        return NULL;
+    }
+    sighting_name(s); /* inner names count here, too */
+    const struct session_origin *o =
+        lru_find(ix->sessions, session_key(ix, hs, s->host));
+    return o && hs->first >= o->shown && hs->first < o->over
+               ? group_find(ix, o->group)
+               : NULL;
+}
+
+static enum inspection judge_session(const struct interception *ix,
+                                     const struct handshake *hs,
+                                     struct verdict *v)
+{
+    struct sighting s;
+    const struct group *g = group_of_session(ix, hs, &s);
+    if (!g || g->verdict == INSPECTION_NONE) {
+        return INSPECTION_NONE;
+    }
+    char text[SENTENCE_BYTES];
+    snprintf(text, sizeof text,
+             "it resumes a session of this client with %s, for which this "
+             "server showed an inspection certificate by \"%s\"",
+             s.host, g->issuer);
+    text_list_add(&v->interception_evidence, text);
+    v->interception = inspection_name(g->verdict);
+    v->interception_product = product_of_group(g);
+    return g->verdict;
+}
+
 enum inspection interception_judge(struct interception *ix,
                                    const struct handshake *hs,
                                    struct trust *trust, struct verdict *v)
 {
     struct sighting s;
+    enum inspection resumed = judge_session(ix, hs, v);
+    if (resumed != INSPECTION_NONE) {
+        return resumed;
+    }
     if (judge_by_name(ix, hs, &v->interception_evidence) ||
         hidden_judge(ix->hidden, hs, &v->interception_evidence)) {
         v->interception = inspection_name(INSPECTION_SUSPECTED);
@@ -484,9 +538,7 @@ enum inspection interception_judge(struct interception *ix,
         return found;
     }
     v->interception = inspection_name(found);
-    if (g->product && g->product->certainty != KNOWN_RECALLED) {
-        v->interception_product = g->product->product;
-    }
+    v->interception_product = product_of_group(g);
     v->interception_evidence = because;
     return found;
 }
@@ -539,11 +591,10 @@ static void tell_open(const struct interception *ix, const struct group *g,
 static void tell(const struct interception *ix, const struct group *g,
                  struct interception_story *out)
 {
-    bool proven = g->product && g->product->certainty != KNOWN_RECALLED;
     *out = (struct interception_story){
         .verdict = inspection_name(g->verdict),
         .issuer = g->issuer,
-        .product = proven ? g->product->product : NULL,
+        .product = product_of_group(g),
         .names_n = g->names_n,
         .names_more = g->names_more,
         .clients_n = g->clients_n,
@@ -565,9 +616,9 @@ size_t interception_stories(const struct interception *ix,
     const struct group *best[STORIES_MAX] = {0};
     size_t n = 0;
     max = max < STORIES_MAX ? max : STORIES_MAX;
-    for (unsigned i = 0; i < GROUP_SETS * GROUP_WAYS; i++) {
-        const struct group *g = ix->groups[i];
-        if (!g || g->verdict == INSPECTION_NONE) {
+    struct group *const *at = NULL;
+    for (const struct group *g; (g = group_next(ix, &at));) {
+        if (g->verdict == INSPECTION_NONE) {
             continue;
         }
         for (size_t k = 0; k < max; k++) {

@@ -24,8 +24,6 @@ struct group_leaf {
 
 /* Forging leaves of one issuer. */
 struct group {
-    uint64_t key; /* hash of the issuer's name */
-    uint32_t used;
     char issuer[ISSUER_BYTES];
     const struct known_inspection *product; /* or NULL */
     enum inspection verdict; /* of its worst member; only rises */

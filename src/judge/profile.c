@@ -2,9 +2,9 @@
 /*
  * Profiles of servers and clients, learned from the connections that went by.
  *
- * Four set-associative tables of fixed size: a key's seeded hash picks the
- * set, and a full set forgets its longest unused entry. Nothing grows, nobody
- * can choose collisions, and a lookup touches one cache line or two.
+ * Four tables of fixed size that forget their longest unused entry
+ * (base/lru.h): nothing grows, nobody can choose collisions, and what is
+ * forgotten depends on the traffic alone.
  *
  * Only what a handshake shows before it is expanded is used, so that learning
  * stays cheap; the group is taken when it happens to be known.
@@ -14,29 +14,25 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/lru.h"
 #include "judge/hello.h"
 
-#define WAYS 4u
-
 /* A server's profile is some 150 bytes: the tables take about 2 MiB. */
-#define SERVER_SETS 512u
-#define CLIENT_SETS 512u
-#define PAIR_SETS   2048u
-#define NAME_SETS   1024u
+#define SERVERS_MAX 2048u
+#define CLIENTS_MAX 2048u
+#define PAIRS_MAX   8192u
+#define NAMES_MAX   4096u
 
 #define CLIENTS_REMEMBERED 8u
 #define NAME_BYTES         255u /* of a DNS name */
 
 struct server_slot {
-    uint64_t key; /* 0: free */
-    uint32_t used;
-    uint32_t clients[CLIENTS_REMEMBERED]; /* low bits of their hashes */
+    uint64_t clients[CLIENTS_REMEMBERED]; /* hashes of their addresses */
     struct server_profile profile;
 };
 
 struct client_slot {
-    uint64_t key;
-    uint32_t used, successes, failures;
+    uint32_t successes, failures;
 };
 
 /*
@@ -59,38 +55,45 @@ struct burst {
 };
 
 struct pair_slot {
-    uint64_t key;
-    uint32_t used, successes, failures, largest_hello;
+    uint32_t successes, failures, largest_hello;
     struct burst burst;
-};
-
-struct name_slot {
-    uint64_t key;
-    uint32_t used;
-    struct name_profile profile;
 };
 
 struct profiles {
     struct hash_seed seed;
-    uint32_t clock; /* counts lookups; ages the entries of a set */
-    struct server_slot servers[SERVER_SETS * WAYS];
-    struct client_slot clients[CLIENT_SETS * WAYS];
-    struct pair_slot pairs[PAIR_SETS * WAYS];
-    struct name_slot names[NAME_SETS * WAYS];
+    struct lru *servers; /* of struct server_slot */
+    struct lru *clients; /* of struct client_slot */
+    struct lru *pairs;   /* of struct pair_slot */
+    struct lru *names;   /* of struct name_profile */
 };
 
 struct profiles *profiles_new(void)
 {
     struct profiles *p = calloc(1, sizeof *p);
-    if (p) {
-        p->seed = hash_seed_random();
+    if (!p) {
+        return NULL;
+    }
+    p->seed = hash_seed_random();
+    p->servers = lru_new(SERVERS_MAX, sizeof(struct server_slot), NULL);
+    p->clients = lru_new(CLIENTS_MAX, sizeof(struct client_slot), NULL);
+    p->pairs = lru_new(PAIRS_MAX, sizeof(struct pair_slot), NULL);
+    p->names = lru_new(NAMES_MAX, sizeof(struct name_profile), NULL);
+    if (!p->servers || !p->clients || !p->pairs || !p->names) {
+        profiles_free(p);
+        return NULL;
     }
     return p;
 }
 
 void profiles_free(struct profiles *p)
 {
-    free(p);
+    if (p) {
+        lru_free(p->servers);
+        lru_free(p->clients);
+        lru_free(p->pairs);
+        lru_free(p->names);
+        free(p);
+    }
 }
 
 /* ---- keys ---- */
@@ -129,10 +132,10 @@ static size_t put_server(uint8_t to[SERVER_BYTES], const struct handshake *hs)
     return n;
 }
 
-/* Never 0, which marks a free slot. */
+/* Never 0, which is no key. */
 static uint64_t key_of(const struct profiles *p, const uint8_t *v, size_t n)
 {
-    return hash_bytes(&p->seed, span_of(v, n)) | 1u << 31;
+    return hash_bytes(&p->seed, span_of(v, n)) | 1u;
 }
 
 static uint64_t server_key(const struct profiles *p, const struct handshake *hs)
@@ -171,118 +174,6 @@ static uint64_t name_key(const struct profiles *p, const struct handshake *hs,
     return key_of(p, v, n);
 }
 
-/* ---- sets: the same two loops for each kind of slot ---- */
-
-static const struct server_slot *server_find(const struct profiles *p,
-                                             uint64_t key)
-{
-    const struct server_slot *set = &p->servers[key % SERVER_SETS * WAYS];
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            return &set[i];
-        }
-    }
-    return NULL;
-}
-
-static const struct client_slot *client_find(const struct profiles *p,
-                                             uint64_t key)
-{
-    const struct client_slot *set = &p->clients[key % CLIENT_SETS * WAYS];
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            return &set[i];
-        }
-    }
-    return NULL;
-}
-
-static const struct pair_slot *pair_find(const struct profiles *p, uint64_t key)
-{
-    const struct pair_slot *set = &p->pairs[key % PAIR_SETS * WAYS];
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            return &set[i];
-        }
-    }
-    return NULL;
-}
-
-static const struct name_slot *name_find(const struct profiles *p, uint64_t key)
-{
-    const struct name_slot *set = &p->names[key % NAME_SETS * WAYS];
-    for (unsigned i = 0; key && i < WAYS; i++) {
-        if (set[i].key == key) {
-            return &set[i];
-        }
-    }
-    return NULL;
-}
-
-static struct server_slot *server_slot(struct profiles *p, uint64_t key)
-{
-    struct server_slot *set = &p->servers[key % SERVER_SETS * WAYS];
-    struct server_slot *oldest = &set[0];
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            return &set[i];
-        }
-        if (!set[i].key || (oldest->key && set[i].used < oldest->used)) {
-            oldest = &set[i];
-        }
-    }
-    *oldest = (struct server_slot){.key = key};
-    return oldest;
-}
-
-static struct client_slot *client_slot(struct profiles *p, uint64_t key)
-{
-    struct client_slot *set = &p->clients[key % CLIENT_SETS * WAYS];
-    struct client_slot *oldest = &set[0];
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            return &set[i];
-        }
-        if (!set[i].key || (oldest->key && set[i].used < oldest->used)) {
-            oldest = &set[i];
-        }
-    }
-    *oldest = (struct client_slot){.key = key};
-    return oldest;
-}
-
-static struct pair_slot *pair_slot(struct profiles *p, uint64_t key)
-{
-    struct pair_slot *set = &p->pairs[key % PAIR_SETS * WAYS];
-    struct pair_slot *oldest = &set[0];
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            return &set[i];
-        }
-        if (!set[i].key || (oldest->key && set[i].used < oldest->used)) {
-            oldest = &set[i];
-        }
-    }
-    *oldest = (struct pair_slot){.key = key};
-    return oldest;
-}
-
-static struct name_slot *name_slot(struct profiles *p, uint64_t key)
-{
-    struct name_slot *set = &p->names[key % NAME_SETS * WAYS];
-    struct name_slot *oldest = &set[0];
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            return &set[i];
-        }
-        if (!set[i].key || (oldest->key && set[i].used < oldest->used)) {
-            oldest = &set[i];
-        }
-    }
-    *oldest = (struct name_slot){.key = key};
-    return oldest;
-}
-
 /* ---- learning ---- */
 
 static void count(uint32_t *n)
@@ -308,7 +199,7 @@ static void remember(uint16_t *v, uint16_t *n, size_t size, uint16_t value)
     }
 }
 
-static void learn_client_of(struct server_slot *s, uint32_t client)
+static void learn_client_of(struct server_slot *s, uint64_t client)
 {
     for (uint32_t i = 0; i < s->profile.clients; i++) {
         if (s->clients[i] == client) {
@@ -346,15 +237,14 @@ static void learn_choice(struct server_profile *p, const struct handshake *hs)
 static void learn_server(struct profiles *p, const struct handshake *hs,
                          enum outcome outcome, uint64_t client)
 {
-    struct server_slot *s = server_slot(p, server_key(p, hs));
-    s->used = p->clock;
+    struct server_slot *s = lru_use(p->servers, server_key(p, hs));
     s->profile.known = true;
     if (outcome == OUTCOME_SUCCESS) {
         count(&s->profile.successes);
     } else if (outcome == OUTCOME_FAILURE) {
         count(&s->profile.failures);
     }
-    learn_client_of(s, (uint32_t)client);
+    learn_client_of(s, client);
     learn_choice(&s->profile, hs);
     if (hs_find(hs, HS_CERTIFICATE_REQUEST, SIDE_SERVER) ||
         hs->end_state.certificate_request_likely) {
@@ -369,13 +259,12 @@ static void learn_name(struct profiles *p, const struct handshake *hs,
     if (!key) {
         return;
     }
-    struct name_slot *s = name_slot(p, key);
-    s->used = p->clock;
-    s->profile.known = true;
+    struct name_profile *name = lru_use(p->names, key);
+    name->known = true;
     if (outcome == OUTCOME_SUCCESS) {
-        count(&s->profile.successes);
+        count(&name->successes);
     } else if (outcome == OUTCOME_FAILURE) {
-        count(&s->profile.failures);
+        count(&name->failures);
     }
 }
 
@@ -429,18 +318,16 @@ void profiles_learn(struct profiles *p, const struct handshake *hs)
     if (!hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT)) {
         return;
     }
-    p->clock++;
     struct hello_sight hello;
     hello_look(hs, &hello);
     uint64_t client = client_key(p, hs);
     uint64_t both = pair_key(p, hs);
-    __builtin_prefetch(&p->clients[client % CLIENT_SETS * WAYS]);
-    __builtin_prefetch(&p->pairs[both % PAIR_SETS * WAYS]);
+    lru_prefetch(p->clients, client);
+    lru_prefetch(p->pairs, both);
     learn_server(p, hs, outcome, client);
     learn_name(p, hs, outcome, hello.sni);
-    struct client_slot *c = client_slot(p, client);
-    struct pair_slot *pair = pair_slot(p, both);
-    c->used = pair->used = p->clock;
+    struct client_slot *c = lru_use(p->clients, client);
+    struct pair_slot *pair = lru_use(p->pairs, both);
     if (hello.seen) {
         learn_burst(&pair->burst, hs, hello.kind, outcome == OUTCOME_FAILURE);
     }
@@ -460,7 +347,7 @@ void profiles_learn(struct profiles *p, const struct handshake *hs)
 void profiles_server(const struct profiles *p, const struct handshake *hs,
                      struct server_profile *out)
 {
-    const struct server_slot *s = server_find(p, server_key(p, hs));
+    const struct server_slot *s = lru_find(p->servers, server_key(p, hs));
     *out = s ? s->profile : (struct server_profile){0};
 }
 
@@ -468,8 +355,8 @@ void profiles_client(const struct profiles *p, const struct handshake *hs,
                      struct client_profile *out)
 {
     *out = (struct client_profile){0};
-    const struct client_slot *c = client_find(p, client_key(p, hs));
-    const struct pair_slot *pair = pair_find(p, pair_key(p, hs));
+    const struct client_slot *c = lru_find(p->clients, client_key(p, hs));
+    const struct pair_slot *pair = lru_find(p->pairs, pair_key(p, hs));
     if (c) {
         out->known = true;
         out->successes = c->successes;
@@ -487,8 +374,9 @@ void profiles_name(const struct profiles *p, const struct handshake *hs,
 {
     struct hello_sight hello;
     hello_look(hs, &hello);
-    const struct name_slot *s = name_find(p, name_key(p, hs, hello.sni));
-    *out = s ? s->profile : (struct name_profile){0};
+    uint64_t key = name_key(p, hs, hello.sni);
+    const struct name_profile *name = key ? lru_find(p->names, key) : NULL;
+    *out = name ? *name : (struct name_profile){0};
 }
 
 void profiles_learn_leaf(struct profiles *p, const struct handshake *hs,
@@ -498,16 +386,15 @@ void profiles_learn_leaf(struct profiles *p, const struct handshake *hs,
     hello_look(hs, &hello);
     uint64_t key = name_key(p, hs, hello.sni);
     if (key) {
-        struct name_slot *s = name_slot(p, key);
-        s->used = p->clock;
-        s->profile.known = true;
-        s->profile.leaf = *leaf;
+        struct name_profile *name = lru_use(p->names, key);
+        name->known = true;
+        name->leaf = *leaf;
     }
 }
 
 bool profiles_scan(const struct profiles *p, const struct handshake *hs)
 {
-    const struct pair_slot *pair = pair_find(p, pair_key(p, hs));
+    const struct pair_slot *pair = lru_find(p->pairs, pair_key(p, hs));
     return pair && pair->burst.scan_to &&
            hs->when_hello >= pair->burst.scan_from &&
            hs->when_hello <= pair->burst.scan_to;

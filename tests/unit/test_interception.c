@@ -599,6 +599,60 @@ Test(interception, story_counts)
     X509_free(ca);
 }
 
+/* ---- resumed sessions ---- */
+
+/* Without a certificate, it is what the session began with. */
+static void expect_resumed(const char *host, uint8_t client, int after,
+                           enum inspection want)
+{
+    struct scene s;
+    struct verdict v;
+    show(&s, host, NULL, NULL, client, after);
+    s.hs.server_chain = (struct cert_chain){.seen = false};
+    s.hs.end_state.resumed = true;
+    cr_expect(judged(&s, &v) == want, "%s, client %u, %d s: %s", host, client,
+              after, v.interception ? v.interception : "none");
+    cr_expect(want == INSPECTION_NONE || v.interception_evidence.n == 1);
+    cr_expect(want == INSPECTION_NONE ||
+              strcmp(v.interception_product, "mitmproxy") == 0);
+    forget(&s, &v);
+}
+
+Test(interception, resumed_sessions)
+{
+    struct scene s;
+    X509 *ca = make_ca("mitmproxy", "mitmproxy");
+    struct cert *issuer = read_cert(ca);
+    struct cert *leaf = leaf_of(ca, "github.com", env.key[0], NULL, 2 * DAY);
+    show(&s, "github.com", leaf, issuer, 1, 10);
+    interception_learn(env.ix, &s.hs, NULL);
+    hs_free(&s.hs);
+    expect_resumed("github.com", 1, 20, INSPECTION_DETECTED);
+    expect_resumed("GitHub.com", 1, 20, INSPECTION_DETECTED);
+    expect_resumed("github.com", 1, 5, INSPECTION_NONE);
+    expect_resumed("github.com", 2, 20, INSPECTION_NONE);
+    expect_resumed("pypi.org", 1, 20, INSPECTION_NONE);
+
+    /* The inspection is switched off, and on again later. */
+    struct cert *good = leaf_of(ca, "github.com", env.key[1], NULL, 50 * DAY);
+    struct cert genuine = *good;
+    genuine.has_sct = genuine.has_aia = true;
+    X509 *other = make_ca("R11", "Let's Encrypt");
+    genuine.issuer = read_cert(other)->subject;
+    show(&s, "github.com", &genuine, NULL, 1, 30);
+    interception_learn(env.ix, &s.hs, NULL);
+    hs_free(&s.hs);
+    expect_resumed("github.com", 1, 20, INSPECTION_DETECTED);
+    expect_resumed("github.com", 1, 40, INSPECTION_NONE);
+    show(&s, "github.com", leaf, issuer, 1, 50);
+    interception_learn(env.ix, &s.hs, NULL);
+    hs_free(&s.hs);
+    expect_resumed("github.com", 1, 40, INSPECTION_NONE);
+    expect_resumed("github.com", 1, 60, INSPECTION_DETECTED);
+    X509_free(ca);
+    X509_free(other);
+}
+
 /* ---- the rule ---- */
 
 /* A TLS 1.2 handshake that the client ended with an alert after the server's

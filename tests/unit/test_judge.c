@@ -1659,6 +1659,51 @@ Test(profile, stays_bounded)
     profiles_free(p);
 }
 
+/* The same traffic is remembered and forgotten in the same way whatever the
+ * seeds of the tables are. */
+Test(profile, independent_of_the_seed)
+{
+    enum { MORE_THAN_FIT = 12000 };
+    struct profiles *p[2] = {profiles_new(), profiles_new()};
+    struct scene s;
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    finish(&s);
+    unsigned known = 0;
+    for (int asking = 0; asking < 2; asking++) {
+        for (unsigned i = 0; i < MORE_THAN_FIT; i++) {
+            unsigned server = i * 7919 % 9001;
+            s.hs.addr[SIDE_SERVER].ip[1] = (uint8_t)(server >> 8);
+            s.hs.addr[SIDE_SERVER].ip[2] = (uint8_t)server;
+            s.hs.addr[SIDE_CLIENT].ip[1] = (uint8_t)(i >> 9);
+            s.hs.addr[SIDE_CLIENT].ip[2] = (uint8_t)(i >> 1);
+            if (!asking) {
+                profiles_learn(p[0], &s.hs);
+                profiles_learn(p[1], &s.hs);
+                continue;
+            }
+            struct server_profile server_of[2];
+            struct client_profile client_of[2];
+            struct name_profile name_of[2];
+            for (unsigned k = 0; k < 2; k++) {
+                profiles_server(p[k], &s.hs, &server_of[k]);
+                profiles_client(p[k], &s.hs, &client_of[k]);
+                profiles_name(p[k], &s.hs, &name_of[k]);
+            }
+            cr_assert_eq(server_of[0].failures, server_of[1].failures);
+            cr_assert_eq(client_of[0].failures, client_of[1].failures);
+            cr_assert_eq(client_of[0].failures_here,
+                         client_of[1].failures_here);
+            cr_assert_eq(name_of[0].failures, name_of[1].failures);
+            known += server_of[0].known;
+        }
+    }
+    cr_expect(known > 2000 && known < MORE_THAN_FIT, "%u", known);
+    hs_free(&s.hs);
+    profiles_free(p[0]);
+    profiles_free(p[1]);
+}
+
 /* ---- texts ---- */
 
 static void expand_is(struct scene *s, const char *row, bool shell,
