@@ -4,7 +4,7 @@
  * others), HTTP CONNECT (RFC 9110 section 9.3.6), SOCKS (RFC 1928 section 6);
  * or it hung up in place of an answer.
  */
-#include "judge/advice.h"
+#include "judge/advice_when.h"
 #include "judge/facts.h"
 #include "judge/say.h"
 

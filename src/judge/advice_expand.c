@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "judge/advice_expand.h"
+
+#include <stdio.h>
+
+#include "judge/advice_when.h"
+
+#define WORD_MAX 32u /* of a placeholder's name */
+
+static const char *version_flag(uint16_t version)
+{
+    switch (version) {
+    case 0xfeff:
+        return "-dtls1";
+    case 0xfefd:
+        return "-dtls1_2";
+    case 0x0300:
+        return "-ssl3";
+    case 0x0301:
+        return "-tls1";
+    case 0x0302:
+        return "-tls1_1";
+    case 0x0303:
+        return "-tls1_2";
+    default:
+        return version_is_13(version) && version != 0xfefc ? "-tls1_3" : NULL;
+    }
+}
+
+static bool put_version(const struct facts *f, struct text *t)
+{
+    const struct handshake *hs = f->hs;
+    uint16_t v = f->after_server_hello && hs->choice.seen
+                     ? hs->choice.version
+                     : hs->offer.max_version;
+    const char *flag = hs->offer.seen ? version_flag(v) : NULL;
+    if (flag) {
+        text_add(t, flag);
+    }
+    return flag != NULL;
+}
+
+/* Up to 16 names of a list, joined by ':' as OpenSSL wants them. */
+static bool put_list(struct text *t, const struct u16_list *l,
+                     const char *(*name)(uint16_t))
+{
+    unsigned n = 0;
+    for (uint16_t i = 0; i < l->n && n < 16; i++) {
+        const char *s = known_is_grease(l->v[i]) ? NULL : name(l->v[i]);
+        if (s) {
+            text_add(t, n++ ? ":" : "");
+            text_add(t, s);
+        }
+    }
+    return n > 0;
+}
+
+static const char *old_suite_name(uint16_t code)
+{
+    const struct known_suite *k = known_suite(code);
+    return k && !k->tls13 ? k->openssl : NULL;
+}
+
+static bool put_suite(const struct facts *f, struct text *t)
+{
+    const struct handshake *hs = f->hs;
+    uint16_t code = hs->choice.seen ? hs->choice.cipher : UNSEEN_U16;
+    for (uint16_t i = 0; i < hs->offer.ciphers.n && code == UNSEEN_U16; i++) {
+        if (known_suite(hs->offer.ciphers.v[i])) {
+            code = hs->offer.ciphers.v[i];
+        }
+    }
+    const struct known_suite *k = known_suite(code);
+    if (!k) {
+        return false;
+    }
+    text_add(t, k->openssl ? k->openssl : k->name);
+    return true;
+}
+
+static bool put_suites(const struct facts *f, struct text *t)
+{
+    return put_list(t, &f->hs->offer.ciphers, old_suite_name);
+}
+
+static bool put_group(const struct facts *f, struct text *t)
+{
+    const struct handshake *hs = f->hs;
+    uint16_t g = hs->choice.seen ? hs->choice.group : UNSEEN_U16;
+    if (g == UNSEEN_U16 && hs->retry.seen) {
+        g = hs->retry.group;
+    }
+    const char *name = g == UNSEEN_U16 ? NULL : known_group_name(g);
+    for (uint16_t i = 0; i < hs->offer.groups.n && !name; i++) {
+        uint16_t v = hs->offer.groups.v[i];
+        name = known_is_grease(v) ? NULL : known_group_name(v);
+    }
+    if (name) {
+        text_add(t, name);
+    }
+    return name != NULL;
+}
+
+static bool put_groups(const struct facts *f, struct text *t)
+{
+    return put_list(t, &f->hs->offer.groups, known_group_name);
+}
+
+static bool put_schemes(const struct facts *f, struct text *t)
+{
+    return put_list(t, &f->hs->offer.signature_algorithms,
+                    known_signature_name);
+}
+
+static bool put_span(struct text *t, struct span s)
+{
+    text_add(t, say_span(s).s);
+    return s.n > 0;
+}
+
+static bool put_alpn(const struct facts *f, struct text *t)
+{
+    const struct span_list *l = &f->hs->offer.alpn;
+    for (uint16_t i = 0; i < l->n && i < 8; i++) {
+        text_add(t, i ? "," : "");
+        put_span(t, l->v[i]);
+    }
+    return l->n > 0;
+}
+
+/* How the server is reached: itself, or through a proxy. */
+struct reach {
+    struct span host; /* name or address, without brackets */
+    uint16_t port;
+    bool v6, http, socks;
+    struct say ip; /* what host borrows from */
+};
+
+static void reach_of(const struct handshake *hs, struct reach *r)
+{
+    struct hs_target target;
+    *r = (struct reach){.port = hs->addr[SIDE_SERVER].port,
+                        .v6 = hs->ip_version == 6,
+                        .ip = say_ip(hs, SIDE_SERVER)};
+    r->host = span_text(r->ip.s);
+    if (hs_tunnel_target(hs, &target) && target.host.n) {
+        r->host = target.host;
+        r->port = target.port;
+        r->v6 = target.is_address && memchr(target.host.p, ':', target.host.n);
+        r->socks = carrier_starts(hs, "socks");
+        r->http = !r->socks;
+    }
+}
+
+static bool put_host(const struct facts *f, struct text *t)
+{
+    text_add(t, say_server(f->hs).s);
+    return true;
+}
+
+static bool put_ip(const struct facts *f, struct text *t)
+{
+    struct reach r;
+    reach_of(f->hs, &r);
+    text_add(t, say_span(r.host).s);
+    return !r.http && !r.socks;
+}
+
+static bool put_port(const struct facts *f, struct text *t)
+{
+    struct reach r;
+    reach_of(f->hs, &r);
+    text_fmt(t, "%u", r.port);
+    return true;
+}
+
+/* The proxy, or the server itself. */
+static bool put_peer(const struct facts *f, struct text *t)
+{
+    bool v6 = f->hs->ip_version == 6;
+    text_fmt(t, v6 ? "[%s]:%u" : "%s:%u", say_ip(f->hs, SIDE_SERVER).s,
+             f->hs->addr[SIDE_SERVER].port);
+    return true;
+}
+
+/* What a proxy was asked to connect to: host and port. */
+static bool put_target(const struct facts *f, struct text *t)
+{
+    static const char connect[] = "CONNECT ";
+    struct span asked = f->hs->carrier_asked;
+    size_t n = sizeof connect - 1;
+    return span_starts(asked, connect) &&
+           put_span(t, span_sub(asked, n, asked.n));
+}
+
+static bool put_sni(const struct facts *f, struct text *t)
+{
+    return put_span(t, f->hs->offer.sni);
+}
+
+static bool put_issuer(const struct facts *f, struct text *t)
+{
+    if (f->leaf) {
+        text_add(t, say_name(&f->leaf->issuer).s);
+    }
+    return f->leaf != NULL;
+}
+
+static bool put_subject(const struct facts *f, struct text *t)
+{
+    if (f->leaf) {
+        text_add(t, say_name(&f->leaf->subject).s);
+    }
+    return f->leaf != NULL;
+}
+
+static bool put_names(const struct facts *f, struct text *t)
+{
+    if (f->leaf) {
+        text_add(t, say_names(f->leaf).s);
+    }
+    return f->leaf != NULL;
+}
+
+static bool put_days(const struct facts *f, struct text *t)
+{
+    text_add(t, say_days(f->leaf_days).s);
+    return f->leaf_expired || f->leaf_not_yet_valid;
+}
+
+static bool put_alert(const struct facts *f, struct text *t)
+{
+    text_fmt(t, "%u", f->alert);
+    return f->alert != ALERT_NONE;
+}
+
+/* ---- ready-made parts of commands, quoted where they are made ---- */
+
+/* openssl goes through HTTP proxies, not through SOCKS. */
+static bool put_connect(const struct facts *f, struct text *t)
+{
+    struct reach r;
+    char word[SAY_BYTES + 32];
+    reach_of(f->hs, &r);
+    snprintf(word, sizeof word, r.v6 ? "[%s]:%u" : "%s:%u", say_span(r.host).s,
+             r.port);
+    if (r.http) {
+        text_shell(t, span_text(word));
+        text_add(t, " -proxy ");
+        put_peer(f, t);
+    } else {
+        text_add(t, word); /* an address */
+    }
+    return !r.socks;
+}
+
+static bool put_servername(const struct facts *f, struct text *t)
+{
+    if (!f->hs->offer.has_sni || f->hs->offer.sni.n == 0) {
+        text_add(t, "-noservername");
+        return true;
+    }
+    text_add(t, "-servername ");
+    text_shell(t, span_text(say_span(f->hs->offer.sni).s));
+    return true;
+}
+
+static bool put_starttls(const struct facts *f, struct text *t)
+{
+    static const struct {
+        const char *carrier, *openssl;
+    } words[] = {
+        {"starttls-smtp", "smtp"},         {"starttls-imap", "imap"},
+        {"starttls-pop3", "pop3"},         {"starttls-ftp", "ftp"},
+        {"starttls-xmpp", "xmpp"},         {"starttls-ldap", "ldap"},
+        {"starttls-mysql", "mysql"},       {"starttls-postgresql", "postgres"},
+        {"starttls-postgres", "postgres"}, {"starttls-nntp", "nntp"},
+        {"starttls-lmtp", "lmtp"},         {"starttls-sieve", "sieve"},
+        {"starttls-irc", "irc"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (f->hs->carrier && strcmp(f->hs->carrier, words[i].carrier) == 0) {
+            text_fmt(t, "-starttls %s ", words[i].openssl);
+        }
+    }
+    return true;
+}
+
+static bool put_url(const struct facts *f, struct text *t)
+{
+    char url[SAY_BYTES + 32];
+    struct reach r;
+    reach_of(f->hs, &r);
+    bool v6 = !f->hs->offer.has_sni && r.v6;
+    snprintf(url, sizeof url, v6 ? "https://[%s]:%u/" : "https://%s:%u/",
+             say_server(f->hs).s, r.port);
+    text_shell(t, span_text(url));
+    return true;
+}
+
+static bool put_resolve(const struct facts *f, struct text *t)
+{
+    struct reach r;
+    reach_of(f->hs, &r);
+    if (r.http || r.socks) {
+        text_add(t, r.socks ? "--proxy socks5h://" : "--proxy http://");
+        put_peer(f, t);
+        text_add(t, " ");
+        return true;
+    }
+    if (!f->hs->offer.has_sni || f->sni_is_ip || f->hs->offer.sni.n == 0) {
+        return true;
+    }
+    char word[2 * SAY_BYTES + 32];
+    snprintf(word, sizeof word, r.v6 ? "%s:%u:[%s]" : "%s:%u:%s",
+             say_server(f->hs).s, r.port, say_ip(f->hs, SIDE_SERVER).s);
+    text_add(t, "--resolve ");
+    text_shell(t, span_text(word));
+    text_add(t, " ");
+    return true;
+}
+
+static const struct value {
+    const char *name;
+    bool (*put)(const struct facts *f, struct text *t);
+    bool ready; /* already quoted */
+} values[] = {
+    {"host", put_host, false},        {"ip", put_ip, false},
+    {"port", put_port, false},        {"sni", put_sni, false},
+    {"version", put_version, false},  {"suite", put_suite, false},
+    {"suites", put_suites, false},    {"group", put_group, false},
+    {"groups", put_groups, false},    {"schemes", put_schemes, false},
+    {"alpn", put_alpn, false},        {"issuer", put_issuer, false},
+    {"subject", put_subject, false},  {"names", put_names, false},
+    {"days", put_days, false},        {"alert", put_alert, false},
+    {"connect", put_connect, true},   {"servername", put_servername, true},
+    {"starttls", put_starttls, true}, {"url", put_url, true},
+    {"resolve", put_resolve, true},   {"target", put_target, false},
+    {"peer", put_peer, true},
+};
+
+static const struct value *value_find(struct span name)
+{
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        if (span_eq(name, span_text(values[i].name))) {
+            return &values[i];
+        }
+    }
+    return NULL;
+}
+
+/* `word` is empty, and used for what has to be quoted. */
+static bool put_value(const struct facts *f, const struct value *v, bool shell,
+                      struct text *out, struct text *word)
+{
+    if (!shell || v->ready) {
+        size_t max = out->max;
+        bool fits = max - out->n >= ADVICE_WORD_BYTES;
+        out->max = fits ? out->n + ADVICE_WORD_BYTES : max;
+        bool known = v->put(f, out);
+        out->max = max;
+        out->cut = out->cut && !fits; /* a long value is cut, not the row */
+        return known;
+    }
+    bool known = v->put(f, word);
+    text_shell(out, span_of(text_str(word), word->n));
+    text_clear(word);
+    return known;
+}
+
+bool advice_put(const struct facts *f, const char *row, bool shell,
+                struct text *out, struct text *word)
+{
+    bool ok = true;
+    while (*row && ok) {
+        const char *close = *row == '{' ? strchr(row, '}') : NULL;
+        const struct value *v =
+            close && close - row < (ptrdiff_t)WORD_MAX
+                ? value_find(span_of(row + 1, (size_t)(close - row) - 1))
+                : NULL;
+        if (v) {
+            ok = put_value(f, v, shell, out, word);
+            row = close + 1;
+        } else {
+            size_t plain = *row == '{' ? 1 : strcspn(row, "{");
+            text_add_n(out, row, plain);
+            row += plain;
+        }
+    }
+    return ok && !out->cut;
+}
