@@ -22,6 +22,7 @@
 #include "pipeline.h"
 #include "record_reader.h"
 #include "redact.h"
+#include "relieve.h"
 #include "top.h"
 #include "watch.h"
 
@@ -175,6 +176,14 @@ static void on_record(void *ctx, const struct record *from, uint32_t source)
     }
 }
 
+static void on_ignored(void *ctx, const struct packet *k, uint32_t source)
+{
+    const struct run *r = ctx;
+    if (r->options.interfaces_n && source < r->sources_n) {
+        relieve_packet(r->sources[source].capture, k);
+    }
+}
+
 /* ---- reading ---- */
 
 static void add_read_back(struct totals *t, const struct totals *more)
@@ -197,6 +206,7 @@ static void totals_now(struct run *r, struct totals *t)
         capture_stats(r->sources[i].capture, &stats);
         t->packets_dropped += stats.dropped_kernel;
         t->packets_dropped_interface += stats.dropped_interface;
+        t->packets_relieved += stats.relieved;
     }
     pipeline_totals(r->pipeline, t);
     add_read_back(t, &r->read_back);
@@ -443,6 +453,7 @@ static void close_source(struct run *r, struct source *s)
     capture_stats(s->capture, &stats);
     r->totals.packets_dropped += stats.dropped_kernel;
     r->totals.packets_dropped_interface += stats.dropped_interface;
+    r->totals.packets_relieved += stats.relieved;
     capture_close(s->capture);
     s->capture = NULL;
 }
@@ -823,6 +834,25 @@ static struct capture **open_for_workers(const struct run *r,
     return all;
 }
 
+/* Asks the kernel to keep what is settled to itself. */
+static void relieve(const struct run *r, const struct source *v, unsigned n)
+{
+    char why[CAPTURE_ERROR_BYTES];
+    struct capture *one[OPEN_FILES_MAX];
+    struct capture *const *all = r->for_workers;
+    size_t all_n = n;
+    for (unsigned i = 0; !all && i < n; i++) {
+        one[i] = v[i].capture;
+    }
+    all_n = all ? (size_t)n * workers_of(&r->options) : all_n;
+    bool relieved =
+        !r->options.no_relief && relieve_captures(all ? all : one, all_n, why);
+    if (r->options.verbose && !r->options.no_relief) {
+        fprintf(stderr, "tlswhy: relief by the kernel: %s\n",
+                relieved ? "settled connections stay there" : why);
+    }
+}
+
 /* Says what it listens on, and does. Returns whether the workers read. */
 static bool listen_on(struct run *r, struct source *v, unsigned n)
 {
@@ -858,6 +888,7 @@ static void read_interfaces(struct run *r)
             check_linktype(r, &v[i]);
         }
         r->for_workers = open_for_workers(r, v, (unsigned)n);
+        relieve(r, v, (unsigned)n);
         watched = give_up_rights(r) && listen_on(r, v, (unsigned)n);
     }
     if (r->for_workers) {
@@ -958,6 +989,8 @@ static struct pipeline_options pipeline_options(struct run *r,
         .keys = r->keys,
         .emit = on_record,
         .emit_ctx = r,
+        .ignored = on_ignored,
+        .ignored_ctx = r,
     };
 }
 

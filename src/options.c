@@ -40,6 +40,7 @@ enum {
     OPT_CONFIG,
     OPT_CHECK_CONFIG,
     OPT_NO_SANDBOX,
+    OPT_NO_RELIEF,
     OPT_ROTATE,
     OPT_REDACT,
     OPT_TOP,
@@ -65,6 +66,7 @@ static const struct option long_options[] = {
     {"config", required_argument, NULL, OPT_CONFIG},
     {"check-config", no_argument, NULL, OPT_CHECK_CONFIG},
     {"user", required_argument, NULL, OPT_USER},
+    {"no-relief", no_argument, NULL, OPT_NO_RELIEF},
     {"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
     {"rotate", required_argument, NULL, OPT_ROTATE},
     {"handshake-timeout", required_argument, NULL, OPT_TIMEOUT},
@@ -147,6 +149,8 @@ const char *options_help(void)
            "(default: " OPTIONS_CONFIG ")\n"
            "      --user NAME            root runs as this user (default: "
            "tlswhy or nobody)\n"
+           "      --no-relief            have settled connections' packets, "
+           "too\n"
            "      --no-sandbox           keep all rights; for debugging\n"
            "  -B, --buffer-size KIB      kernel capture buffer, of all workers "
            "together\n"
@@ -390,6 +394,9 @@ static bool set_option(struct options *o, int c, const char *arg,
         return true;
     case OPT_NO_SANDBOX:
         o->no_sandbox = true;
+        return true;
+    case OPT_NO_RELIEF:
+        o->no_relief = true;
         return true;
     case OPT_ROTATE:
         return rotation(o, arg) ||

@@ -44,6 +44,7 @@ struct options {
     bool syslog;
     const char *user;      /* whom to run as; NULL: the default */
     bool no_sandbox;       /* for debugging */
+    bool no_relief;        /* the kernel delivers everything */
     uint64_t rotate_bytes; /* of -o; 0: not by size */
     tick_t rotate_time;    /* 0: not by time */
     unsigned rotate_keep;  /* files */

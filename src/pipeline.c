@@ -80,6 +80,8 @@ static struct tracker_options tracker_options(struct pipeline *p)
         .elsewhere_bytes = waiting_bytes,
         .relieve = flush_verdicts,
         .ctx = p,
+        .ignored = p->o.ignored,
+        .ignored_ctx = p->o.ignored_ctx,
     };
     if (p->o.concluded) {
         to.done = p->o.concluded;
@@ -375,6 +377,7 @@ void pipeline_totals(const struct pipeline *p, struct totals *t)
 {
     uint64_t dropped = t->packets_dropped;
     uint64_t by_interface = t->packets_dropped_interface;
+    uint64_t relieved = t->packets_relieved;
     struct tracker_counters flows = {0};
     if (p->tracker) {
         tracker_counters(p->tracker, &flows);
@@ -393,6 +396,7 @@ void pipeline_totals(const struct pipeline *p, struct totals *t)
                                   : 0;
     t->packets_dropped = dropped;
     t->packets_dropped_interface = by_interface;
+    t->packets_relieved = relieved;
     t->live = p->o.live;
     if (p->watch) {
         watch_totals(p->watch, t);

@@ -34,6 +34,9 @@ struct pipeline_options {
     void (*concluded)(void *ctx, struct handshake *hs,
                       const struct tracker_order *at);
     void *concluded_ctx;
+    /* As in struct tracker_options; called in the caller's thread. */
+    void (*ignored)(void *ctx, const struct packet *k, uint32_t source);
+    void *ignored_ctx;
 };
 
 struct pipeline;

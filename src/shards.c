@@ -371,6 +371,7 @@ static bool worker_init(struct shards *s, struct worker *w)
     to.done = on_handshake;
     to.elsewhere_bytes = NULL;
     to.relieve = NULL;
+    to.ignored = NULL; /* it would be called in the worker's thread */
     to.ctx = w;
     w->shards = s;
     w->index = (unsigned)(w - s->workers);

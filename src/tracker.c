@@ -313,6 +313,13 @@ static bool opens_flow(const struct packet *k)
     return false;
 }
 
+static void ignore(const struct tracker *t, const struct packet *k)
+{
+    if (t->o.ignored && !(k->flags & (TCP_SYN | TCP_FIN | TCP_RST))) {
+        t->o.ignored(t->o.ignored_ctx, k, t->now.source);
+    }
+}
+
 static void note_syn(struct flow *f, unsigned dir, const struct packet *k)
 {
     struct flow_half *h = &f->half[dir];
@@ -433,6 +440,7 @@ static struct flow *flow_of(struct tracker *t, const struct packet *k,
     }
     if (!f) {
         if (!opens_flow(k)) {
+            ignore(t, k);
             return NULL;
         }
         f = add_flow(t, k);
@@ -530,6 +538,9 @@ static void datagram(struct tracker *t, const struct packet *k)
     if (!f && opens) {
         f = add_flow(t, k);
         dir = 0;
+    }
+    if (!f && !eap) {
+        ignore(t, k);
     }
     if (!f || f->class == FLOW_DEAD) {
         return;

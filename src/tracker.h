@@ -51,6 +51,11 @@ struct tracker_options {
     size_t (*elsewhere_bytes)(const void *ctx);
     void (*relieve)(void *ctx);
     void *ctx;
+    /* A packet from `source` that belongs to no connection that is followed,
+     * and neither begins nor ends one: others like it will be passed over, too.
+     * May be NULL. */
+    void (*ignored)(void *ctx, const struct packet *k, uint32_t source);
+    void *ignored_ctx;
 };
 
 struct tracker_counters {

@@ -9,6 +9,7 @@
 
 #include "dissectors/x509_cache.h"
 #include "outbox.h"
+#include "relieve.h"
 #include "verdicts.h"
 
 #include <pthread.h>
@@ -111,6 +112,12 @@ static void on_handshake(void *ctx, struct handshake *hs,
     outbox_put(w->watch->outbox, w->index, hs, at);
 }
 
+static void on_ignored(void *ctx, const struct packet *k, uint32_t source)
+{
+    const struct watcher *w = ctx;
+    relieve_packet(w->captures[source], k);
+}
+
 /* The counters of a worker: its pipeline's, and its captures' drops. Those of
  * an interface itself are the same for all. */
 static void tell_totals(struct watcher *w)
@@ -120,6 +127,7 @@ static void tell_totals(struct watcher *w)
         struct capture_stats stats;
         capture_stats(w->captures[i], &stats);
         t.packets_dropped += stats.dropped_kernel;
+        t.packets_relieved += stats.relieved;
         if (w->index == 0) {
             t.packets_dropped_interface += stats.dropped_interface;
         }
@@ -243,6 +251,7 @@ static void add_totals(struct totals *t, const struct totals *more)
     t->packets_captured += more->packets_captured;
     t->packets_dropped += more->packets_dropped;
     t->packets_dropped_interface += more->packets_dropped_interface;
+    t->packets_relieved += more->packets_relieved;
     t->bytes_captured += more->bytes_captured;
     t->frames_cut += more->frames_cut;
     t->frames_malformed += more->frames_malformed;
@@ -290,6 +299,8 @@ static bool watcher_init(struct watch *w, unsigned index)
     po.max_memory_bytes /= w->o.workers;
     po.concluded = on_handshake;
     po.concluded_ctx = v;
+    po.ignored = on_ignored;
+    po.ignored_ctx = v;
     v->watch = w;
     v->index = index;
     v->open = w->o.interfaces;

@@ -83,6 +83,32 @@ void capture_wait(struct capture *const *v, size_t n);
 int capture_spread(struct capture *c, int group, const uint16_t *ports,
                    size_t ports_n);
 
+/* Who talks to whom. */
+struct capture_talk {
+    uint8_t ip_version; /* 4 or 6 */
+    uint8_t proto;      /* 6 TCP, 17 UDP */
+    uint8_t ip[2][16];  /* IPv4 in the first four bytes, the rest zero */
+    uint16_t port[2];   /* host order */
+};
+
+/*
+ * Lets the kernel drop packets of a live capture that nobody waits for, for
+ * about as many conversations as there are slots (64 bytes each). To be called
+ * before the process gives up its rights (CAP_BPF, or root). False, and one
+ * line in why[], where that cannot be done; the capture works without.
+ */
+bool capture_relieve(struct capture *c, unsigned slots,
+                     char why[CAPTURE_ERROR_BYTES]);
+
+/*
+ * A packet of this conversation, at that time, was of no use, and its like will
+ * not be either until a SYN, a handshake message of TLS or DTLS, or a long
+ * header of QUIC: those are still delivered, and so are FIN and RST. Nothing
+ * happens without capture_relieve().
+ */
+void capture_ignore(struct capture *c, const struct capture_talk *t,
+                    tick_t when);
+
 /* Frames handed out at a time by capture_more(). */
 #define CAPTURE_BATCH 16u
 
@@ -125,6 +151,7 @@ struct capture_stats {
     uint64_t frames;         /* delivered (after the filter) */
     uint64_t bytes;          /* captured bytes of them */
     uint64_t dropped_kernel; /* live only */
+    uint64_t relieved;       /* dropped by the kernel on our behalf */
     uint64_t dropped_interface;
     bool snaplen_cut; /* some frame was shorter than on the wire */
 };

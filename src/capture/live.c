@@ -18,6 +18,7 @@
 
 #include "capture/filter.h"
 #include "capture/linktype.h"
+#include "capture/relief.h"
 #include "capture/source.h"
 #include "capture/spread.h"
 
@@ -35,6 +36,7 @@ struct live_capture {
     bool down;        /* and waited for */
     uint64_t packets;
     struct pcap_stat last; /* its counters wrap at 32 bits */
+    struct relief *relief; /* NULL: none */
 };
 
 static int live_linktype(const struct capture *c)
@@ -48,12 +50,16 @@ static void live_close(struct capture *c)
     if (l->pcap) {
         pcap_close(l->pcap);
     }
+    relief_free(l->relief);
 }
 
 static void live_refresh(struct capture *c)
 {
     struct live_capture *l = (struct live_capture *)c;
     struct pcap_stat now;
+    if (l->relief) {
+        c->stats.relieved = relief_count(l->relief);
+    }
     if (pcap_stats(l->pcap, &now) != 0) {
         return;
     }
@@ -243,6 +249,40 @@ int capture_spread(struct capture *c, int group, const uint16_t *ports,
         return -1;
     }
     return group;
+}
+
+/* ---- what the kernel need not deliver ------------------------------------
+ */
+
+bool capture_relieve(struct capture *c, unsigned slots,
+                     char why[CAPTURE_ERROR_BYTES])
+{
+    struct live_capture *l = (struct live_capture *)c;
+    int fd = pcap_fileno(l->pcap);
+    /* As libpcap adapted it to this socket. */
+    struct sock_filter classic[BPF_MAXINSNS];
+    socklen_t n = BPF_MAXINSNS;
+    if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, classic, &n) != 0) {
+        snprintf(why, CAPTURE_ERROR_BYTES, "the socket's filter: %s",
+                 strerror(errno));
+        return false;
+    }
+    struct relief *r = relief_new(slots, classic, n, why);
+    if (r && !relief_attach(r, fd, why)) {
+        relief_free(r);
+        r = NULL;
+    }
+    l->relief = r;
+    return r != NULL;
+}
+
+void capture_ignore(struct capture *c, const struct capture_talk *t,
+                    tick_t when)
+{
+    const struct live_capture *l = (const struct live_capture *)c;
+    if (l->relief) {
+        relief_ignore(l->relief, t, when);
+    }
 }
 
 static const struct capture_ops live_ops = {

@@ -198,6 +198,9 @@ static void print_capture(const struct printer *p, const struct totals *t)
     sample(p, "packets_dropped_total", "by", "kernel", t->packets_dropped);
     sample(p, "packets_dropped_total", "by", "interface",
            t->packets_dropped_interface);
+    counter(p, "packets_relieved",
+            "Packets of settled connections that the kernel did not deliver.",
+            t->packets_relieved);
     counter(p, "flows", "Connections that were followed.", t->flows);
     counter(p, "flows_evicted", "Connections given up to make room.",
             t->flows_evicted);

@@ -50,6 +50,8 @@ struct secret_totals {
 
 struct totals {
     uint64_t packets_captured, packets_dropped, packets_dropped_interface;
+    uint64_t
+        packets_relieved; /* dropped by the kernel, as nobody waits for them */
     uint64_t bytes_captured;
     uint64_t frames_cut, frames_malformed, frames_unknown;
     uint64_t flows, flows_evicted;

@@ -540,6 +540,8 @@ static void print_capture(const struct totals *t, struct text *out)
     text_fmt(out, "%" PRIu64 " packets dropped by the kernel\n",
              t->packets_dropped);
     hint(out, t->packets_dropped_interface, "packets dropped by the interface");
+    hint(out, t->packets_relieved,
+         "packets of settled connections left in the kernel, not captured");
     hint(out, t->records_read, "records read back");
     text_fmt(out, "%" PRIu64 " flows evicted\n", t->flows_evicted);
     hint(out, t->frames_cut,
