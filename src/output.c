@@ -36,6 +36,7 @@ struct output {
     const char *base; /* the file's name in its directory */
     int fd, directory;
     bool closed, failed;
+    bool astray; /* it could not be opened again, and goes on in the old file */
     bool failing;   /* since the last write */
     bool torn;      /* the file ends within a record */
     tick_t tried;   /* when writing failed last */
@@ -316,7 +317,9 @@ void output_reopen(struct output *o)
     int fd = openat(o->directory, o->base,
                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0) {
-        fprintf(stderr, "tlswhy: %s: %s\n", o->path, strerror(errno));
+        fprintf(stderr, "tlswhy: %s: cannot be opened again: %s\n", o->path,
+                strerror(errno));
+        o->astray = true;
         return; /* better the old file than none */
     }
     close(o->fd);
@@ -378,7 +381,7 @@ bool output_closed(const struct output *o)
 
 bool output_failed(const struct output *o)
 {
-    return o->failed;
+    return o->failed || o->astray;
 }
 
 uint64_t output_written(const struct output *o)

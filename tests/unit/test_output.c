@@ -191,6 +191,28 @@ Test(output, reopens_by_name)
     output_free(o);
 }
 
+Test(output, goes_on_in_the_old_file_and_fails_in_the_end)
+{
+    char moved[192];
+    snprintf(moved, sizeof moved, "%s.old", path);
+    struct output *o =
+        open_output(&with_header, (struct output_options){.rename = true});
+    cr_assert_eq(rename(path, moved), 0);
+    cr_assert_eq(mkdir(path, 0700), 0); /* where the new file would be */
+    output_reopen(o);
+    write_records(o, 1);
+    cr_expect(output_failed(o));
+    cr_expect_eq(size_of(".old"), 107);
+    cr_expect_eq(output_written(o), 1);
+    cr_expect_eq(output_lost(o), 0);
+    cr_assert_eq(rmdir(path), 0);
+    output_reopen(o);
+    write_records(o, 1);
+    cr_expect_eq(size_of(""), 107);
+    cr_expect(output_failed(o), "the status tells of it all the same");
+    output_free(o);
+}
+
 Test(output, appends_without_a_second_header)
 {
     struct output *o =
