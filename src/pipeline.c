@@ -75,6 +75,7 @@ static struct tracker_options tracker_options(struct pipeline *p)
         .max_memory_bytes = p->o.max_memory_bytes,
         .live = p->o.live,
         .keep_frames = p->o.keep_frames,
+        .many_sources = p->o.many_sources,
         .keys = p->o.keys,
         .done = on_handshake,
         .elsewhere_bytes = waiting_bytes,

@@ -24,6 +24,7 @@ struct pipeline_options {
     bool live;           /* emit at once instead of waiting for evidence */
     bool application;    /* ask nDPI */
     bool keep_frames;    /* records come with their packets (hs->frames) */
+    bool many_sources;   /* live: one packet may be captured more than once */
     struct trust *trust; /* borrowed; may be NULL */
     struct keylog *keys; /* secrets to decrypt with; borrowed; may be NULL */
     /* Called for every record; `source` is the index of the capture. */

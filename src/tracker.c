@@ -145,7 +145,8 @@ static void drop_session(struct tracker *t, struct flow *f)
 }
 
 /* Ends the session of a flow and hands its handshake on. Returns whether what
- * comes late on these ports could be taken for a new attempt. */
+ * comes late on these ports could be taken for a new attempt: so may all of it
+ * that another interface saw, too. */
 static bool end_session(struct tracker *t, struct flow *f, enum hs_end end)
 {
     struct session *s = f->session;
@@ -159,7 +160,7 @@ static bool end_session(struct tracker *t, struct flow *f, enum hs_end end)
         hs.timeout_ms = (uint32_t)(t->o.handshake_timeout / TICK_MSEC);
         hs.frames = take_frames(t, f);
         drop_session(t, f);
-        return !finish_handshake(t, &hs, f);
+        return !finish_handshake(t, &hs, f) || t->o.many_sources;
     }
     drop_session(t, f);
     return false;
@@ -394,8 +395,11 @@ static void obey(struct tracker *t, struct flow *f, enum session_want want)
         break;
     }
     case WANT_FINISH:
-        end_session(t, f, HS_END_SETTLED);
-        remove_flow(t, f);
+        if (end_session(t, f, HS_END_SETTLED) && t->o.many_sources) {
+            touch(t, f, FLOW_DEAD);
+        } else {
+            remove_flow(t, f);
+        }
         break;
     case WANT_DROP:
         drop_session(t, f);

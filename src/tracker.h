@@ -41,6 +41,7 @@ struct tracker_options {
     size_t max_memory_bytes;
     bool live;
     bool keep_frames;    /* handshakes come with their packets */
+    bool many_sources;   /* live: one packet may come from several */
     struct keylog *keys; /* borrowed; may be NULL */
     /* Takes a concluded handshake and what it owns; *hs itself is the
      * tracker's. */
