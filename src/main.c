@@ -981,7 +981,7 @@ static struct pipeline_options pipeline_options(struct run *r,
         .max_flows = o->max_flows,
         .max_memory_bytes =
             o->max_memory_bytes ? o->max_memory_bytes : default_memory(),
-        .all = o->all,
+        .all = o->all || o->metrics_servers,
         .live = o->interfaces_n > 0 || o->top,
         .application = true,
         .keep_frames = o->extract || o->annotate,

@@ -6,6 +6,7 @@
 #include "options.h"
 
 #include "config_file.h"
+#include "report/metrics.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -36,6 +37,7 @@ enum {
     OPT_ANNOTATE,
     OPT_USER,
     OPT_METRICS,
+    OPT_METRICS_SERVERS,
     OPT_SYSLOG,
     OPT_CONFIG,
     OPT_CHECK_CONFIG,
@@ -62,6 +64,7 @@ static const struct option long_options[] = {
     {"top", no_argument, NULL, OPT_TOP},
     {"redact", no_argument, NULL, OPT_REDACT},
     {"metrics", required_argument, NULL, OPT_METRICS},
+    {"metrics-servers", required_argument, NULL, OPT_METRICS_SERVERS},
     {"syslog", no_argument, NULL, OPT_SYSLOG},
     {"config", required_argument, NULL, OPT_CONFIG},
     {"check-config", no_argument, NULL, OPT_CHECK_CONFIG},
@@ -142,6 +145,8 @@ const char *options_help(void)
            "      --metrics [ADDR:]PORT|FILE.prom\n"
            "                             counters for Prometheus, by HTTP or "
            "as a file\n"
+           "      --metrics-servers NAME,...\n"
+           "                             servers with counters of their own\n"
            "      --syslog               failures to the system's log, too\n"
            "      --config FILE          options from a file, one a line: name "
            "= value\n"
@@ -378,6 +383,9 @@ static bool set_option(struct options *o, int c, const char *arg,
     case OPT_REDACT:
         o->redact = true;
         return true;
+    case OPT_METRICS_SERVERS:
+        o->metrics_servers = arg;
+        return metrics_check_servers(arg, error);
     case OPT_METRICS:
         o->metrics = arg;
         return true;
@@ -641,6 +649,10 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
         snprintf(error, 256,
                  "--redact cannot change packets: it does not go "
                  "with --extract, --annotate and --compare");
+        return false;
+    }
+    if (o->metrics_servers && !o->metrics) {
+        snprintf(error, 256, "--metrics-servers takes --metrics");
         return false;
     }
     if ((o->rotate_bytes || o->rotate_time) &&

@@ -38,9 +38,10 @@ struct options {
     const char *extract;  /* NULL: none */
     const char *annotate; /* NULL: none */
     enum tristate summary;
-    const char *metrics; /* where to; NULL: none */
-    const char *config;  /* NULL: none */
-    char **config_text;  /* values from it; owned, NULL at the end */
+    const char *metrics;         /* where to; NULL: none */
+    const char *metrics_servers; /* who has series of his own; NULL: nobody */
+    const char *config;          /* NULL: none */
+    char **config_text;          /* values from it; owned, NULL at the end */
     bool syslog;
     const char *user;      /* whom to run as; NULL: the default */
     bool no_sandbox;       /* for debugging */

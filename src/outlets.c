@@ -61,18 +61,17 @@ static void print(void *ctx, enum metrics_format format, struct text *out)
     metrics_print(o->metrics, &t, &g, format, out);
 }
 
-static bool open_metrics(struct outlets *o, const char *where, char error[256])
+static bool open_metrics(struct outlets *o, const char *where,
+                         const char *servers, char error[256])
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     o->start_time = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
     o->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    o->metrics = metrics_new();
-    if (!o->metrics) {
-        snprintf(error, 256, "out of memory");
-        return false;
+    o->metrics = metrics_new(servers, error);
+    if (o->metrics) {
+        o->outlet = metrics_outlet_new(where, print, o, error);
     }
-    o->outlet = metrics_outlet_new(where, print, o, error);
     return o->outlet;
 }
 
@@ -90,7 +89,7 @@ struct outlets *outlets_new(const struct options *options, outlets_state *state,
     bool ok = true;
     if (options->metrics) {
         *name = options->metrics;
-        ok = open_metrics(o, options->metrics, error);
+        ok = open_metrics(o, options->metrics, options->metrics_servers, error);
     }
     if (ok && options->syslog) {
         *name = "--syslog";

@@ -72,6 +72,10 @@
 /* Frames that --annotate holds back in order to sort them by time. */
 #define LIMIT_ANNOTATE_BYTES ((size_t)128 * 1024 * 1024)
 
+/* Servers that have metrics of their own: each is a few dozen series, and
+ * Prometheus pays for each of them for weeks. */
+#define LIMIT_METRICS_SERVERS 128u
+
 /* The HTML report: what a browser still opens and searches at once. Failures
  * with all their details, rows of failures and of other connections; details
  * stop at half of the bytes, rows of what did not fail at three quarters. */

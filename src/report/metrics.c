@@ -5,17 +5,33 @@
  */
 #include "report/metrics.h"
 
+#include "base/limits.h"
 #include "report/fields.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #define CAUSES_MAX  160u
 #define ALERT_CODES 256u
 #define ENDS_BY     (BY_NOBODY + 1)
 #define ENDS_HOW    (HOW_QUIC_CLOSE + 1)
 
+#define SERVER_BYTES 256u /* a name has 253 at most */
+
+enum server_outcome { SERVER_SUCCESS, SERVER_FAILURE, SERVER_OTHER };
+
+struct server {
+    char name[SERVER_BYTES];
+    uint64_t outcomes[SERVER_OTHER + 1];
+    uint64_t causes[CAUSES_MAX];
+};
+
 struct metrics {
+    struct server *servers;
+    size_t servers_n;
     uint64_t causes[CAUSES_MAX]; /* by index of known_cause_at() */
     uint64_t ends[ENDS_BY][ENDS_HOW];
     uint64_t alerts[2][ALERT_CODES]; /* by enum side */
@@ -27,23 +43,135 @@ struct printer {
     enum metrics_format format;
 };
 
-struct metrics *metrics_new(void)
+/* ---- servers that were named ---- */
+
+/* The next of a list; false when there is none. */
+static bool next_server(const char **list, const char **name, size_t *n)
 {
-    return calloc(1, sizeof(struct metrics));
+    *list += strspn(*list, ", ");
+    *name = *list;
+    *n = strcspn(*list, ", ");
+    *list += *n;
+    return *n > 0;
+}
+
+bool metrics_check_servers(const char *servers, char error[256])
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_[]";
+    const char *name;
+    size_t n;
+    size_t count = 0;
+    while (next_server(&servers, &name, &n)) {
+        if (n >= SERVER_BYTES || strspn(name, letters) < n) {
+            snprintf(error, 256, "not a server's name or address: '%.*s'",
+                     n < 100 ? (int)n : 100, name);
+            return false;
+        }
+        count++;
+    }
+    if (!count || count > LIMIT_METRICS_SERVERS) {
+        snprintf(error, 256, "not 1 to %u servers", LIMIT_METRICS_SERVERS);
+        return false;
+    }
+    return true;
+}
+
+static bool is_listed(const struct metrics *m, const char *name, size_t n)
+{
+    for (size_t i = 0; i < m->servers_n; i++) {
+        if (strncasecmp(m->servers[i].name, name, n) == 0 &&
+            !m->servers[i].name[n]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_servers(struct metrics *m, const char *list)
+{
+    const char *name;
+    size_t n;
+    m->servers = calloc(LIMIT_METRICS_SERVERS, sizeof *m->servers);
+    while (m->servers && next_server(&list, &name, &n)) {
+        if (!is_listed(m, name, n)) {
+            snprintf(m->servers[m->servers_n++].name, SERVER_BYTES, "%.*s",
+                     (int)n, name);
+        }
+    }
+    return m->servers;
+}
+
+struct metrics *metrics_new(const char *servers, char error[256])
+{
+    if (servers && !metrics_check_servers(servers, error)) {
+        return NULL;
+    }
+    struct metrics *m = calloc(1, sizeof(struct metrics));
+    if (!m || (servers && !take_servers(m, servers))) {
+        snprintf(error, 256, "out of memory");
+        metrics_free(m);
+        return NULL;
+    }
+    return m;
 }
 
 void metrics_free(struct metrics *m)
 {
-    free(m);
+    if (m) {
+        free(m->servers);
+        free(m);
+    }
+}
+
+/* Which of them a record is about, or NULL: by what the client asked for, by
+ * address and port, by address; in this order. */
+static struct server *server_of(const struct metrics *m, const struct record *r)
+{
+    const struct hs_addr *e = &r->hs->addr[SIDE_SERVER];
+    struct text names[3];
+    for (size_t i = 0; i < 3; i++) {
+        text_init(&names[i], SERVER_BYTES);
+    }
+    struct span sni = record_sni(r);
+    text_add_n(&names[0], (const char *)sni.p, sni.n);
+    format_endpoint(&names[1], e->ip, e->port, r->hs->ip_version);
+    format_ip(&names[2], e->ip, r->hs->ip_version);
+    struct server *found = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; !found && k < m->servers_n; k++) {
+            struct server *s = &m->servers[k];
+            bool same =
+                strlen(s->name) == names[i].n &&
+                strncasecmp(s->name, text_str(&names[i]), names[i].n) == 0;
+            found = same ? s : NULL;
+        }
+        text_free(&names[i]);
+    }
+    return found;
 }
 
 /* ---- counting ---- */
 
-static void count_cause(struct metrics *m, const struct known_cause *cause)
+static void count_cause(uint64_t counts[CAUSES_MAX],
+                        const struct known_cause *cause)
 {
     size_t n = known_cause_count();
     for (size_t i = 0; i < n && i < CAUSES_MAX; i++) {
-        m->causes[i] += known_cause_at(i) == cause;
+        counts[i] += known_cause_at(i) == cause;
+    }
+}
+
+static void count_server(struct server *s, const struct record *r)
+{
+    enum outcome outcome = record_outcome(r);
+    if (outcome == OUTCOME_SUCCESS) {
+        s->outcomes[SERVER_SUCCESS]++;
+    } else if (outcome == OUTCOME_FAILURE && !r->hs->end_state.benign) {
+        s->outcomes[SERVER_FAILURE]++;
+        count_cause(s->causes, record_cause(r));
+    } else {
+        s->outcomes[SERVER_OTHER]++;
     }
 }
 
@@ -64,10 +192,14 @@ static void count_alert(struct metrics *m, const struct conclusion *c)
 void metrics_add(struct metrics *m, const struct record *r)
 {
     const struct conclusion *c = &r->hs->end_state;
+    struct server *s = m->servers_n ? server_of(m, r) : NULL;
+    if (s) {
+        count_server(s, r);
+    }
     if (record_outcome(r) != OUTCOME_FAILURE || c->benign) {
         return;
     }
-    count_cause(m, record_cause(r));
+    count_cause(m->causes, record_cause(r));
     m->ends[c->by][c->how]++;
     count_alert(m, c);
 }
@@ -168,6 +300,47 @@ static void print_alerts(const struct printer *p, const struct metrics *m)
     }
 }
 
+static void print_server(const struct printer *p, const struct server *s)
+{
+    static const char *const outcomes[] = {"success", "failure", "other"};
+    for (unsigned i = 0; i <= SERVER_OTHER; i++) {
+        text_fmt(p->out,
+                 "tlswhy_server_handshakes_total{server=\"%s\",outcome=\"%s\"} "
+                 "%" PRIu64 "\n",
+                 s->name, outcomes[i], s->outcomes[i]);
+    }
+}
+
+static void print_server_failures(const struct printer *p,
+                                  const struct server *s)
+{
+    for (size_t i = 0; i < known_cause_count() && i < CAUSES_MAX; i++) {
+        if (s->causes[i]) {
+            text_fmt(p->out,
+                     "tlswhy_server_failures_total{server=\"%s\",cause=\"%s\"} "
+                     "%" PRIu64 "\n",
+                     s->name, known_cause_at(i)->slug, s->causes[i]);
+        }
+    }
+}
+
+static void print_servers(const struct printer *p, const struct metrics *m)
+{
+    if (!m->servers_n) {
+        return;
+    }
+    family(p, "server_handshakes", "counter",
+           "TLS handshakes with the servers named, by outcome.");
+    for (size_t i = 0; i < m->servers_n; i++) {
+        print_server(p, &m->servers[i]);
+    }
+    family(p, "server_failures", "counter",
+           "Failed TLS handshakes with the servers named, by cause.");
+    for (size_t i = 0; i < m->servers_n; i++) {
+        print_server_failures(p, &m->servers[i]);
+    }
+}
+
 static void print_durations(const struct printer *p, const struct totals *t)
 {
     static const char *const limits[LATENCY_BUCKETS] = {
@@ -245,6 +418,7 @@ void metrics_print(const struct metrics *m, const struct totals *t,
     print_causes(&p, m);
     print_ends(&p, m);
     print_alerts(&p, m);
+    print_servers(&p, m);
     print_durations(&p, t);
     print_capture(&p, t);
     print_process(&p, g);

@@ -2,7 +2,7 @@
 /*
  * Counters for Prometheus: the text format 0.0.4 and OpenMetrics 1.0. Labels
  * come from our own vocabularies only (causes, alerts, ends), so that traffic
- * cannot make more of them.
+ * cannot make more of them; servers are those that were named.
  */
 #ifndef REPORT_METRICS_H
 #define REPORT_METRICS_H
@@ -29,10 +29,18 @@ struct metrics_gauges {
 
 struct metrics; /* counts of failures */
 
-/* NULL when memory is out. */
-struct metrics *metrics_new(void);
+/*
+ * `servers`: who has series of his own, or NULL; names as clients ask for them
+ * (SNI), addresses, or addresses with port, separated by commas. NULL when the
+ * list is no such list (one line in error[]), or memory is out.
+ */
+struct metrics *metrics_new(const char *servers, char error[256]);
 void metrics_free(struct metrics *m);
+/* Failures; with servers, also what else there is of theirs. */
 void metrics_add(struct metrics *m, const struct record *r);
+
+/* Whether a list of servers is one; else one line in error[]. */
+bool metrics_check_servers(const char *servers, char error[256]);
 
 /* Appends all of it. */
 void metrics_print(const struct metrics *m, const struct totals *t,

@@ -195,7 +195,8 @@ static void print_metrics(enum metrics_format format, struct text *out)
                                           {"no_new_privileges", true},
                                           {"landlock", false},
                                           {"seccomp", true}}};
-    struct metrics *m = metrics_new();
+    char error[256];
+    struct metrics *m = metrics_new(NULL, error);
     make_failure(&f);
     metrics_add(m, &f.record);
     metrics_add(m, &f.record);
@@ -213,6 +214,91 @@ static void expect_line(const struct text *t, const char *line)
     char whole[256];
     snprintf(whole, sizeof whole, "\n%s\n", line);
     cr_expect_not_null(strstr(text_str(t), whole), "no line: %s", line);
+}
+
+/* Only those that were named, whatever clients ask for. */
+Test(service, metrics_of_single_servers)
+{
+    struct failure f;
+    struct metrics_gauges g = {.layers = {{"user", true},
+                                          {"capabilities", true},
+                                          {"no_new_privileges", true},
+                                          {"landlock", true},
+                                          {"seccomp", true}}};
+    struct text t;
+    char error[256];
+    struct metrics *m = metrics_new(
+        "WWW.example.com, 192.0.2.9:8443,192.0.2.9,www.EXAMPLE.com", error);
+    cr_assert_not_null(m);
+    text_init(&t, 1u << 20);
+    make_failure(&f);
+    f.hs.ip_version = 4;
+    memcpy(f.hs.addr[SIDE_SERVER].ip, "\xc0\x00\x02\x09", 4);
+    f.hs.addr[SIDE_SERVER].port = 8443;
+    metrics_add(m, &f.record);
+    f.hs.addr[SIDE_SERVER].port = 443;
+    metrics_add(m, &f.record);
+    f.hs.addr[SIDE_SERVER].ip[0] = 10;
+    metrics_add(m, &f.record);
+    f.hs.offer.seen = f.hs.offer.has_sni = true;
+    static const char *const asked[] = {"www.example.com",
+                                        "www.example.com.evil"};
+    for (size_t i = 0; i < 2; i++) {
+        f.hs.offer.sni = span_of(asked[i], strlen(asked[i]));
+        metrics_add(m, &f.record);
+        f.hs.end_state.benign = true;
+        metrics_add(m, &f.record);
+        f.hs.end_state.benign = false;
+        f.hs.end_state.outcome = OUTCOME_SUCCESS;
+        f.verdict.outcome = OUTCOME_SUCCESS;
+        metrics_add(m, &f.record);
+        f.hs.end_state.outcome = OUTCOME_FAILURE;
+        f.verdict.outcome = OUTCOME_FAILURE;
+    }
+    f.hs.offer.sni = span_of("www.example.com\0x", 17);
+    metrics_add(m, &f.record);
+    metrics_print(m, &counted, &g, METRICS_PROMETHEUS, &t);
+    static const char *const lines[] = {
+        "tlswhy_server_handshakes_total{server=\"WWW.example.com\",outcome="
+        "\"success\"} 1",
+        "tlswhy_server_handshakes_total{server=\"WWW.example.com\",outcome="
+        "\"failure\"} 1",
+        "tlswhy_server_handshakes_total{server=\"WWW.example.com\",outcome="
+        "\"other\"} 1",
+        "tlswhy_server_handshakes_total{server=\"192.0.2.9:8443\",outcome="
+        "\"failure\"} 1",
+        "tlswhy_server_handshakes_total{server=\"192.0.2.9\",outcome="
+        "\"failure\"} 1",
+        "tlswhy_server_failures_total{server=\"192.0.2.9\",cause="
+        "\"no_shared_version\"} 1",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        expect_line(&t, lines[i]);
+    }
+    cr_expect_null(strstr(text_str(&t), "server=\"www"));
+    cr_expect_null(strstr(text_str(&t), "evil"));
+    metrics_free(m);
+    hs_free(&f.hs);
+    text_free(&t);
+}
+
+Test(service, lists_of_servers)
+{
+    char error[256] = "";
+    static const char *const wrong[] = {"", ", ", "a\"b", "a\nb", "a{}", "ä"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        error[0] = '\0';
+        cr_expect_not(metrics_check_servers(wrong[i], error), "%zu", i);
+        cr_expect(*error, "%zu", i);
+    }
+    char many[2 * 130 + 1] = "";
+    for (size_t i = 0; i < 130; i++) {
+        memcpy(many + 2 * i, "a,", 3);
+    }
+    cr_expect_not(metrics_check_servers(many, error));
+    many[2 * 128] = '\0';
+    cr_expect(metrics_check_servers(many, error));
+    cr_expect(metrics_check_servers("[2001:db8::1]:443,x_y.example", error));
 }
 
 Test(service, metrics_for_prometheus)
