@@ -19,8 +19,8 @@ bool relieve_captures(struct capture *const *v, size_t n,
 /* What else its datagrams may carry is none of the conversation's business. */
 static bool is_tunnel(const struct packet *k)
 {
-    size_t n;
-    const uint16_t *ports = decoder_tunnel_ports(&n);
+    uint16_t ports[DECODER_TUNNEL_PORTS_MAX];
+    size_t n = decoder_tunnel_ports(ports);
     for (size_t i = 0; i < n; i++) {
         if (k->src.port == ports[i] || k->dst.port == ports[i]) {
             return true;

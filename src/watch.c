@@ -66,8 +66,8 @@ static bool open_others(struct capture **captures, unsigned workers,
                         const struct capture_live_options *live)
 {
     char error[CAPTURE_ERROR_BYTES];
-    size_t ports_n;
-    const uint16_t *ports = decoder_tunnel_ports(&ports_n);
+    uint16_t ports[DECODER_TUNNEL_PORTS_MAX];
+    size_t ports_n = decoder_tunnel_ports(ports);
     int group = capture_spread(captures[0], -1, ports, ports_n);
     for (unsigned k = 1; k < workers && group >= 0; k++) {
         captures[k] = capture_open_live(live, error);

@@ -9,7 +9,11 @@
 
 struct decoder *decoder_new(void)
 {
-    return calloc(1, sizeof(struct decoder));
+    struct decoder *d = calloc(1, sizeof *d);
+    if (d) {
+        d->ports_n = decoder_tunnel_ports(d->ports);
+    }
+    return d;
 }
 
 static void release_whole(struct decoder *d)

@@ -14,16 +14,11 @@
 
 enum {
     NEXT_HOP_BY_HOP = 0,
-    NEXT_IPV4 = 4,
-    NEXT_IPV6 = 41,
     NEXT_ROUTING = 43,
     NEXT_FRAGMENT = 44,
-    NEXT_GRE = 47,
     NEXT_AH = 51,
     NEXT_DESTINATION = 60,
-    NEXT_ETHERIP = 97,
     NEXT_MOBILITY = 135,
-    NEXT_MPLS = 137,
     NEXT_HIP = 139,
     NEXT_SHIM6 = 140,
 };
@@ -42,18 +37,12 @@ static enum decode_result payload(struct walk *w, uint8_t proto, struct slice s)
         return w->out->ip_version == 4 ? icmp_decode(w, s) : DECODE_OTHER;
     case PROTO_ICMPV6:
         return w->out->ip_version == 6 ? icmp_decode(w, s) : DECODE_OTHER;
-    case NEXT_IPV4:
-    case NEXT_IPV6:
-        return ip_decode(w, s);
-    case NEXT_GRE:
-        return tunnel_gre(w, s);
-    case NEXT_ETHERIP:
-        return tunnel_etherip(w, s);
-    case NEXT_MPLS:
-        return link_mpls(w, s);
     default:
-        return DECODE_OTHER;
+        break;
     }
+    struct encap_key key = {BY_IP_PROTO, proto};
+    const struct encapsulation *e = encap_find(key);
+    return e ? e->read(w, s, key) : DECODE_OTHER;
 }
 
 /* The authentication header leaves what it covers readable. */

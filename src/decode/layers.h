@@ -35,6 +35,19 @@ static inline struct slice slice_after(const struct slice *s, size_t n)
     return (struct slice){span_sub(s->bytes, n, SIZE_MAX), s->wire - n};
 }
 
+/* Opens what follows the header that c has read; false with *r set when there
+ * was not that much. */
+static inline bool slice_open(const struct cursor *c, struct slice *s,
+                              enum decode_result *r)
+{
+    if (!cursor_ok(c)) {
+        *r = slice_short(s);
+        return false;
+    }
+    *s = slice_after(s, cursor_offset(c));
+    return true;
+}
+
 /* At most n bytes of it: the rest is padding or a trailer. */
 static inline struct slice slice_trim(const struct slice *s, size_t n)
 {
@@ -56,14 +69,60 @@ struct decoder {
     /* Datagrams put together for the current frame: *out points into them. */
     uint8_t *whole[LIMIT_NESTING];
     unsigned whole_n;
+    /* UDP ports of encapsulations, at hand: every datagram asks. */
+    uint16_t ports[DECODER_TUNNEL_PORTS_MAX];
+    size_t ports_n;
 };
 
 struct walk {
     struct decoder *d;
     struct packet *out;
     unsigned ip_headers, ethernet_headers; /* so far, against LIMIT_NESTING */
+    uint16_t gre_flags;                    /* of the last GRE header */
     struct span mac_src, mac_dst; /* of the link; empty where it has none */
 };
+
+/* ---- encapsulations: encap/, registry.c ---- */
+
+/* What announces an encapsulation; the same number means something else in each
+ * of these. */
+enum encap_by {
+    BY_END,
+    BY_LINKTYPE, /* LINKTYPE_ value of a capture (pcap-linktype(7)) */
+    BY_ETHERTYPE,
+    BY_GRE_TYPE, /* a protocol type that is no EtherType */
+    BY_IP_PROTO,
+    BY_UDP_PORT, /* only a hint: a packet must come out of it */
+};
+
+struct encap_key {
+    enum encap_by by;
+    uint16_t number;
+};
+
+#define ENCAP_KEYS_MAX 8
+
+/*
+ * To add one: write NAME.c in encap/ with `const struct encapsulation
+ * NAME_encapsulation`, and one line in list.am.
+ */
+struct encapsulation {
+    const char *name;
+    struct encap_key keys[ENCAP_KEYS_MAX]; /* BY_END behind the last */
+    /* Reads its header and hands on what is inside. Over UDP anything but
+     * DECODE_PACKET and DECODE_FRAGMENT means that it is something else, and
+     * *w->out is then undefined. */
+    enum decode_result (*read)(struct walk *w, struct slice s,
+                               struct encap_key from);
+};
+
+/* NULL when the key announces none. */
+const struct encapsulation *encap_find(struct encap_key key);
+
+enum { GRE_SEQUENCE = 0x1000 };
+
+enum decode_result link_mpls(struct walk *w, struct slice s); /* mpls.c */
+enum decode_result link_ppp(struct walk *w, struct slice s);  /* ppp.c */
 
 /* ---- link.c ---- */
 
@@ -71,17 +130,17 @@ struct walk {
 enum { LINK_ETHERNET = 1 };
 enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
 
+/* A type field below this is an IEEE 802.3 length. */
+#define LINK_TYPE_MIN 0x0600
+
 enum decode_result link_decode(struct walk *w, int linktype, struct slice s);
 enum decode_result link_ethernet(struct walk *w, struct slice s);
 /* What an EtherType announces. */
 enum decode_result link_ethertype(struct walk *w, uint16_t type,
                                   struct slice s);
-enum decode_result link_mpls(struct walk *w, struct slice s);
-enum decode_result link_ppp(struct walk *w, struct slice s);
-
-/* ---- eapol.c ---- */
-
-enum decode_result eapol_decode(struct walk *w, struct slice s);
+enum decode_result link_llc(struct walk *w, struct slice s);
+/* Whether an address family of some system is IPv4 or IPv6. */
+bool link_is_ip_family(uint32_t family);
 
 /* ---- ip.c ---- */
 
@@ -110,18 +169,6 @@ struct fragment {
 enum decode_result fragment_add(struct walk *w, const struct fragment *f,
                                 struct span *whole, uint8_t *proto);
 void fragments_free(struct fragments *fs);
-
-/* ---- tunnel.c ---- */
-
-enum decode_result tunnel_gre(struct walk *w, struct slice s);
-enum decode_result tunnel_etherip(struct walk *w, struct slice s);
-
-/* Whether a UDP port may carry a tunnel that we read. */
-bool tunnel_port(uint16_t port);
-/* The packet inside the UDP payload s, if there is one; anything but
- * DECODE_PACKET and DECODE_FRAGMENT means that there is none, and *w->out is
- * then undefined. */
-enum decode_result tunnel_udp(struct walk *w, struct slice s);
 
 /* ---- tcp.c ---- */
 

@@ -107,8 +107,9 @@ bool decoder_quoted(const struct packet *icmp, struct packet *out);
 
 const struct decoder_counters *decoder_counters(const struct decoder *d);
 
-/* The UDP ports that may carry tunnels that are read. */
-const uint16_t *decoder_tunnel_ports(size_t *n);
+/* The UDP ports that may carry tunnels that are read; returns how many. */
+#define DECODER_TUNNEL_PORTS_MAX 16
+size_t decoder_tunnel_ports(uint16_t ports[DECODER_TUNNEL_PORTS_MAX]);
 
 /* Whether a link type (LINKTYPE_ value) can be decoded. */
 bool decoder_knows_linktype(int linktype);

@@ -104,6 +104,16 @@ enum decode_result tcp_decode(struct walk *w, struct slice s)
 
 /* ---- UDP ---- */
 
+static bool is_tunnel_port(const struct decoder *d, uint16_t port)
+{
+    for (size_t i = 0; i < d->ports_n; i++) {
+        if (d->ports[i] == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum decode_result udp_decode(struct walk *w, struct slice s)
 {
     struct packet *out = w->out;
@@ -122,11 +132,11 @@ enum decode_result udp_decode(struct walk *w, struct slice s)
         s = slice_trim(&s, len);
     }
     s = slice_after(&s, 8);
-    if (tunnel_port(dst) || tunnel_port(src)) {
+    bool to = is_tunnel_port(w->d, dst);
+    if (to || is_tunnel_port(w->d, src)) {
         struct packet outer = *out;
-        out->src.port = src;
-        out->dst.port = dst;
-        enum decode_result r = tunnel_udp(w, s);
+        struct encap_key key = {BY_UDP_PORT, to ? dst : src};
+        enum decode_result r = encap_find(key)->read(w, s, key);
         if (r == DECODE_PACKET || r == DECODE_FRAGMENT) {
             return r;
         }

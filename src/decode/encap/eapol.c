@@ -15,8 +15,10 @@ static struct endpoint end_of(struct span mac)
     return e;
 }
 
-enum decode_result eapol_decode(struct walk *w, struct slice s)
+static enum decode_result read(struct walk *w, struct slice s,
+                               struct encap_key from)
 {
+    (void)from;
     struct cursor c = cursor_open(s.bytes);
     cursor_skip(&c, 1, "version");
     uint8_t type = cursor_u8(&c, "packet type");
@@ -46,3 +48,10 @@ enum decode_result eapol_decode(struct walk *w, struct slice s)
     *out = p;
     return DECODE_PACKET;
 }
+
+const struct encapsulation eapol_encapsulation = {
+    .name = "eapol",
+    .keys = {{BY_ETHERTYPE, 0x888e},
+             {BY_ETHERTYPE, 0x88c7}}, /* through an access point (802.11i) */
+    .read = read,
+};
