@@ -60,6 +60,7 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector amqp_dissector = {
     .name = "amqp",
     .carrier = "starttls-amqp",
+    .request = "TLS (AMQP header)",
     .probe = probe,
     .feed = feed,
 };

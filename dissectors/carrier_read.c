@@ -257,10 +257,25 @@ void carrier_target(struct carrier *s, const char *fmt, ...)
     va_end(ap);
 }
 
-enum carrier_step carrier_lines(struct carrier *s, enum side side,
-                                struct cursor *c, const char *command,
-                                enum carrier_step (*reply)(struct carrier *,
-                                                           struct span))
+void carrier_other(struct carrier *s, struct span command,
+                   const char *const *idle)
+{
+    if (carrier_command(command, idle[0])) {
+        s->leaving = true;
+        return;
+    }
+    for (idle++; *idle; idle++) {
+        if (carrier_command(command, *idle)) {
+            return;
+        }
+    }
+    s->moved_on = true;
+}
+
+enum carrier_step
+carrier_lines(struct carrier *s, enum side side, struct cursor *c,
+              const char *command, const char *const *idle,
+              enum carrier_step (*reply)(struct carrier *, struct span))
 {
     struct span line;
     if (!carrier_line(&s->buf[side], c, &line)) {
@@ -272,6 +287,7 @@ enum carrier_step carrier_lines(struct carrier *s, enum side side,
     if (carrier_command(line, command)) {
         return carrier_ask(s);
     }
+    carrier_other(s, line, idle);
     s->owed++;
     return CARRIER_GO_ON;
 }

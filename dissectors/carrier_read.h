@@ -64,11 +64,18 @@ void carrier_note_more(struct carrier *s, const char *text);
 void carrier_target(struct carrier *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Notes what a command of the client, which does not ask for TLS, says of its
+ * intentions. `idle`: commands that make no use of the protocol; of them the
+ * first one, `QUIT` or the like, ends it. */
+void carrier_other(struct carrier *s, struct span command,
+                   const char *const *idle);
+
 /* Feeds a protocol of lines in which the client asks with one command and every
- * command gets one answer: takes a line, and hands the server's to reply(). */
-enum carrier_step carrier_lines(struct carrier *s, enum side side,
-                                struct cursor *c, const char *command,
-                                enum carrier_step (*reply)(struct carrier *,
-                                                           struct span));
+ * command gets one answer: takes a line, and hands the server's to reply(). For
+ * `idle` see carrier_other(). */
+enum carrier_step
+carrier_lines(struct carrier *s, enum side side, struct cursor *c,
+              const char *command, const char *const *idle,
+              enum carrier_step (*reply)(struct carrier *, struct span));
 
 #endif

@@ -29,6 +29,9 @@ struct carrier_buffer {
     bool complete; /* was handed out; the next byte begins a new one */
 };
 
+/* What the server's list of what it can says of TLS. */
+enum carrier_offer { OFFER_UNKNOWN, OFFER_NONE, OFFER_TLS };
+
 /* One conversation with a carrier. The dissector owns all of it. */
 struct carrier {
     struct carrier_buffer buf[2]; /* by enum side */
@@ -37,6 +40,9 @@ struct carrier {
     uint8_t flags;
     bool asked;     /* the answer to a request for TLS is awaited */
     bool busy;      /* the client is in the middle of a request */
+    bool moved_on;  /* the client made use of the protocol without TLS */
+    bool leaving;   /* the client said that it leaves */
+    uint8_t offer;  /* enum carrier_offer */
     uint16_t owed;  /* replies that the server owes */
     uint16_t ahead; /* of them, those before the awaited one */
     uint16_t multi; /* code of a reply of several lines, or 0 */
@@ -69,6 +75,11 @@ struct carrier_opening {
 struct dissector {
     const char *name;    /* as in list.am */
     const char *carrier; /* the word for tlswhy.carrier */
+    const char *request; /* what it is asked for, in words; NULL: a tunnel,
+                            which says it in `target` */
+    /* Who asked for TLS must wait for the answer, and who granted it for TLS:
+     * plaintext in between was put there by somebody else (CVE-2011-0411). */
+    bool takes_turns;
     /* What it leads to is a connection of its own, which may have a carrier
      * again. */
     bool tunnel;

@@ -70,6 +70,8 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector ftp_dissector = {
     .name = "ftp",
     .carrier = "starttls-ftp",
+    .request = "AUTH TLS (FTP)",
+    .takes_turns = true,
     .probe = probe,
     .feed = feed,
 };

@@ -96,6 +96,7 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector http_upgrade_dissector = {
     .name = "http_upgrade",
     .carrier = "starttls-http",
+    .request = "the upgrade to TLS (HTTP)",
     .probe = probe,
     .feed = feed,
 };

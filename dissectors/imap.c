@@ -6,8 +6,6 @@
  */
 #include "dissectors/carrier_read.h"
 
-enum { CAPABILITIES = 1, OFFERED = 2 };
-
 static enum carrier_fit probe(const struct carrier_opening *o)
 {
     static const char *const greetings[] = {"* OK", "* PREAUTH", "* BYE", NULL};
@@ -63,6 +61,9 @@ static enum carrier_step command(struct carrier *s, struct span line)
     s->left[SIDE_CLIENT] = literal(line);
     if (tag.n == 0 || tag.n > sizeof s->tag ||
         !carrier_command(word, "STARTTLS")) {
+        static const char *const idle[] = {"LOGOUT", "CAPABILITY", "ID", "NOOP",
+                                           NULL};
+        carrier_other(s, word, idle);
         return CARRIER_GO_ON;
     }
     memcpy(s->tag, tag.p, tag.n);
@@ -73,8 +74,7 @@ static enum carrier_step command(struct carrier *s, struct span line)
 static enum carrier_step reply(struct carrier *s, struct span line)
 {
     if (carrier_has(line, "CAPABILITY ")) {
-        s->flags = CAPABILITIES;
-        s->flags |= carrier_has(line, " STARTTLS") ? OFFERED : 0;
+        s->offer = carrier_has(line, " STARTTLS") ? OFFER_TLS : OFFER_NONE;
     }
     struct span tag = carrier_word(line, 0);
     struct span word = carrier_word(line, 1);
@@ -87,9 +87,6 @@ static enum carrier_step reply(struct carrier *s, struct span line)
     carrier_note(s, line);
     if (ours && carrier_command(word, "OK")) {
         return CARRIER_GRANTED;
-    }
-    if (s->flags == CAPABILITIES) {
-        carrier_note_more(s, " (STARTTLS was not offered)");
     }
     return CARRIER_REFUSED;
 }
@@ -107,6 +104,8 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector imap_dissector = {
     .name = "imap",
     .carrier = "starttls-imap",
+    .request = "STARTTLS (IMAP)",
+    .takes_turns = true,
     .probe = probe,
     .feed = feed,
 };

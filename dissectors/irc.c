@@ -60,6 +60,7 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector irc_dissector = {
     .name = "irc",
     .carrier = "starttls-irc",
+    .request = "STARTTLS (IRC)",
     .probe = probe,
     .feed = feed,
 };

@@ -201,6 +201,8 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector ldap_dissector = {
     .name = "ldap",
     .carrier = "starttls-ldap",
+    .request = "StartTLS (LDAP)",
+    .takes_turns = true,
     .probe = probe,
     .feed = feed,
 };

@@ -8,7 +8,7 @@
 #include "dissectors/carrier_read.h"
 
 enum { CLIENT_SSL = 0x0800, HEADER_BYTES = 4 };
-enum { GREETED = 1, OFFERED = 2 };
+enum { GREETED = 1 };
 enum { SSL_REQUEST_BYTES = 32, SSL_REQUEST_OLD_BYTES = 5 };
 
 static uint32_t length_of(struct cursor *c)
@@ -42,7 +42,7 @@ static void greeting(struct carrier *s, struct cursor *m)
     uint16_t flags = cursor_le16(m, "capabilities");
     if (cursor_ok(m)) {
         s->flags = GREETED;
-        s->flags |= flags & CLIENT_SSL ? OFFERED : 0;
+        s->offer = flags & CLIENT_SSL ? OFFER_TLS : OFFER_NONE;
     }
 }
 
@@ -56,10 +56,8 @@ static enum carrier_step failure(struct carrier *s, struct cursor *m)
     }
     struct span text = cursor_rest(m);
     s->asked = false;
-    carrier_note_text(s, "error %u: %.*s%s", code, (int)text.n,
-                      text.n ? (const char *)text.p : "",
-                      s->flags == GREETED ? " (CLIENT_SSL was not offered)"
-                                          : "");
+    carrier_note_text(s, "error %u: %.*s", code, (int)text.n,
+                      text.n ? (const char *)text.p : "");
     return CARRIER_REFUSED;
 }
 
@@ -113,6 +111,7 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector mysql_dissector = {
     .name = "mysql",
     .carrier = "starttls-mysql",
+    .request = "TLS (MySQL SSLRequest)",
     .probe = probe,
     .feed = feed,
 };

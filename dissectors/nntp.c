@@ -21,6 +21,11 @@ static enum carrier_fit probe(const struct carrier_opening *o)
 
 static enum carrier_step reply(struct carrier *s, struct span line)
 {
+    if (span_eq(line, span_text("STARTTLS"))) {
+        s->offer = OFFER_TLS;
+    } else if (span_eq(line, span_text(".")) && s->offer == OFFER_UNKNOWN) {
+        s->offer = OFFER_NONE; /* so ends the answer to CAPABILITIES */
+    }
     unsigned code = carrier_reply(s, line);
     if (!code || !carrier_answered(s)) {
         return CARRIER_GO_ON;
@@ -39,12 +44,16 @@ static enum carrier_step reply(struct carrier *s, struct span line)
 static enum carrier_step feed(struct carrier *s, enum side side,
                               struct cursor *c)
 {
-    return carrier_lines(s, side, c, "STARTTLS", reply);
+    static const char *const idle[] = {"QUIT", "CAPABILITIES", "MODE", "DATE",
+                                       NULL};
+    return carrier_lines(s, side, c, "STARTTLS", idle, reply);
 }
 
 const struct dissector nntp_dissector = {
     .name = "nntp",
     .carrier = "starttls-nntp",
+    .request = "STARTTLS (NNTP)",
+    .takes_turns = true,
     .probe = probe,
     .feed = feed,
 };

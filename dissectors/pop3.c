@@ -23,6 +23,11 @@ static enum carrier_fit probe(const struct carrier_opening *o)
  * no command while mails are read. */
 static enum carrier_step reply(struct carrier *s, struct span line)
 {
+    if (span_eq(line, span_text("STLS"))) {
+        s->offer = OFFER_TLS;
+    } else if (span_eq(line, span_text(".")) && s->offer == OFFER_UNKNOWN) {
+        s->offer = OFFER_NONE; /* so ends the answer to CAPA */
+    }
     bool yes = carrier_command(line, "+OK");
     bool no = carrier_command(line, "-ERR");
     if ((!yes && !no) || !carrier_answered(s)) {
@@ -35,12 +40,15 @@ static enum carrier_step reply(struct carrier *s, struct span line)
 static enum carrier_step feed(struct carrier *s, enum side side,
                               struct cursor *c)
 {
-    return carrier_lines(s, side, c, "STLS", reply);
+    static const char *const idle[] = {"QUIT", "CAPA", "NOOP", NULL};
+    return carrier_lines(s, side, c, "STLS", idle, reply);
 }
 
 const struct dissector pop3_dissector = {
     .name = "pop3",
     .carrier = "starttls-pop3",
+    .request = "STLS (POP3)",
+    .takes_turns = true,
     .probe = probe,
     .feed = feed,
 };

@@ -130,6 +130,8 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector postgresql_dissector = {
     .name = "postgresql",
     .carrier = "starttls-postgresql",
+    .request = "TLS (PostgreSQL SSLRequest)",
+    .takes_turns = true,
     .probe = probe,
     .feed = feed,
 };

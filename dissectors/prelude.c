@@ -14,6 +14,8 @@
 #include "known/known.h"
 
 #define DEPTH_MAX 4u
+/* A client that waited this long for an answer did not leave for fun. */
+#define PATIENCE (2 * TICK_SEC)
 
 struct moment {
     enum side side; /* the TCP client's bytes are the client's */
@@ -37,10 +39,26 @@ static struct span keep_text(struct handshake *hs, struct span old,
 
 /* ---- what a step means for the handshake ---- */
 
-static void ask(struct prelude *p, struct handshake *hs, struct moment at)
+static void name_carrier(struct prelude *p, struct handshake *hs)
 {
     p->carrier = p->state->name ? p->state->name : p->dissector->carrier;
     hs->carrier = p->carrier;
+    hs->carrier_request = p->dissector->request;
+}
+
+/* It was asked for, or is not wanted. */
+static void forget_missing(struct prelude *p, struct handshake *hs)
+{
+    if (p->missing && !p->declined) {
+        hs_withdraw(hs, HS_CARRIER_REFUSED);
+    }
+    p->missing = false;
+}
+
+static void ask(struct prelude *p, struct handshake *hs, struct moment at)
+{
+    forget_missing(p, hs);
+    name_carrier(p, hs);
     hs->carrier_asked = keep_text(hs, hs->carrier_asked, p->state->target);
     hs->carrier_note = (struct span){NULL, 0};
     if (p->declined) { /* asked again: what was declined decides nothing */
@@ -82,6 +100,9 @@ static void grant(struct prelude *p, struct handshake *hs, struct moment at)
 
 static void decline(struct prelude *p, struct handshake *hs, struct moment at)
 {
+    if (p->state->offer == OFFER_NONE) {
+        carrier_note_more(p->state, " (TLS was not offered)");
+    }
     hs->carrier_note = keep_text(hs, hs->carrier_note, p->state->note);
     if (!p->declined) {
         note(hs, HS_CARRIER_REFUSED, at);
@@ -92,8 +113,7 @@ static void decline(struct prelude *p, struct handshake *hs, struct moment at)
 /* A header in front: TLS was not asked for, only carried. */
 static void pass_header(struct prelude *p, struct handshake *hs)
 {
-    p->carrier = p->dissector->carrier;
-    hs->carrier = p->carrier;
+    name_carrier(p, hs);
     hs->carrier_asked = keep_text(hs, hs->carrier_asked, p->state->target);
     enter_tunnel(p);
 }
@@ -119,9 +139,37 @@ static bool take_step(struct prelude *p, struct handshake *hs,
         return true;
     case CARRIER_NOT_TLS:
         p->not_tls = true;
+        forget_missing(p, hs);
         return false;
     }
     return false;
+}
+
+static void watch_offer(struct prelude *p, struct handshake *hs,
+                        struct moment at)
+{
+    const struct carrier *s = p->state;
+    if (s->moved_on) {
+        forget_missing(p, hs);
+    } else if (s->offer == OFFER_NONE && !p->asked && !p->missing) {
+        p->missing = true;
+        note(hs, HS_CARRIER_REFUSED, at);
+    }
+}
+
+/* Between the request and TLS nobody but the server's answer has a word. */
+static void count_injected(const struct prelude *p, struct handshake *hs,
+                           struct span bytes, struct moment at)
+{
+    bool in_turn = !p->dissector || !p->dissector->takes_turns || p->declined ||
+                   (at.side == SIDE_CLIENT ? !p->open : !p->granted);
+    if (in_turn) {
+        return;
+    }
+    if (!hs->carrier_injected_frame[at.side]) {
+        hs->carrier_injected_frame[at.side] = at.frame;
+    }
+    hs->carrier_injected[at.side] += (uint32_t)bytes.n;
 }
 
 /* Feeds the dissector up to where TLS may begin; 0: all was read. */
@@ -132,6 +180,7 @@ static size_t run(struct prelude *p, struct handshake *hs, struct span bytes,
     while (cursor_left(&c) && p->dissector && !p->not_tls) {
         size_t before = cursor_offset(&c);
         enum carrier_step step = p->dissector->feed(p->state, at.side, &c);
+        watch_offer(p, hs, at);
         if (take_step(p, hs, step, at)) {
             return cursor_offset(&c);
         }
@@ -256,6 +305,7 @@ size_t prelude_feed(struct prelude *p, struct handshake *hs, unsigned dir,
     if (!p->state) {
         p->state = arena_alloc(&hs->arena, sizeof *p->state);
     }
+    count_injected(p, hs, bytes, at);
     /* Behind a granted STARTTLS comes TLS only. */
     bool over =
         p->not_tls || p->refused || p->unknown || (p->granted && p->dissector);
@@ -315,16 +365,44 @@ enum prelude_verdict prelude_verdict(const struct prelude *p,
     return PRELUDE_GO_ON;
 }
 
-/* Whether the server ended the connection first. */
-static bool server_left(const struct handshake *hs)
+/* The first end of the connection, or NULL. */
+static const struct hs_event *first_end(const struct handshake *hs)
 {
     for (unsigned i = 0; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
         if (e->kind == HS_FIN || e->kind == HS_RST) {
-            return e->side == SIDE_SERVER;
+            return e;
         }
     }
-    return false;
+    return NULL;
+}
+
+static enum side leaver(const struct handshake *hs)
+{
+    const struct hs_event *e = first_end(hs);
+    return e ? (enum side)e->side : SIDE_NONE;
+}
+
+/* No answer came: the server left instead, or the client got tired of it. */
+static bool is_unanswered(const struct handshake *hs)
+{
+    const struct hs_event *end = first_end(hs);
+    const struct hs_event *asked = hs_find(hs, HS_CARRIER, SIDE_CLIENT);
+    return end && (end->side == SIDE_SERVER ||
+                   (asked && end->when - asked->when >= PATIENCE));
+}
+
+void prelude_closed(struct prelude *p, struct handshake *hs)
+{
+    const struct carrier *s = p->state;
+    if (!p->missing || p->not_tls || !p->dissector || s->moved_on ||
+        s->offer != OFFER_NONE || (!s->leaving && leaver(hs) != SIDE_CLIENT)) {
+        forget_missing(p, hs);
+        return;
+    }
+    name_carrier(p, hs);
+    hs->carrier_not_offered = true;
+    p->declined = true;
 }
 
 bool prelude_is_due(const struct prelude *p, const struct handshake *hs)
@@ -333,13 +411,14 @@ bool prelude_is_due(const struct prelude *p, const struct handshake *hs)
         return true;
     }
     return p->state && p->dissector && p->state->asked && !p->not_tls &&
-           server_left(hs);
+           is_unanswered(hs);
 }
 
 void prelude_tls_begins(struct prelude *p, struct handshake *hs, tick_t when,
                         uint64_t frame)
 {
     struct moment at = {SIDE_SERVER, when, frame};
+    forget_missing(p, hs);
     if (p->open && !p->declined) {
         note(hs, HS_CARRIER_OK, at);
         p->open = false;

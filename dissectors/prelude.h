@@ -29,6 +29,8 @@ struct prelude {
     bool unknown;   /* no carrier fits */
     bool open;      /* HS_CARRIER noted, its answer not */
     bool told;      /* the session was told of the refusal */
+    bool missing;   /* not in the server's list, and not asked for: noted as a
+                       refusal until it shows whether the client minds */
     uint8_t depth;  /* tunnels entered */
     uint8_t talked; /* sides heard in the current depth, as bits */
     uint8_t first;  /* which of them was first */
@@ -54,6 +56,10 @@ void prelude_gap(struct prelude *p, unsigned dir, uint32_t n);
 
 enum prelude_verdict prelude_verdict(const struct prelude *p,
                                      const struct handshake *hs);
+
+/* The connection is over. A client that heard that there is no TLS, and left
+ * without another word, is taken for one that wanted it. */
+void prelude_closed(struct prelude *p, struct handshake *hs);
 
 /* Whether the connection is to be reported though TLS never began: TLS or the
  * tunnel was turned down, or the end came in place of the answer. */

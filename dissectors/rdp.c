@@ -129,6 +129,7 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector rdp_dissector = {
     .name = "rdp",
     .carrier = "starttls-rdp",
+    .request = "TLS (RDP negotiation)",
     .probe = probe,
     .feed = feed,
 };

@@ -2,8 +2,6 @@
 /* STARTTLS of ManageSieve (RFC 5804 section 2.2). */
 #include "dissectors/carrier_read.h"
 
-enum { OFFERED = 1 };
-
 static enum carrier_fit probe(const struct carrier_opening *o)
 {
     static const char *const greetings[] = {
@@ -19,10 +17,13 @@ static enum carrier_step reply(struct carrier *s, struct span line)
     bool bye = carrier_command(line, "BYE");
     bool no = carrier_command(line, "NO") || bye;
     if (carrier_begins(line, "\"STARTTLS\"")) {
-        s->flags |= OFFERED;
+        s->offer = OFFER_TLS;
     }
     if (!yes && !no) {
         return CARRIER_GO_ON;
+    }
+    if (yes && s->offer == OFFER_UNKNOWN) {
+        s->offer = OFFER_NONE;
     }
     bool closing = bye && s->asked;
     if (!carrier_answered(s) && !closing) {
@@ -30,21 +31,21 @@ static enum carrier_step reply(struct carrier *s, struct span line)
     }
     s->asked = false;
     carrier_note(s, line);
-    if (no && !(s->flags & OFFERED)) {
-        carrier_note_more(s, " (STARTTLS was not offered)");
-    }
     return yes ? CARRIER_GRANTED : CARRIER_REFUSED;
 }
 
 static enum carrier_step feed(struct carrier *s, enum side side,
                               struct cursor *c)
 {
-    return carrier_lines(s, side, c, "STARTTLS", reply);
+    static const char *const idle[] = {"LOGOUT", "CAPABILITY", "NOOP", NULL};
+    return carrier_lines(s, side, c, "STARTTLS", idle, reply);
 }
 
 const struct dissector sieve_dissector = {
     .name = "sieve",
     .carrier = "starttls-sieve",
+    .request = "STARTTLS (ManageSieve)",
+    .takes_turns = true,
     .probe = probe,
     .feed = feed,
 };

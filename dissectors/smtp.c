@@ -6,7 +6,7 @@
  */
 #include "dissectors/carrier_read.h"
 
-enum { IN_TEXT = 1, HELLO = 2, OFFERED = 4 };
+enum { IN_TEXT = 1, HELLO = 2 };
 
 static enum carrier_fit probe(const struct carrier_opening *o)
 {
@@ -30,11 +30,20 @@ static enum carrier_step command(struct carrier *s, struct span line)
             return CARRIER_GO_ON;
         }
         s->flags &= (uint8_t)~IN_TEXT;
-    } else if (carrier_command(line, "STARTTLS")) {
+        s->owed++;
+        return CARRIER_GO_ON;
+    }
+    if (carrier_command(line, "STARTTLS")) {
         return carrier_ask(s);
-    } else if (carrier_command(line, "EHLO") || carrier_command(line, "LHLO")) {
+    }
+    if (carrier_command(line, "EHLO") || carrier_command(line, "LHLO")) {
         s->flags = HELLO;
+        s->offer = OFFER_UNKNOWN;
         s->name = carrier_command(line, "LHLO") ? "starttls-lmtp" : NULL;
+    } else {
+        static const char *const idle[] = {"QUIT", "HELO", "NOOP", "RSET",
+                                           NULL};
+        carrier_other(s, line, idle);
     }
     s->owed++;
     return CARRIER_GO_ON;
@@ -43,9 +52,12 @@ static enum carrier_step command(struct carrier *s, struct span line)
 static enum carrier_step reply(struct carrier *s, struct span line)
 {
     if (carrier_command(span_sub(line, 4, line.n), "STARTTLS")) {
-        s->flags |= OFFERED;
+        s->offer = OFFER_TLS;
     }
     unsigned code = carrier_reply(s, line);
+    if (code == 250 && (s->flags & HELLO) && s->offer == OFFER_UNKNOWN) {
+        s->offer = OFFER_NONE;
+    }
     if (code == 354) {
         s->flags |= IN_TEXT;
     }
@@ -61,9 +73,6 @@ static enum carrier_step reply(struct carrier *s, struct span line)
     if (code < 400) { /* not an answer to STARTTLS: replies were missed */
         s->asked = true;
         return CARRIER_GO_ON;
-    }
-    if ((s->flags & HELLO) && !(s->flags & OFFERED)) {
-        carrier_note_more(s, " (STARTTLS was not offered)");
     }
     return CARRIER_REFUSED;
 }
@@ -81,6 +90,8 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector smtp_dissector = {
     .name = "smtp",
     .carrier = "starttls-smtp",
+    .request = "STARTTLS (SMTP)",
+    .takes_turns = true,
     .probe = probe,
     .feed = feed,
 };

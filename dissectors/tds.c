@@ -149,6 +149,7 @@ static bool unwrap(struct carrier *s, enum side side, struct cursor *c,
 const struct dissector tds_dissector = {
     .name = "tds",
     .carrier = "starttls-tds",
+    .request = "encryption (SQL Server PRELOGIN)",
     .probe = probe,
     .feed = feed,
     .unwrap = unwrap,

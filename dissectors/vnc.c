@@ -123,6 +123,21 @@ static bool list(struct carrier *s, struct cursor *c, size_t size)
     return carrier_fill(b, c, want, &kept);
 }
 
+/* What the list of types, its length in front, says of TLS. */
+static void read_types(struct carrier *s)
+{
+    const struct carrier_buffer *b = &s->buf[SIDE_SERVER];
+    struct cursor c = cursor_open(span_of(b->bytes, b->n));
+    uint8_t n = cursor_u8(&c, "count");
+    s->offer = n ? OFFER_NONE : OFFER_UNKNOWN; /* 0: an error */
+    while (cursor_left(&c)) {
+        uint8_t type = cursor_u8(&c, "type");
+        if (type == SECURITY_TLS || type == SECURITY_VENCRYPT) {
+            s->offer = OFFER_TLS;
+        }
+    }
+}
+
 static enum carrier_step status(struct carrier *s, uint8_t code, uint8_t step)
 {
     if (step == AT_ACCEPT) {
@@ -148,6 +163,7 @@ static enum carrier_step server(struct carrier *s, struct cursor *c)
         }
     } else if (step == AT_TYPES) {
         if (list(s, c, 1)) {
+            read_types(s);
             go_to(s, SIDE_SERVER, AT_VENCRYPT);
         }
     } else if (step == AT_VENCRYPT && s->step == SECURITY_VENCRYPT) {
@@ -179,6 +195,7 @@ static enum carrier_step feed(struct carrier *s, enum side side,
 const struct dissector vnc_dissector = {
     .name = "vnc",
     .carrier = "starttls-vnc",
+    .request = "TLS (VNC security type)",
     .probe = probe,
     .feed = feed,
 };

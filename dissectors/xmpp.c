@@ -8,8 +8,6 @@
 
 static const char tls_namespace[] = "urn:ietf:params:xml:ns:xmpp-tls";
 
-enum { FEATURES = 1, OFFERED = 2 };
-
 static enum carrier_fit probe(const struct carrier_opening *o)
 {
     static const char *const openings[] = {"<?xml", "<stream:stream", NULL};
@@ -35,11 +33,10 @@ static bool opens(struct span tag, const char *word)
 
 static enum carrier_step reply(struct carrier *s, struct span tag)
 {
-    if (opens(tag, "<stream:features")) {
-        s->flags |= FEATURES;
-    }
     if (opens(tag, "<starttls")) {
-        s->flags |= OFFERED;
+        s->offer = OFFER_TLS;
+    } else if (opens(tag, "</stream:features") && s->offer == OFFER_UNKNOWN) {
+        s->offer = OFFER_NONE;
     }
     bool yes = opens(tag, "<proceed");
     bool no = (opens(tag, "<failure") && carrier_has(tag, tls_namespace)) ||
@@ -50,9 +47,6 @@ static enum carrier_step reply(struct carrier *s, struct span tag)
     s->asked = false;
     carrier_note(s, tag);
     carrier_note_more(s, ">");
-    if (no && s->flags == FEATURES) {
-        carrier_note_more(s, " (STARTTLS was not offered)");
-    }
     return yes ? CARRIER_GRANTED : CARRIER_REFUSED;
 }
 
@@ -66,12 +60,22 @@ static enum carrier_step feed(struct carrier *s, enum side side,
     if (side == SIDE_SERVER) {
         return reply(s, tag);
     }
-    return opens(tag, "<starttls") ? carrier_ask(s) : CARRIER_GO_ON;
+    if (opens(tag, "<starttls")) {
+        return carrier_ask(s);
+    }
+    if (opens(tag, "</stream:stream")) {
+        s->leaving = true;
+    } else if (!opens(tag, "<?xml") && !opens(tag, "<stream:stream")) {
+        s->moved_on = true;
+    }
+    return CARRIER_GO_ON;
 }
 
 const struct dissector xmpp_dissector = {
     .name = "xmpp",
     .carrier = "starttls-xmpp",
+    .request = "STARTTLS (XMPP)",
+    .takes_turns = true,
     .probe = probe,
     .feed = feed,
 };

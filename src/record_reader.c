@@ -645,6 +645,7 @@ static void read_verdict(struct record_reader *r, const json_t *event,
     v->frame_decisive = r->hs.end_state.frame_decisive;
     v->reason = copy_member(r, event, "reason");
     read_interception(r, why);
+    texts_member(r, why, "evidence", &v->evidence);
     const char *slug = text_of(why, "cause");
     if (v->outcome != OUTCOME_FAILURE || !slug) {
         return;
@@ -655,7 +656,6 @@ static void read_verdict(struct record_reader *r, const json_t *event,
         why, "confidence", CONF_CERTAIN + 1, CONF_POSSIBLE, name_of_confidence);
     v->side =
         (enum known_side)word_of(why, "side", FIX_NONE, FIX_NONE, name_of_fix);
-    texts_member(r, why, "evidence", &v->evidence);
     texts_member(r, why, "fix", &v->fix);
     texts_member(r, why, "reproduce", &v->reproduce);
     read_seen_as(r, why);

@@ -674,6 +674,9 @@ static enum session_want want_after(struct session *s, const struct flow *f,
     if (s->mode == MODE_PRELUDE) {
         bool closed = hs->rst_seen[0] || hs->rst_seen[1] ||
                       (hs->fin_seen[0] && hs->fin_seen[1]);
+        if (closed) {
+            prelude_closed(&s->prelude, hs);
+        }
         if (s->prelude_done || closed) {
             return end_prelude(s);
         }

@@ -448,11 +448,16 @@ struct handshake {
     struct cert_cache *cert_cache; /* borrowed; NULL: none */
     enum transport transport;
     enum tls_flavour flavour;
-    uint8_t ip_version;        /* 4, 6, or 0 for EAPOL */
-    uint16_t vlan;             /* VLAN_NONE (0xffff) when untagged */
-    struct hs_addr addr[2];    /* by enum side */
-    uint32_t source;           /* index of the capture it came from */
-    const char *carrier;       /* contract's tlswhy.carrier; static text */
+    uint8_t ip_version;          /* 4, 6, or 0 for EAPOL */
+    uint16_t vlan;               /* VLAN_NONE (0xffff) when untagged */
+    struct hs_addr addr[2];      /* by enum side */
+    uint32_t source;             /* index of the capture it came from */
+    const char *carrier;         /* contract's tlswhy.carrier; static text */
+    const char *carrier_request; /* what the carrier is asked for, in words */
+    bool carrier_not_offered;    /* and was not asked for */
+    /* Plaintext between STARTTLS and TLS, by side: bytes, and where. */
+    uint32_t carrier_injected[2];
+    uint64_t carrier_injected_frame[2];
     struct span carrier_note;  /* the carrier's reply, or empty */
     struct span carrier_asked; /* tunnel's target, PROXY header, or empty */
     const char *application;   /* nDPI's name, lower case; or NULL */

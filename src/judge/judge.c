@@ -213,6 +213,13 @@ static void add_second_alert(const struct facts *f, struct verdict *v)
     }
 }
 
+/* How TLS was reached. */
+static void add_way(const struct facts *f, struct verdict *v)
+{
+    add_evidence(v, say_path(f->hs).s);
+    add_evidence(v, say_injected(f->hs).s);
+}
+
 static void write_evidence(const struct facts *f, const struct hypotheses *hy,
                            const struct hypothesis *leader, struct verdict *v)
 {
@@ -222,7 +229,7 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
     }
     if (!leader) {
         add_context(f, v);
-        add_evidence(v, say_path(f->hs).s);
+        add_way(f, v);
         return;
     }
     add_reasons_of(v, leader);
@@ -235,7 +242,7 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
         add_context(f, v);
     }
     add_second_alert(f, v);
-    add_evidence(v, say_path(f->hs).s);
+    add_way(f, v);
 }
 
 /* ---- alternatives ---- */
@@ -380,6 +387,7 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
     f.inspection_product = v->interception_product;
     f.inspection_because = &v->interception_evidence;
     if (v->outcome != OUTCOME_FAILURE) {
+        add_evidence(v, say_injected(hs).s);
         return v;
     }
     struct hypotheses hy;

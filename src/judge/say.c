@@ -331,6 +331,22 @@ struct say say_ending(const struct facts *f)
 
 /* ---- the way ---- */
 
+struct say say_injected(const struct handshake *hs)
+{
+    enum side side =
+        hs->carrier_injected[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_SERVER;
+    uint32_t n = hs->carrier_injected[side];
+    if (n == 0) {
+        return (struct say){{0}};
+    }
+    return said("%u bytes of plaintext from the %s stand in frame %llu between "
+                "%s and TLS: injected commands or replies look like this "
+                "(CVE-2011-0411)",
+                n, side_name(side),
+                (unsigned long long)hs->carrier_injected_frame[side],
+                hs->carrier_request ? hs->carrier_request : "STARTTLS");
+}
+
 struct say say_path(const struct handshake *hs)
 {
     static const char header[] = "PROXY ";

@@ -42,6 +42,8 @@ struct say say_server(const struct handshake *hs);
  * of a PROXY header, the parties of an 802.1X log-in. Empty when nothing did.
  */
 struct say say_path(const struct handshake *hs);
+/* Plaintext in the place of TLS behind STARTTLS; empty when there was none. */
+struct say say_injected(const struct handshake *hs);
 
 /* How it ended, with the frame: "the server sent the alert ... in frame 9". */
 struct say say_ending(const struct facts *f);

@@ -236,7 +236,7 @@ static void col_alert_sender(struct csv *c, const struct record *r)
 static void col_evidence(struct csv *c, const struct record *r)
 {
     static const struct text_list none;
-    cell_list(c, record_cause(r) ? &r->verdict->evidence : &none);
+    cell_list(c, r->verdict ? &r->verdict->evidence : &none);
 }
 
 static void col_fix(struct csv *c, const struct record *r)

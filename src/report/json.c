@@ -533,10 +533,13 @@ static bool viewer_repeats(const struct verdict *v, size_t i)
 static void json_cause(struct json *j, const struct record *r)
 {
     const struct known_cause *cause = record_cause(r);
-    if (!cause) {
+    const struct verdict *v = r->verdict;
+    if (!cause) { /* a success may have something odd about it, too */
+        if (v) {
+            json_texts(j, "evidence", &v->evidence);
+        }
         return;
     }
-    const struct verdict *v = r->verdict;
     json_str(j, "cause", cause->slug);
     json_str(j, "confidence", confidence_name(v->confidence));
     json_str(j, "side", record_fix_side(r));

@@ -315,6 +315,7 @@ static const char *why_unknown(const struct record *r)
 static void one_line(struct paint *p, const struct record *r)
 {
     bool benign = r->hs->end_state.benign;
+    unsigned width = p->width;
     headline(p, r);
     if (record_outcome(r) == OUTCOME_SUCCESS) {
         paint_str(p, PAINT_GOOD, "ok");
@@ -325,6 +326,11 @@ static void one_line(struct paint *p, const struct record *r)
         paint_str(p, PAINT_PLAIN, why ? why : "given up on purpose");
     }
     paint_newline(p);
+    if (r->verdict && r->verdict->evidence.n) {
+        p->width = width;
+        items(p, "note", &r->verdict->evidence, EVIDENCE_SHOWN);
+        paint_newline(p);
+    }
 }
 
 /* ---- repeats ---- */

@@ -12,7 +12,7 @@
 #
 # Keys: family (4, 6), port (443), where (client, server: whose side is
 # captured), linger (seconds of capture after the client is gone), limit
-# (seconds the client may run), stdin (shell command that feeds the client),
+# (seconds the client may run), patience (20: seconds the server has to start), stdin (shell command that feeds the client),
 # capture_for (seconds until tcpdump is stopped), snaplen, filter, without (numbers
 # of packets taken out afterwards), stream (first, last: the connection that truth is about).
 #
@@ -117,7 +117,7 @@ run() (
         cd "$dir" || exit
         "server_$1" "${@:2}"
     ) >"$dir/server.log" 2>&1 &
-    if [ "$server_name" != none ] && ! wait_for 20 listening; then
+    if [ "$server_name" != none ] && ! wait_for "$(get "$name" patience 20)" listening; then
         echo "$name: the server did not start: $(tail -n 3 "$dir/server.log")" >&2
         exit 1
     fi

@@ -65,7 +65,7 @@ static const struct conversation conversations[] = {
     {"smtp not offered",
      REFUSED,
      "starttls-smtp",
-     "502 5.5.1 Command not implemented (STARTTLS was not offered)",
+     "502 5.5.1 Command not implemented (TLS was not offered)",
      "",
      {S("220 mx ESMTP\r\n"), C("EHLO c\r\n"), S("250-mx\r\n250 8BITMIME\r\n"),
       C("starttls\r\n"), S("502 5.5.1 Command not implemented\r\n"),
@@ -122,7 +122,7 @@ static const struct conversation conversations[] = {
     {"imap not offered",
      REFUSED,
      "starttls-imap",
-     "a2 NO no TLS (STARTTLS was not offered)",
+     "a2 NO no TLS (TLS was not offered)",
      "",
      {S("* OK ready\r\n"), C("a1 CAPABILITY\r\n"),
       S("* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\na1 OK done\r\n"),
@@ -197,7 +197,7 @@ static const struct conversation conversations[] = {
     {"sieve refused",
      REFUSED,
      "starttls-sieve",
-     "NO \"Unsupported.\" (STARTTLS was not offered)",
+     "NO \"Unsupported.\" (TLS was not offered)",
      "",
      {S("\"IMPLEMENTATION\" \"x\"\r\nOK\r\n"), C("STARTTLS\r\n"),
       S("NO \"Unsupported.\"\r\n"), C("LOGOUT\r\n"), END}},
@@ -774,6 +774,178 @@ Test(carriers, hello_right_behind_connect)
     cr_expect_str_eq(t.hs.carrier, "http-connect");
     cr_expect_eq(count(&t, HS_CARRIER), 1);
     hs_free(&t.hs);
+}
+
+/* ---- not offered ---- */
+
+static const struct {
+    const char *carrier;
+    struct said said[6]; /* up to the list without TLS, and leave-taking */
+    struct said other;   /* what makes use of the protocol without TLS */
+} lacking[] = {
+    {"starttls-smtp",
+     {S("220 mx ESMTP\r\n"), C("EHLO c\r\n"), S("250-mx\r\n250 8BITMIME\r\n"),
+      C("QUIT\r\n"), END},
+     C("MAIL FROM:<a@b>\r\n")},
+    {"starttls-lmtp",
+     {S("220 mx LMTP\r\n"), C("LHLO c\r\n"), S("250 mx\r\n"), END},
+     C("MAIL FROM:<a@b>\r\n")},
+    {"starttls-imap",
+     {S("* OK hello\r\n"), C("a CAPABILITY\r\n"),
+      S("* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\na OK done\r\n"),
+      C("b LOGOUT\r\n"), END},
+     C("b LOGIN me secret\r\n")},
+    {"starttls-pop3",
+     {S("+OK hello\r\n"), C("CAPA\r\n"), S("+OK\r\nTOP\r\nUIDL\r\n.\r\n"), END},
+     C("USER me\r\n")},
+    {"starttls-nntp",
+     {S("200 hello\r\n"), C("CAPABILITIES\r\n"),
+      S("101 list:\r\nVERSION 2\r\nREADER\r\n.\r\n"), C("QUIT\r\n"), END},
+     C("GROUP misc.test\r\n")},
+    {"starttls-sieve",
+     {S("\"IMPLEMENTATION\" \"x\"\r\nOK\r\n"), C("LOGOUT\r\n"), END},
+     C("AUTHENTICATE \"PLAIN\" \"AA==\"\r\n")},
+    {"starttls-xmpp",
+     {C("<stream:stream to='a' version='1.0'>"),
+      S("<stream:stream><stream:features><mechanisms/></stream:features>"),
+      C("</stream:stream>"), END},
+     C("<auth mechanism='PLAIN'>")},
+};
+
+#define LACKING (sizeof lacking / sizeof lacking[0])
+
+static void say_lacking(struct talk *t, size_t i, size_t step)
+{
+    open_talk(t);
+    for (const struct said *s = lacking[i].said; s->dir >= 0; s++) {
+        say_in(t, s, step);
+    }
+}
+
+static void leave(struct talk *t, enum side side)
+{
+    t->frame++;
+    hs_note(&t->hs, HS_FIN, side, 0, 0, (tick_t)t->frame * TICK_MSEC, t->frame);
+    prelude_closed(&t->p, &t->hs);
+}
+
+Test(carriers, leaves_when_tls_is_not_offered)
+{
+    for (size_t i = 0; i < LACKING; i++) {
+        for (size_t step = 1; step < 100; step += 33) {
+            struct talk t;
+            say_lacking(&t, i, step);
+            leave(&t, SIDE_CLIENT);
+            cr_expect(prelude_is_due(&t.p, &t.hs), "%s", lacking[i].carrier);
+            cr_expect(t.hs.carrier_not_offered);
+            cr_expect_str_eq(t.hs.carrier, lacking[i].carrier);
+            cr_expect_eq(count(&t, HS_CARRIER_REFUSED), 1);
+            hs_free(&t.hs);
+        }
+    }
+}
+
+/* Whoever has other business did not come for TLS. */
+Test(carriers, goes_on_when_tls_is_not_offered)
+{
+    for (size_t i = 0; i < LACKING; i++) {
+        struct talk t;
+        say_lacking(&t, i, 4096);
+        say_in(&t, &lacking[i].other, 4096);
+        leave(&t, SIDE_CLIENT);
+        cr_expect_not(prelude_is_due(&t.p, &t.hs), "%s", lacking[i].carrier);
+        cr_expect_eq(count(&t, HS_CARRIER_REFUSED), 0);
+        hs_free(&t.hs);
+    }
+}
+
+static bool is_due_after(const struct said *said, enum side leaver)
+{
+    struct talk t;
+    open_talk(&t);
+    for (; said->dir >= 0; said++) {
+        say_in(&t, said, 4096);
+    }
+    leave(&t, leaver);
+    bool due = prelude_is_due(&t.p, &t.hs);
+    hs_free(&t.hs);
+    return due;
+}
+
+Test(carriers, leaving_says_nothing_of_tls)
+{
+    const struct said offered[] = {S("220 mx ESMTP\r\n"), C("EHLO c\r\n"),
+                                   S("250-mx\r\n250 STARTTLS\r\n"),
+                                   C("QUIT\r\n"), END};
+    const struct said unasked[] = {S("220 mx ESMTP\r\n"), C("HELO c\r\n"),
+                                   S("250 mx\r\n"), C("QUIT\r\n"), END};
+    const struct said listed[] = {S("220 mx ESMTP\r\n"), C("EHLO c\r\n"),
+                                  S("250-mx\r\n250 8BITMIME\r\n"), END};
+    cr_expect_not(is_due_after(offered, SIDE_CLIENT));
+    cr_expect_not(is_due_after(unasked, SIDE_CLIENT));
+    cr_expect_not(is_due_after(listed, SIDE_SERVER)); /* a timeout of its own */
+    cr_expect(is_due_after(listed, SIDE_CLIENT));
+}
+
+/* ---- no answer ---- */
+
+static bool is_due_unanswered(tick_t patience)
+{
+    struct talk t;
+    open_talk(&t);
+    struct said asked = C("CAP LS 302\r\nSTARTTLS\r\n");
+    struct said greeting = S(":irc.example NOTICE * :hello\r\n");
+    say_in(&t, &greeting, 4096);
+    say_in(&t, &asked, 4096);
+    tick_t when = (tick_t)t.frame * TICK_MSEC + patience;
+    hs_note(&t.hs, HS_FIN, SIDE_CLIENT, 0, 0, when, t.frame + 1);
+    prelude_closed(&t.p, &t.hs);
+    bool due = prelude_is_due(&t.p, &t.hs);
+    hs_free(&t.hs);
+    return due;
+}
+
+Test(carriers, no_answer_counts_when_the_client_waited)
+{
+    cr_expect(is_due_unanswered(8 * TICK_SEC));
+    cr_expect_not(is_due_unanswered(TICK_SEC / 2));
+}
+
+/* ---- plaintext in between ---- */
+
+Test(carriers, injected_plaintext_is_counted)
+{
+    struct talk t;
+    open_talk(&t);
+    const struct said said[] = {
+        S("220 mx ESMTP\r\n"),           C("EHLO c\r\n"),
+        S("250-mx\r\n250 STARTTLS\r\n"), C("STARTTLS\r\nRSET\r\n"),
+        S("220 go\r\n250 evil\r\n"),     END};
+    for (const struct said *s = said; s->dir >= 0; s++) {
+        say_in(&t, s, 4096);
+    }
+    cr_expect_eq(t.hs.carrier_injected[SIDE_CLIENT], 6);
+    cr_expect_eq(t.hs.carrier_injected_frame[SIDE_CLIENT], 4);
+    cr_expect_eq(t.hs.carrier_injected[SIDE_SERVER], 10);
+    cr_expect_eq(t.hs.carrier_injected_frame[SIDE_SERVER], 5);
+    cr_expect_eq(count(&t, HS_CARRIER_OK), 1);
+    hs_free(&t.hs);
+}
+
+Test(carriers, nothing_is_injected_in_orderly_talks)
+{
+    for (size_t i = 0; i < CONVERSATIONS; i++) {
+        struct talk t;
+        open_talk(&t);
+        for (const struct said *s = conversations[i].said; s->dir >= 0; s++) {
+            say_in(&t, s, 4096);
+        }
+        cr_expect_eq(t.hs.carrier_injected[SIDE_CLIENT], 0, "%s",
+                     conversations[i].name);
+        cr_expect_eq(t.hs.carrier_injected[SIDE_SERVER], 0, "%s",
+                     conversations[i].name);
+        hs_free(&t.hs);
+    }
 }
 
 /* ---- retries and refusals ---- */

@@ -15,40 +15,6 @@ static bool is_proxy(const char *carrier)
            span_starts(s, "proxy");
 }
 
-/* What was asked for, in the words of the protocol. */
-static const char *request_of(const char *carrier)
-{
-    static const struct {
-        const char *carrier, *words;
-    } rows[] = {
-        {"starttls-smtp", "STARTTLS (SMTP)"},
-        {"starttls-lmtp", "STARTTLS (LMTP)"},
-        {"starttls-imap", "STARTTLS (IMAP)"},
-        {"starttls-pop3", "STLS (POP3)"},
-        {"starttls-ftp", "AUTH TLS (FTP)"},
-        {"starttls-ldap", "StartTLS (LDAP)"},
-        {"starttls-xmpp", "STARTTLS (XMPP)"},
-        {"starttls-nntp", "STARTTLS (NNTP)"},
-        {"starttls-sieve", "STARTTLS (ManageSieve)"},
-        {"starttls-irc", "STARTTLS (IRC)"},
-        {"starttls-postgresql", "TLS (PostgreSQL SSLRequest)"},
-        {"starttls-mysql", "TLS (MySQL SSLRequest)"},
-        {"starttls-tds", "encryption (SQL Server PRELOGIN)"},
-        {"starttls-rdp", "TLS (RDP negotiation)"},
-        {"starttls-vnc", "TLS (VNC security type)"},
-        {"starttls-amqp", "TLS (AMQP header)"},
-        {"starttls-http", "the upgrade to TLS (HTTP)"},
-        {"http-connect", "CONNECT"},
-        {"socks", "the SOCKS connection"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (strcmp(carrier, rows[i].carrier) == 0) {
-            return rows[i].words;
-        }
-    }
-    return carrier;
-}
-
 /* 802.1X: the two found no method that both have (RFC 3748 section 5.3). */
 static void explain_method(const struct facts *f, struct hypothesis *h)
 {
@@ -79,13 +45,17 @@ static void explain(const struct facts *f, struct hypothesis *h, bool refused)
     const char *who = proxy ? "proxy" : "server";
     struct say asked = say_span(hs->carrier_asked);
     bool own = proxy && hs->carrier_asked.n > 0;
-    const char *what = own ? asked.s : request_of(hs->carrier);
+    const char *words = hs->carrier_request ? hs->carrier_request : hs->carrier;
+    const char *what = own ? asked.s : words;
     struct say said = say_span(hs->carrier_note);
     if (refused && hs->carrier_note.n) {
         hypothesis_reason(h, "the %s turned down %s: %s", who, what, said.s);
         hypothesis_because(h, "the %s answered \"%s\"", who, said.s);
     } else if (refused) {
         hypothesis_reason(h, "the %s turned down %s", who, what);
+    } else if (f->end->by == BY_CLIENT) {
+        hypothesis_reason(h, "the %s did not answer %s", who, what);
+        hypothesis_because(h, "the client gave up waiting for the answer");
     } else {
         hypothesis_reason(h, "the %s hung up instead of answering %s", who,
                           what);
@@ -102,6 +72,21 @@ static void explain(const struct facts *f, struct hypothesis *h, bool refused)
     }
 }
 
+/* Nobody asked: why the client left is a guess. */
+static void explain_missing(const struct facts *f, struct hypothesis *h)
+{
+    const char *what =
+        f->hs->carrier_request ? f->hs->carrier_request : f->hs->carrier;
+    hypothesis_reason(h,
+                      "the server does not offer %s, and the client left "
+                      "without it",
+                      what);
+    hypothesis_because(h, "%s is not in the server's list of what it can do",
+                       what);
+    hypothesis_because(h, "the client did nothing else and left, as one that "
+                          "insists on TLS does; so does a health check");
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct handshake *hs = f->hs;
@@ -110,12 +95,14 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     const char *cause =
         is_proxy(hs->carrier) ? "proxy_refused" : "starttls_refused";
-    if (hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {
+    if (hs->carrier_not_offered) {
+        explain_missing(f, hypothesis_add(hy, cause, CONF_POSSIBLE, 60));
+    } else if (hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {
         explain(f, hypothesis_add(hy, cause, CONF_CERTAIN, 92), true);
-    } else if (f->end->stage == STAGE_TUNNEL && f->end->by == BY_SERVER &&
+    } else if (f->end->stage == STAGE_TUNNEL &&
                hs_find(hs, HS_CARRIER, SIDE_NONE) &&
                !hs_find(hs, HS_CARRIER_OK, SIDE_NONE)) {
-        explain(f, hypothesis_add(hy, cause, CONF_LIKELY, 70), false);
+        explain(f, hypothesis_add(hy, cause, CONF_LIKELY, 75), false);
     }
 }
 
