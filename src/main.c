@@ -23,6 +23,7 @@
 #include "record_reader.h"
 #include "redact.h"
 #include "relieve.h"
+#include "senders.h"
 #include "top.h"
 #include "watch.h"
 
@@ -81,6 +82,7 @@ struct run {
     size_t files_opened; /* the rest is opened in its turn */
     struct sandbox_status sandbox;
     struct outlets *outlets; /* metrics, log, service; or NULL */
+    struct senders *senders; /* --kafka, --redis; or NULL */
     unsigned frames;         /* since the outlets were looked after */
     struct source *sources;  /* those being read */
     size_t sources_n;
@@ -156,6 +158,7 @@ static void deliver(struct run *r, const struct record *record)
     if (r->outlets) {
         outlets_record(r->outlets, record);
     }
+    senders_record(r->senders, record);
     packet_files_record(r->packets, record);
     output_record(r->output, record);
 }
@@ -277,13 +280,18 @@ static void state_now(void *ctx, struct totals *t, struct metrics_gauges *g)
         {"landlock", s->files},
         {"seccomp", s->syscalls}};
     memcpy(g->layers, layers, sizeof layers);
+    senders_gauges(r->senders, g);
 }
 
 /* Now and then while packets come, and whenever there is none. */
 static void look_after_outlets(struct run *r, bool idle)
 {
-    if (r->outlets && (idle || ++r->frames >= OUTLETS_EVERY)) {
-        r->frames = 0;
+    if (!idle && ++r->frames < OUTLETS_EVERY) {
+        return;
+    }
+    r->frames = 0;
+    senders_poll(r->senders);
+    if (r->outlets) {
         outlets_poll(r->outlets);
     }
 }
@@ -959,6 +967,7 @@ static void print_version(void)
     if (metrics_outlet_version()) {
         printf("libmicrohttpd %s\n", metrics_outlet_version());
     }
+    senders_print_versions();
 }
 
 static int list_interfaces(void)
@@ -1246,15 +1255,24 @@ static void finish(struct run *r)
         r->error = true;
     }
     report_keys(r);
+    if (!senders_finish(r->senders, &stop_requested)) {
+        r->error = true;
+    }
 }
 
 static int run(struct run *r)
 {
     const struct options *o = &r->options;
+    const char *name;
     char error[256];
+    if (!senders_start(o, &r->senders, &name, error)) {
+        complain(r, name, error);
+        return EXIT_ERROR;
+    }
     struct trust *trust = trust_new(o->ca, error);
     if (!trust) {
         complain(r, o->ca ? o->ca : "--ca", error);
+        senders_free(r->senders);
         return EXIT_ERROR;
     }
     bool ready = open_keys(r);
@@ -1278,6 +1296,7 @@ static int run(struct run *r)
         status = closed ? EXIT_OK : EXIT_ERROR;
     }
     outlets_free(r->outlets);
+    senders_free(r->senders);
     pipeline_free(r->pipeline);
     output_free(r->output);
     summary_free(r->summary);
@@ -1305,6 +1324,7 @@ static int check_config(const struct options *o)
     if (ok) {
         ok = !o->filter || capture_check_filter(o->filter, error);
     }
+    ok = ok && senders_check(o, error);
     if (ok) {
         printf("%s: good\n", o->config);
     } else {

@@ -3,6 +3,8 @@
  * Reads the command line with getopt_long. With neither -i nor -r the
  * arguments are capture files, otherwise they are a pcap-filter(7) expression.
  */
+#include "config.h"
+
 #include "options.h"
 
 #include "config_file.h"
@@ -19,6 +21,8 @@
 #define ROTATE_KEEP       9u
 #define ROTATE_KEEP_MAX   9999u
 #define ROTATE_MIN_BYTES  4096u
+#define SPILL_DEFAULT     ((uint64_t)1 << 30)
+#define SPILL_MIN_BYTES   ((uint64_t)1 << 20)
 
 enum {
     OPT_SUMMARY = 256,
@@ -46,6 +50,10 @@ enum {
     OPT_ROTATE,
     OPT_REDACT,
     OPT_TOP,
+    OPT_KAFKA,
+    OPT_KAFKA_PROPERTY,
+    OPT_REDIS,
+    OPT_SPILL,
 };
 
 static const struct option long_options[] = {
@@ -66,6 +74,10 @@ static const struct option long_options[] = {
     {"metrics", required_argument, NULL, OPT_METRICS},
     {"metrics-servers", required_argument, NULL, OPT_METRICS_SERVERS},
     {"syslog", no_argument, NULL, OPT_SYSLOG},
+    {"kafka", required_argument, NULL, OPT_KAFKA},
+    {"kafka-property", required_argument, NULL, OPT_KAFKA_PROPERTY},
+    {"redis", required_argument, NULL, OPT_REDIS},
+    {"spill", required_argument, NULL, OPT_SPILL},
     {"config", required_argument, NULL, OPT_CONFIG},
     {"check-config", no_argument, NULL, OPT_CHECK_CONFIG},
     {"user", required_argument, NULL, OPT_USER},
@@ -102,7 +114,7 @@ const char *options_help(void)
            "\n"
            "Files are pcap or pcapng, plain or gzip, zstd, xz, lz4, or our "
            "own JSON Lines;\n- is standard input.\n"
-           "It never sends a packet.\n"
+           "It never sends a packet to what it watches.\n"
            "\n"
            "  -i, --interface IFACE      capture live; repeatable; 'any' "
            "allowed\n"
@@ -148,6 +160,15 @@ const char *options_help(void)
            "      --metrics-servers NAME,...\n"
            "                             servers with counters of their own\n"
            "      --syslog               failures to the system's log, too\n"
+           "      --kafka BROKERS/TOPIC  records to Kafka, too\n"
+           "      --kafka-property NAME=VALUE\n"
+           "                             a setting of librdkafka; "
+           "repeatable\n"
+           "      --redis URL            records to a Redis stream, too:\n"
+           "                             redis://[USER:PASSWORD@]HOST[:PORT]/DB"
+           "?stream=NAME\n"
+           "      --spill DIR[,SIZE]     keep there what cannot be sent yet "
+           "(default 1G)\n"
            "      --config FILE          options from a file, one a line: name "
            "= value\n"
            "      --check-config         only check it "
@@ -294,6 +315,60 @@ static bool bad(char error[256], const char *what, const char *value)
     return false;
 }
 
+/* A value that lives as long as the options. */
+static char *keep(struct options *o, const char *value)
+{
+    size_t n = 0;
+    while (o->config_text && o->config_text[n]) {
+        n++;
+    }
+    char **list = realloc(o->config_text, (n + 2) * sizeof *list);
+    if (!list) {
+        return NULL;
+    }
+    o->config_text = list;
+    list[n] = strdup(value);
+    list[n + 1] = NULL;
+    return list[n];
+}
+
+/* A copy that no list of processes shows. */
+static bool keep_secret(struct options *o, const char *value, char **out)
+{
+    *out = keep(o, value);
+    return *out;
+}
+
+static bool add_property(struct options *o, const char *arg, char error[256])
+{
+    char *copy;
+    if (!strchr(arg, '=')) {
+        snprintf(error, 256, "--kafka-property: not NAME=VALUE");
+        return false;
+    }
+    return keep_secret(o, arg, &copy) &&
+           add(&o->properties, &o->properties_n, copy);
+}
+
+/* DIR, or DIR,SIZE */
+static bool set_spill(struct options *o, const char *arg, char error[256])
+{
+    const char *comma = strrchr(arg, ',');
+    if (!comma) {
+        o->spill = arg;
+        return true;
+    }
+    char *directory = keep(o, arg);
+    if (!directory) {
+        return false;
+    }
+    directory[comma - arg] = '\0';
+    o->spill = directory;
+    return (*directory && size(comma + 1, &o->spill_bytes) &&
+            o->spill_bytes >= SPILL_MIN_BYTES) ||
+           bad(error, "--spill: not DIR[,SIZE] of at least 1M:", arg);
+}
+
 /* Options that carry a number. */
 static bool set_number(struct options *o, int c, const char *arg,
                        char error[256])
@@ -392,6 +467,14 @@ static bool set_option(struct options *o, int c, const char *arg,
     case OPT_SYSLOG:
         o->syslog = true;
         return true;
+    case OPT_KAFKA:
+        return keep_secret(o, arg, &o->kafka);
+    case OPT_KAFKA_PROPERTY:
+        return add_property(o, arg, error);
+    case OPT_REDIS:
+        return keep_secret(o, arg, &o->redis);
+    case OPT_SPILL:
+        return set_spill(o, arg, error);
     case OPT_CONFIG: /* read before all others */
         return true;
     case OPT_CHECK_CONFIG:
@@ -479,23 +562,6 @@ static bool take_arguments(struct options *o, int n, char **words)
 }
 
 /* ---- the file ---- */
-
-/* A value that lives as long as the options. */
-static char *keep(struct options *o, const char *value)
-{
-    size_t n = 0;
-    while (o->config_text && o->config_text[n]) {
-        n++;
-    }
-    char **list = realloc(o->config_text, (n + 2) * sizeof *list);
-    if (!list) {
-        return NULL;
-    }
-    o->config_text = list;
-    list[n] = strdup(value);
-    list[n + 1] = NULL;
-    return list[n];
-}
 
 static bool is_yes(const char *value)
 {
@@ -592,6 +658,24 @@ static void command_line_first(struct options *o, size_t interfaces,
     }
 }
 
+/* Passwords in the arguments, which all users may list. */
+static void hide(int c, char *arg)
+{
+    char *from = arg;
+    char *to = arg;
+    if (c == OPT_KAFKA_PROPERTY && (from = strchr(arg, '='))) {
+        from++;
+        to = from + strlen(from);
+    } else if (c == OPT_REDIS) {
+        from = strstr(arg, "://");
+        from = from ? from + 3 : arg;
+        to = memrchr(from, '@', strcspn(from, "/?"));
+    }
+    if (from && to && to > from) {
+        memset(from, 'x', (size_t)(to - from));
+    }
+}
+
 static bool read_options(struct options *o, int argc, char **argv,
                          char error[256])
 {
@@ -609,7 +693,9 @@ static bool read_options(struct options *o, int argc, char **argv,
             return bad(error, "unknown option, or its value is missing:",
                        argv[optind - 1]);
         }
-        if (!set_option(o, c, optarg, error)) {
+        bool ok = set_option(o, c, optarg, error);
+        hide(c, optarg);
+        if (!ok) {
             return error[0] ? false : bad(error, "out of memory at", "options");
         }
     }
@@ -621,7 +707,8 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
 {
     *o = (struct options){.format = "text",
                           .handshake_timeout = 10 * TICK_SEC,
-                          .max_flows = MAX_FLOWS_DEFAULT};
+                          .max_flows = MAX_FLOWS_DEFAULT,
+                          .spill_bytes = SPILL_DEFAULT};
     error[0] = '\0';
     if (!read_options(o, argc, argv, error)) {
         return false;
@@ -643,6 +730,12 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
         snprintf(error, 256,
                  "--compare writes no packets: --extract and "
                  "--annotate do not go with it");
+        return false;
+    }
+    if (o->compare && (o->kafka || o->redis)) {
+        snprintf(error, 256,
+                 "--compare makes no records: --kafka and --redis do not go "
+                 "with it");
         return false;
     }
     if (o->redact && (o->compare || o->extract || o->annotate)) {
@@ -672,6 +765,7 @@ void options_fini(struct options *o)
 {
     free((void *)o->files);
     free((void *)o->interfaces);
+    free((void *)o->properties);
     free(o->filter);
     for (char **v = o->config_text; v && *v; v++) {
         free(*v);

@@ -41,8 +41,14 @@ struct options {
     const char *metrics;         /* where to; NULL: none */
     const char *metrics_servers; /* who has series of his own; NULL: nobody */
     const char *config;          /* NULL: none */
-    char **config_text;          /* values from it; owned, NULL at the end */
+    char **config_text;          /* values from it, and secrets; owned */
     bool syslog;
+    char *kafka;             /* BROKERS/TOPIC; NULL: none */
+    char *redis;             /* URL; NULL: none */
+    const char **properties; /* of Kafka's library, NAME=VALUE; owned array */
+    size_t properties_n;
+    const char *spill;     /* directory; NULL: an unnamed file */
+    uint64_t spill_bytes;  /* the most of each destination's file */
     const char *user;      /* whom to run as; NULL: the default */
     bool no_sandbox;       /* for debugging */
     bool no_relief;        /* the kernel delivers everything */

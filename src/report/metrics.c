@@ -409,6 +409,34 @@ static void print_process(const struct printer *p,
              total, total, g->cpu_seconds, g->resident_bytes, g->start_time);
 }
 
+/* Not a word when nothing is sent anywhere. */
+static void print_destinations(const struct printer *p,
+                               const struct metrics_destination *v)
+{
+    if (!v[0].kind) {
+        return;
+    }
+    family(p, "records_sent", "counter", "Records a destination has taken.");
+    for (unsigned i = 0; i < METRICS_DESTINATIONS && v[i].kind; i++) {
+        sample(p, "records_sent_total", "to", v[i].kind, v[i].delivered);
+    }
+    family(p, "records_unsent", "counter",
+           "Records that could neither be delivered nor kept.");
+    for (unsigned i = 0; i < METRICS_DESTINATIONS && v[i].kind; i++) {
+        sample(p, "records_unsent_total", "to", v[i].kind, v[i].lost);
+    }
+    family(p, "records_kept", "gauge",
+           "Records in the spill file until the destination is back.");
+    for (unsigned i = 0; i < METRICS_DESTINATIONS && v[i].kind; i++) {
+        sample(p, "records_kept", "to", v[i].kind, v[i].kept);
+    }
+    family(p, "destination_up", "gauge",
+           "Whether a destination takes records.");
+    for (unsigned i = 0; i < METRICS_DESTINATIONS && v[i].kind; i++) {
+        sample(p, "destination_up", "to", v[i].kind, v[i].up);
+    }
+}
+
 void metrics_print(const struct metrics *m, const struct totals *t,
                    const struct metrics_gauges *g, enum metrics_format format,
                    struct text *out)
@@ -421,6 +449,7 @@ void metrics_print(const struct metrics *m, const struct totals *t,
     print_servers(&p, m);
     print_durations(&p, t);
     print_capture(&p, t);
+    print_destinations(&p, g->destinations);
     print_process(&p, g);
     if (format == METRICS_OPENMETRICS) {
         text_add(out, "# EOF\n");

@@ -18,6 +18,15 @@ struct metrics_layer {
 };
 #define METRICS_LAYERS 5u
 
+/* Where records are sent to. */
+struct metrics_destination {
+    const char *kind; /* NULL: none */
+    uint64_t delivered, lost;
+    uint64_t kept; /* in the spill file, now */
+    bool up;
+};
+#define METRICS_DESTINATIONS 2u
+
 /* What others count. */
 struct metrics_gauges {
     uint64_t records_written, records_lost;
@@ -25,6 +34,7 @@ struct metrics_gauges {
     double cpu_seconds;
     uint64_t resident_bytes;
     struct metrics_layer layers[METRICS_LAYERS];
+    struct metrics_destination destinations[METRICS_DESTINATIONS];
 };
 
 struct metrics; /* counts of failures */

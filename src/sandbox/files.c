@@ -3,7 +3,8 @@
  * The sandbox's view of the file system: Landlock (Linux 5.13 and later,
  * linux/landlock.h). What is open stays usable; what is opened from then on
  * must be on the plan. TCP is forbidden as well where the kernel can do that
- * (version 4), and signals to, and abstract sockets of, others (version 6).
+ * (version 4; a process that connects may do just that), and signals to, and
+ * abstract sockets of, others (version 6).
  *
  * There is no wrapper in the C library, so the system calls are made directly.
  */
@@ -26,7 +27,8 @@
 #define FS_TRUNCATE       (1ULL << 14) /* version 3 */
 #define FS_IOCTL_DEVICE   (1ULL << 15) /* version 5 */
 #define FS_VERSION_1      ((1ULL << 13) - 1)
-#define NET_TCP           3ULL /* version 4: bind and connect */
+#define NET_BIND          1ULL /* version 4 */
+#define NET_CONNECT       2ULL
 #define SCOPE_ALL         3ULL /* version 6: abstract sockets, signals */
 #define FS_READ_DIRECTORY LANDLOCK_ACCESS_FS_READ_DIR
 #define FS_READ_FILE      LANDLOCK_ACCESS_FS_READ_FILE
@@ -49,12 +51,12 @@ static uint64_t all_files(long abi)
     return rights;
 }
 
-static int make_ruleset(long abi)
+static int make_ruleset(long abi, bool connects)
 {
     struct ruleset r = {.files = all_files(abi)};
     size_t size = sizeof r.files;
     if (abi >= 4) {
-        r.net = NET_TCP;
+        r.net = connects ? NET_BIND : NET_BIND | NET_CONNECT;
         size += sizeof r.net;
     }
     if (abi >= 6) {
@@ -126,7 +128,7 @@ int sandbox_files(const struct sandbox_plan *p, char why[96])
 #endif
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
                        LANDLOCK_CREATE_RULESET_VERSION);
-    int ruleset = abi > 0 ? make_ruleset(abi) : -1;
+    int ruleset = abi > 0 ? make_ruleset(abi, p->connects) : -1;
     if (ruleset < 0) {
         snprintf(why, 96, "%s",
                  errno == ENOSYS || errno == EOPNOTSUPP

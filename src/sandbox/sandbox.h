@@ -38,6 +38,7 @@ struct sandbox_plan {
     int writable[SANDBOX_DIRECTORIES_MAX];
     size_t writable_n;
     bool serves;      /* connections are accepted */
+    bool connects;    /* connections are made, and names looked up */
     int reconnecting; /* this socket may be connected again; -1: none may */
 };
 

@@ -5,7 +5,8 @@
  * library's optional wish does no harm; what only an intruder would try ends
  * the process.
  *
- * No new process, no new socket, no executable memory. Threads may be made
+ * No new process, no executable memory, and no new socket unless the plan says
+ * so. Threads may be made
  * later: they inherit the list.
  */
 #include "sandbox/parts.h"
@@ -22,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define COUNT(x)     (sizeof(x) / sizeof((x)[0]))
@@ -152,6 +154,15 @@ static const int allowed_serving[] = {
     SCMP_SYS(getpeername), SCMP_SYS(sendfile),
 };
 
+/* Connections are made, names looked up (the resolver asks for addresses by
+ * netlink and sends two questions at once). */
+static const int allowed_connecting[] = {
+    SCMP_SYS(connect),  SCMP_SYS(bind),        SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),  SCMP_SYS(sendmmsg),    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvmmsg), SCMP_SYS(shutdown),    SCMP_SYS(setsockopt),
+    SCMP_SYS(pipe),     SCMP_SYS(getpeername),
+};
+
 /* What the sanitizers do at the end; test builds only. */
 static const int allowed_instrumented[] = {
     SCMP_SYS(openat),
@@ -237,6 +248,18 @@ static bool add_reading(scmp_filter_ctx c)
                   SCMP_A1(SCMP_CMP_MASKED_EQ, making, O_RDONLY));
 }
 
+/* No raw packets. */
+static bool add_sockets(scmp_filter_ctx c)
+{
+    static const int families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
+    bool ok = true;
+    for (size_t i = 0; i < COUNT(families) && ok; i++) {
+        ok = add_if(c, SCMP_SYS(socket),
+                    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+    }
+    return ok;
+}
+
 static bool add_guarded(scmp_filter_ctx c, const struct sandbox_plan *p)
 {
     struct scmp_arg_cmp data = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
@@ -271,6 +294,10 @@ static bool add_all(scmp_filter_ctx c, const struct sandbox_plan *p)
     }
     if (p->serves) {
         ok = ok && add(c, yes, allowed_serving, COUNT(allowed_serving));
+    }
+    if (p->connects) {
+        ok = ok && add(c, yes, allowed_connecting, COUNT(allowed_connecting)) &&
+             add_sockets(c);
     }
     if (SANDBOX_INSTRUMENTED) {
         ok = ok &&
