@@ -845,17 +845,21 @@ static struct capture **open_for_workers(const struct run *r,
 /* Asks the kernel to keep what is settled to itself. */
 static void relieve(const struct run *r, const struct source *v, unsigned n)
 {
-    char why[CAPTURE_ERROR_BYTES];
-    struct capture *one[OPEN_FILES_MAX];
+    char why[CAPTURE_ERROR_BYTES] = "one thread reads for all";
+    const unsigned workers = workers_of(&r->options);
     struct capture *const *all = r->for_workers;
-    size_t all_n = n;
-    for (unsigned i = 0; !all && i < n; i++) {
+    struct capture *one[OPEN_FILES_MAX];
+    bool relieved = false;
+    if (r->options.no_relief) {
+        return;
+    }
+    for (unsigned i = 0; i < n; i++) {
         one[i] = v[i].capture;
     }
-    all_n = all ? (size_t)n * workers_of(&r->options) : all_n;
-    bool relieved =
-        !r->options.no_relief && relieve_captures(all ? all : one, all_n, why);
-    if (r->options.verbose && !r->options.no_relief) {
+    if (all || workers == 1) {
+        relieved = relieve_captures(all ? all : one, (size_t)n * workers, why);
+    }
+    if (r->options.verbose) {
         fprintf(stderr, "tlswhy: relief by the kernel: %s\n",
                 relieved ? "settled connections stay there" : why);
     }

@@ -3,6 +3,8 @@
  * The common face of saved captures and interfaces: dispatch, counters, the
  * clock, the list of interfaces and the versions of the libraries.
  */
+#include "config.h"
+
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pcap/pcap.h>
@@ -198,5 +200,10 @@ const char *capture_versions(void)
             n += (size_t)snprintf(text + n, sizeof text - n, "\n%s", line);
         }
     }
+#ifdef HAVE_RELIEF
+    if (n < sizeof text) {
+        snprintf(text + n, sizeof text - n, "\nrelief by the kernel: eBPF");
+    }
+#endif
     return text;
 }
