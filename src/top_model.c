@@ -442,11 +442,10 @@ static void totals_line(const struct top_model *m, const struct totals *t,
                         struct text *out)
 {
     text_fmt(out,
-             "%" PRIu64 " TLS connections: %" PRIu64 " ok, %" PRIu64
-             " failed, %" PRIu64 " unknown, %" PRIu64 " harmless; %" PRIu64
-             " failed in the last minute",
-             t->tls, t->succeeded, t->failed, t->unknown, t->benign,
-             last_minute(m));
+             "%" PRIu64 " TLS: %" PRIu64 " ok, %" PRIu64 " failed (%" PRIu64
+             " in the last minute), %" PRIu64 " unknown, %" PRIu64 " harmless",
+             t->tls, t->succeeded, t->failed, last_minute(m), t->unknown,
+             t->benign);
 }
 
 static void packets_line(const struct totals *t, struct text *out)
@@ -455,6 +454,9 @@ static void packets_line(const struct totals *t, struct text *out)
              "%" PRIu64 " packets captured, %" PRIu64
              " dropped by the kernel, %" PRIu64 " flows evicted",
              t->packets_captured, t->packets_dropped, t->flows_evicted);
+    if (t->packets_relieved) {
+        text_fmt(out, ", %" PRIu64 " left there", t->packets_relieved);
+    }
 }
 
 static void views_line(const struct top_model *m, struct text *out)

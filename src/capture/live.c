@@ -242,7 +242,10 @@ int capture_spread(struct capture *c, int group, const uint16_t *ports,
     }
     struct sock_filter code[SPREAD_MAX];
     size_t n = spread_program(code, ports, ports_n);
-    struct sock_fprog program = {.len = (unsigned short)n, .filter = code};
+    struct sock_fprog program;
+    memset(&program, 0, sizeof program); /* also what is between its members */
+    program.len = (unsigned short)n;
+    program.filter = code;
     group = n ? fanout(fd, 0, PACKET_FANOUT_FLAG_UNIQUEID) : -1;
     if (group < 0 || setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &program,
                                 sizeof program) != 0) {
