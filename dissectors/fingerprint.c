@@ -8,10 +8,11 @@
  * under another licence.
  */
 #include "dissectors/fingerprint.h"
+
+#include "base/digest.h"
 #include "dissectors/tls_read.h"
 #include "known/known.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 /* A hello holds at most 2^16 bytes of lists; two bytes become six characters,
@@ -27,17 +28,15 @@
  */
 
 /* The first `chars` hex digits of a digest of t, and a NUL. */
-static bool hex_digest(const struct text *t, const EVP_MD *md, size_t chars,
+static bool hex_digest(const struct text *t, enum digest which, size_t chars,
                        char *out)
 {
     static const char digits[] = "0123456789abcdef";
-    uint8_t sum[EVP_MAX_MD_SIZE];
-    unsigned sum_n = 0;
+    uint8_t sum[DIGEST_BYTES_MAX];
 
     out[0] = '\0';
     /* MD5 may be refused by a libcrypto in FIPS mode. */
-    if (t->cut || !EVP_Digest(text_str(t), t->n, sum, &sum_n, md, NULL) ||
-        chars > 2u * sum_n) {
+    if (t->cut || !digest(which, span_of(text_str(t), t->n), sum)) {
         return false;
     }
     for (size_t i = 0; i < chars; i++) {
@@ -96,7 +95,7 @@ bool fingerprint_ja3(const struct client_offer *o, char out[JA3_BYTES])
     }
     text_init(&t, STRING_MAX_BYTES);
     fingerprint_ja3_string(o, &t);
-    bool ok = hex_digest(&t, EVP_md5(), JA3_BYTES - 1, out);
+    bool ok = hex_digest(&t, DIGEST_MD5, JA3_BYTES - 1, out);
     text_free(&t);
     return ok;
 }
@@ -112,7 +111,7 @@ bool fingerprint_ja3s(const struct server_choice *s, char out[JA3_BYTES])
     text_init(&t, STRING_MAX_BYTES);
     text_fmt(&t, "%u,%u,", (unsigned)s->legacy_version, (unsigned)s->cipher);
     add_decimals(&t, &s->extensions);
-    bool ok = hex_digest(&t, EVP_md5(), JA3_BYTES - 1, out);
+    bool ok = hex_digest(&t, DIGEST_MD5, JA3_BYTES - 1, out);
     text_free(&t);
     return ok;
 }
@@ -236,7 +235,7 @@ static bool add_hash(struct text *out, const struct text *part, int n)
         text_add(out, "_000000000000");
         return true;
     }
-    if (!hex_digest(part, EVP_sha256(), JA4_HASH_CHARS, hash)) {
+    if (!hex_digest(part, DIGEST_SHA256, JA4_HASH_CHARS, hash)) {
         return false;
     }
     text_char(out, '_');

@@ -228,20 +228,14 @@ static struct span copy(struct batch *b, struct span bytes)
 
 /* ---- which worker ---- */
 
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-    __uint128_t m = (__uint128_t)a * b;
-    return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
 static inline uint64_t end_hash(const struct shards *s,
                                 const struct endpoint *e)
 {
     uint64_t ip[2];
     memcpy(ip, e->ip, sizeof ip);
-    return mix(ip[0] ^ s->seed.k0, ip[1] ^ (uint64_t)e->port << 32 ^
-                                       UINT64_C(0xe7037ed1a0b428db) ^
-                                       s->seed.k1);
+    return hash_fold(ip[0] ^ s->seed.k0, ip[1] ^ (uint64_t)e->port << 32 ^
+                                             UINT64_C(0xe7037ed1a0b428db) ^
+                                             s->seed.k1);
 }
 
 static struct worker *worker_of(struct shards *s, const struct packet *k)
@@ -253,8 +247,8 @@ static struct worker *worker_of(struct shards *s, const struct packet *k)
         }
         k = &quoted;
     }
-    uint64_t h = mix(end_hash(s, &k->src) + end_hash(s, &k->dst),
-                     UINT64_C(0xa0761d6478bd642f) ^ s->seed.k0);
+    uint64_t h = hash_fold(end_hash(s, &k->src) + end_hash(s, &k->dst),
+                           UINT64_C(0xa0761d6478bd642f) ^ s->seed.k0);
     return &s->workers[((h >> 32) * s->n) >> 32];
 }
 

@@ -15,7 +15,21 @@ struct hash_seed {
 /* A seed from the system's random source. */
 struct hash_seed hash_seed_random(void);
 
-/* SipHash-1-3 of s. */
+/* The hash of s. */
 uint64_t hash_bytes(const struct hash_seed *seed, struct span s);
+
+/* What it is made of, for keys of fixed size. */
+static inline uint64_t hash_fold(uint64_t a, uint64_t b)
+{
+    __uint128_t m = (__uint128_t)a * b;
+    return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static inline uint64_t hash_load64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
 
 #endif

@@ -41,38 +41,26 @@ static struct flow *flow_at(const struct flow_table *t, uint32_t i)
     return &t->slabs[i >> SLAB_SHIFT][i & (SLAB_FLOWS - 1)];
 }
 
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-    __uint128_t m = (__uint128_t)a * b;
-    return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static inline uint64_t load64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
 /* The same for both directions: each end is hashed by itself, and the two
  * hashes are added. Seeded multiply-and-fold. */
 static inline uint64_t end_hash(const struct flow_table *t,
                                 const struct endpoint *e, bool v6)
 {
-    uint64_t h = load64(e->ip) ^ t->seed[0];
+    uint64_t h = hash_load64(e->ip) ^ t->seed[0];
     if (v6) {
-        h = mix(h, UINT64_C(0xa0761d6478bd642f) ^ t->seed[1]) ^
-            load64(e->ip + 8);
+        h = hash_fold(h, UINT64_C(0xa0761d6478bd642f) ^ t->seed[1]) ^
+            hash_load64(e->ip + 8);
     }
-    return mix(h ^ (uint64_t)e->port << 48,
-               UINT64_C(0xe7037ed1a0b428db) ^ t->seed[1]);
+    return hash_fold(h ^ (uint64_t)e->port << 48,
+                     UINT64_C(0xe7037ed1a0b428db) ^ t->seed[1]);
 }
 
 static uint32_t packet_hash(const struct flow_table *t, const struct packet *p)
 {
     bool v6 = p->ip_version == 6;
     uint64_t h = end_hash(t, &p->src, v6) + end_hash(t, &p->dst, v6);
-    h = mix(h ^ p->proto ^ (uint64_t)p->conversation << 8, t->seed[0] | 1);
+    h = hash_fold(h ^ p->proto ^ (uint64_t)p->conversation << 8,
+                  t->seed[0] | 1);
     uint32_t tag = (uint32_t)(h ^ h >> 32);
     return tag ? tag : 1;
 }
@@ -121,8 +109,8 @@ void flow_table_free(struct flow_table *t)
 
 static inline bool end_eq(const struct endpoint *a, const struct endpoint *b)
 {
-    uint64_t differ = (load64(a->ip) ^ load64(b->ip)) |
-                      (load64(a->ip + 8) ^ load64(b->ip + 8)) |
+    uint64_t differ = (hash_load64(a->ip) ^ hash_load64(b->ip)) |
+                      (hash_load64(a->ip + 8) ^ hash_load64(b->ip + 8)) |
                       (uint64_t)(a->port ^ b->port);
     return differ == 0;
 }

@@ -24,6 +24,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/digest.h"
+
 #define COUNT(x) (sizeof(x) / sizeof((x)[0]))
 
 /* Certificates of a message that are looked at. */
@@ -541,7 +543,7 @@ static bool is_listed(const X509 *root)
     int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(root), &der);
     uint8_t hash[32];
     bool listed = n > 0 &&
-                  EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL) &&
+                  digest(DIGEST_SHA256, span_of(der, (size_t)n), hash) &&
                   known_public_root(hash);
     OPENSSL_free(der);
     return listed;
@@ -756,7 +758,7 @@ static void chain_key(const struct cert_chain *chain, uint8_t key[32])
         memcpy(hashes + n, chain->v[i]->sha256, 32);
         n += 32;
     }
-    EVP_Digest(hashes, n, key, NULL, EVP_sha256(), NULL);
+    digest(DIGEST_SHA256, span_of(hashes, n), key);
 }
 
 static struct cached *cache_find(struct trust *t, const uint8_t key[32],
@@ -849,10 +851,9 @@ static bool is_intermediate(const struct cert *c)
 static void learned_key(const struct cert *c, uint8_t key[32])
 {
     uint8_t both[64];
-    EVP_Digest(c->subject.der.p, c->subject.der.n, both, NULL, EVP_sha256(),
-               NULL);
+    digest(DIGEST_SHA256, c->subject.der, both);
     memcpy(both + 32, c->spki_sha256, 32);
-    EVP_Digest(both, sizeof both, key, NULL, EVP_sha256(), NULL);
+    digest(DIGEST_SHA256, span_of(both, sizeof both), key);
 }
 
 /* The entry of this key, a free one, or the least recently seen one. */

@@ -5,6 +5,7 @@
  * Community ID flow hash, version 1 with seed 0
  * (https://github.com/corelight/community-id-spec).
  */
+#include "base/digest.h"
 #include "report/report.h"
 
 #include <openssl/evp.h>
@@ -137,15 +138,13 @@ static size_t community_bytes(const struct handshake *hs, uint8_t out[40])
 void format_community_id(struct text *t, const struct handshake *hs)
 {
     uint8_t in[40];
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned digest_n = 0;
+    uint8_t sum[DIGEST_BYTES_MAX];
     size_t n = community_bytes(hs, in);
-    if (!EVP_Digest(in, n, digest, &digest_n, EVP_sha1(), NULL) ||
-        digest_n != SHA1_BYTES) {
+    if (!digest(DIGEST_SHA1, span_of(in, n), sum)) {
         return; /* a crypto library that refuses SHA-1 */
     }
     unsigned char base64[4 * ((SHA1_BYTES + 2) / 3) + 1];
-    int base64_n = EVP_EncodeBlock(base64, digest, SHA1_BYTES);
+    int base64_n = EVP_EncodeBlock(base64, sum, SHA1_BYTES);
     text_add(t, "1:");
     text_add_n(t, (const char *)base64, base64_n > 0 ? (size_t)base64_n : 0);
 }
