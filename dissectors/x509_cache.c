@@ -6,7 +6,8 @@
  */
 #include "dissectors/x509_cache.h"
 
-#include <openssl/evp.h>
+#include "base/hash.h"
+
 #include <stdlib.h>
 
 #define SETS 256u
@@ -23,13 +24,18 @@ struct entry {
 };
 
 struct cert_cache {
+    struct hash_seed seed;
     struct entry entries[SETS][WAYS];
     uint8_t next_way[SETS];
 };
 
 struct cert_cache *cert_cache_new(void)
 {
-    return calloc(1, sizeof(struct cert_cache));
+    struct cert_cache *k = calloc(1, sizeof *k);
+    if (k) {
+        k->seed = hash_seed_random();
+    }
+    return k;
 }
 
 void cert_cache_free(struct cert_cache *k)
@@ -89,12 +95,12 @@ static void copy_cert(struct arena *a, const struct cert *from,
 
 /* ---- the table ---- */
 
-static const struct entry *find(const struct cert_cache *k,
-                                const uint8_t sha256[32])
+static const struct entry *find(const struct cert_cache *k, unsigned set,
+                                struct span der)
 {
     for (unsigned i = 0; i < WAYS; i++) {
-        const struct entry *e = &k->entries[sha256[0]][i];
-        if (e->cert && memcmp(e->cert->sha256, sha256, 32) == 0) {
+        const struct entry *e = &k->entries[set][i];
+        if (e->cert && span_eq(e->cert->der, der)) {
             return e;
         }
     }
@@ -102,7 +108,7 @@ static const struct entry *find(const struct cert_cache *k,
 }
 
 /* Parses into the table; NULL when the certificate is better not kept. */
-static const struct entry *add(struct cert_cache *k, const uint8_t sha256[32],
+static const struct entry *add(struct cert_cache *k, unsigned set,
                                struct span der)
 {
     struct arena arena;
@@ -112,7 +118,7 @@ static const struct entry *add(struct cert_cache *k, const uint8_t sha256[32],
         arena_free(&arena);
         return NULL;
     }
-    struct entry *e = &k->entries[sha256[0]][k->next_way[sha256[0]]++ % WAYS];
+    struct entry *e = &k->entries[set][k->next_way[set]++ % WAYS];
     arena_free(&e->arena);
     *e = (struct entry){.cert = cert, .arena = arena};
     return e;
@@ -121,12 +127,11 @@ static const struct entry *add(struct cert_cache *k, const uint8_t sha256[32],
 bool cert_cache_read(struct cert_cache *k, struct arena *arena, struct span der,
                      struct cert *out)
 {
-    uint8_t sha256[32];
     const struct entry *e = NULL;
-    if (k && der.n && der.n <= DER_BYTES_MAX &&
-        EVP_Digest(der.p, der.n, sha256, NULL, EVP_sha256(), NULL)) {
-        e = find(k, sha256);
-        e = e ? e : add(k, sha256, der);
+    if (k && der.n && der.n <= DER_BYTES_MAX) {
+        unsigned set = hash_bytes(&k->seed, der) % SETS;
+        e = find(k, set, der);
+        e = e ? e : add(k, set, der);
     }
     /* Where a copy might not fit, x509_read() says what it had to leave out. */
     if (!e || arena->cap_bytes - arena->used_bytes < 2 * ENTRY_BYTES_MAX) {

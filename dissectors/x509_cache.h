@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parsed certificates by the SHA-256 of their DER. libcrypto takes some 100 us
+ * Parsed certificates by their DER. libcrypto takes some 100 us
  * for one, and the failing connections of a capture show the same few.
  */
 #ifndef DISSECTORS_X509_CACHE_H
