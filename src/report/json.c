@@ -265,6 +265,7 @@ static void json_x509(struct json *j, const struct cert *c)
  * text of the last ones is kept. */
 #define SHAPES          128u
 #define SHAPE_BYTES_MAX 8192u
+#define GREASE_ANY      0x0a0au
 
 struct shape {
     uint64_t key; /* 0: free */
@@ -278,10 +279,16 @@ struct json_state {
     struct shape v[SHAPES];
 };
 
+/* GREASE values (RFC 8701) are random, and no text shows which. */
 static uint64_t hash_list(const struct hash_seed *seed,
                           const struct u16_list *l)
 {
-    return hash_bytes(seed, span_of(l->v, l->n * sizeof *l->v)) ^ l->seen;
+    uint64_t h = seed->k0 ^ l->seen;
+    for (unsigned i = 0; i < l->n; i++) {
+        uint16_t v = known_is_grease(l->v[i]) ? GREASE_ANY : l->v[i];
+        h = hash_fold(h ^ v, seed->k1 | 1);
+    }
+    return h ^ l->n;
 }
 
 static uint64_t hash_names(const struct hash_seed *seed,
