@@ -64,7 +64,7 @@ const char *input_start(struct input *in, int fd,
         input_close(in);
         return why;
     }
-    in->buffer_bytes = INPUT_BUFFER_BYTES;
+    in->buffer_bytes = INPUT_READ_BYTES;
     in->buffer = malloc(in->buffer_bytes);
     if (!in->buffer) {
         input_close(in);
@@ -149,14 +149,15 @@ static bool make_room(struct input *in, size_t n)
         return true;
     }
     if (n > in->buffer_bytes) {
-        uint8_t *bigger = malloc(n);
+        size_t size = n > INPUT_BUFFER_BYTES ? n : INPUT_BUFFER_BYTES;
+        uint8_t *bigger = malloc(size);
         if (!bigger) {
             return false;
         }
         memcpy(bigger, in->p, left);
         free(in->buffer);
         in->buffer = bigger;
-        in->buffer_bytes = n;
+        in->buffer_bytes = size;
     } else {
         memmove(in->buffer, in->p, left);
     }

@@ -11,8 +11,12 @@
 
 #include "base/span.h"
 
-/* One read(2); also what is decompressed at a time. */
+/* What is decompressed at a time, and where longer blocks and lines find room.
+ */
 #define INPUT_BUFFER_BYTES (1u << 20)
+/* One read(2): what the kernel copied is still in the nearest cache when it is
+ * looked at. With 1 MiB handshakes take 10 % longer. */
+#define INPUT_READ_BYTES (1u << 17)
 /* The most that input_fill() may be asked for. */
 #define INPUT_HOLD_BYTES (16u << 20)
 /* How long a silent pipe is waited for before we say so. */
