@@ -146,6 +146,24 @@ bool quic_probe(struct span datagram)
            h.dcid.n >= FIRST_DCID_MIN;
 }
 
+bool quic_read_ids(struct span datagram, struct quic_ids *out)
+{
+    struct cursor c = cursor_open(datagram);
+    uint8_t first = cursor_u8(&c, "first byte");
+    if (!(first & LONG_HEADER)) {
+        return false;
+    }
+    out->version = cursor_u32(&c, "version");
+    struct cursor id = cursor_vec8(&c, "destination connection id");
+    out->dcid = cursor_rest(&id);
+    id = cursor_vec8(&c, "source connection id");
+    out->scid = cursor_rest(&id);
+    return cursor_ok(&c) &&
+           (out->version == 0 ||
+            (first & FIXED_BIT && quic_version_known(out->version))) &&
+           out->dcid.n <= QUIC_CID_MAX && out->scid.n <= QUIC_CID_MAX;
+}
+
 /* ---- CRYPTO frames ---- */
 
 static void emit(struct reader *r, struct span have, uint32_t total)

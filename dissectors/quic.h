@@ -42,6 +42,15 @@ void quic_fini(struct quic_state *t);
  * Initial packet. Only decrypting it tells for sure. */
 bool quic_probe(struct span datagram);
 
+/* What all versions have in the first packet of a datagram (RFC 8999 section
+ * 5.1). False when it has no long header of a version that is known, nor is
+ * Version Negotiation (version 0). */
+struct quic_ids {
+    uint32_t version;
+    struct span dcid, scid; /* at most QUIC_CID_MAX bytes each */
+};
+bool quic_read_ids(struct span datagram, struct quic_ids *out);
+
 /* A datagram of one side, `wire` bytes long before the capture cut it. True
  * when there was something new in it. */
 bool quic_feed(struct quic_state *t, struct handshake *hs, enum side side,

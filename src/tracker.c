@@ -13,6 +13,7 @@
 #include "dissectors/tls.h"
 #include "eap_session.h"
 #include "flow/flow.h"
+#include "quic_link.h"
 #include "session.h"
 #include "udp_session.h"
 
@@ -22,6 +23,7 @@ struct tracker {
     struct tracker_options o;
     struct flow_table *flows;
     struct session_pool *sessions;
+    struct quic_link *quic;
     size_t session_bytes;
     size_t frames_bytes; /* of open flows' frame logs */
     struct tracker_now now;
@@ -530,9 +532,19 @@ static struct flow *end_earlier(struct tracker *t, struct flow *f,
 
 /* Datagrams have no order to restore: only what may begin a handshake, or
  * belongs to one, is looked at. */
-static void datagram(struct tracker *t, const struct packet *k)
+static void datagram(struct tracker *t, const struct packet *packet)
 {
     unsigned dir = 0;
+    struct packet told;
+    const struct packet *k = packet;
+    uint32_t conversation =
+        packet->proto == PROTO_UDP ? quic_link_packet(t->quic, packet) : 0;
+    if (conversation) {
+        told = *packet;
+        told.conversation = conversation;
+        told.flow_hash = 0; /* it was computed without */
+        k = &told;
+    }
     struct flow *f = flow_table_find(t->flows, k, &dir);
     bool eap = k->proto == PROTO_EAP;
     bool opens = (!f || eap) && (eap ? eap_opens_flow(k) : udp_opens_flow(k));
@@ -653,7 +665,8 @@ struct tracker *tracker_new(const struct tracker_options *o)
     t->o = *o;
     t->flows = flow_table_new(o->max_flows);
     t->sessions = session_pool_new();
-    if (!t->flows || !t->sessions) {
+    t->quic = quic_link_new();
+    if (!t->flows || !t->sessions || !t->quic) {
         tracker_free(t);
         return NULL;
     }
@@ -673,6 +686,7 @@ void tracker_free(struct tracker *t)
         }
     }
     session_pool_free(t->sessions);
+    quic_link_free(t->quic);
     flow_table_free(t->flows);
     free(t);
 }

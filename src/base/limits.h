@@ -69,6 +69,14 @@
 #define LIMIT_EXTRACT_FILES 10000u
 #define LIMIT_EXTRACT_BYTES ((uint64_t)1 << 30)
 
+/* Log-ins by 802.1X that are remembered, so that one that was captured on both
+ * its ways counts once. */
+#define LIMIT_LOGINS 1024u
+
+/* QUIC connection IDs of open handshakes that are told apart where several
+ * connections share two endpoints; two a connection. */
+#define LIMIT_QUIC_IDS 8192u
+
 /* Frames that --annotate holds back in order to sort them by time. */
 #define LIMIT_ANNOTATE_BYTES ((size_t)128 * 1024 * 1024)
 
