@@ -163,7 +163,7 @@ static void keep_leaper(struct pipeline *p, tick_t when)
 {
     struct tracker_now now = next_step(p);
     now.clock = when;
-    if (!p->leaper.ip_version) {
+    if (!p->leaper.frame) {
         return;
     }
     if (p->tracker) {

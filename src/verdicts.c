@@ -13,6 +13,7 @@
 
 #include "application.h"
 #include "base/frame_log.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "dissectors/tls_expand.h"
 #include "dissectors/x509_cache.h"
@@ -38,6 +39,12 @@ struct verdicts {
     /* Concluded without secrets that may still come; the oldest first. */
     struct late *late;
     size_t late_n, late_size, late_bytes;
+    /* 802.1X: hellos of log-ins that were told, by their hash. */
+    struct hash_seed seed;
+    struct {
+        uint64_t hello;
+        enum transport transport;
+    } logins[LIMIT_LOGINS];
     tick_t now, looked; /* live: the time, and when secrets were looked for */
     struct tls_decrypt_stats decrypted;
     struct totals totals; /* of handshakes */
@@ -291,8 +298,29 @@ static bool hold_back(struct verdicts *v, const struct handshake *done)
     return true;
 }
 
+/* A log-in by 802.1X goes from the supplicant to the authenticator by EAPOL and
+ * on to the server by RADIUS: whoever captured both saw the same handshake
+ * twice. The leg that ends first, RADIUS as a rule, stands for both. */
+static bool is_other_leg(struct verdicts *v, const struct handshake *hs)
+{
+    struct span hello = hs->raw[HS_RAW_CLIENT_HELLO];
+    if (!hs_is_eap(hs) || hello.n == 0) {
+        return false;
+    }
+    uint64_t h = hash_bytes(&v->seed, hello);
+    size_t at = h % LIMIT_LOGINS;
+    bool told =
+        v->logins[at].hello == h && v->logins[at].transport != hs->transport;
+    v->logins[at].hello = h;
+    v->logins[at].transport = hs->transport;
+    return told;
+}
+
 bool verdicts_add(struct verdicts *v, struct handshake *hs)
 {
+    if (is_other_leg(v, hs)) {
+        return false;
+    }
     bool late = hs->records_n > 0 && v->o.keys;
     return (late && hold_back(v, hs)) || add_concluded(v, hs);
 }
@@ -364,6 +392,7 @@ struct verdicts *verdicts_new(const struct verdicts_options *o)
         return NULL;
     }
     v->o = *o;
+    v->seed = hash_seed_random();
     v->judge = judge_new(o->trust);
     v->cert_cache = cert_cache_new();
     if (!v->judge) {

@@ -751,3 +751,59 @@ Test(eap, lying_lengths)
     cr_expect_eq(t.seen.r[0].how, HOW_CLOSE);
     cr_expect_str_eq(t.seen.r[0].sni, "www.example.test");
 }
+
+/* ---- both ways of one log-in ---- */
+
+/* The supplicant's hello by EAPOL, and by RADIUS the same one. */
+static void refused_on_both_ways(struct talk *t)
+{
+    struct bytes hello = client_hello(0);
+    struct bytes refusal = alert(40);
+    for (unsigned way = 0; way < 2; way++) {
+        t->radius = way == 1;
+        identity(t, 1);
+        start(t, 2, EAP_TLS);
+        tls_whole(t, RESPONSE, 2, EAP_TLS, &hello);
+        tls_whole(t, REQUEST, 3, EAP_TLS, &refusal);
+        say(t, RESPONSE, 3, EAP_TLS, "\0", 1);
+        end(t, false, 3);
+    }
+}
+
+Test(eap, both_ways_of_a_login_count_once)
+{
+    struct talk t;
+    begin(&t);
+    refused_on_both_ways(&t);
+    finish(&t);
+    cr_assert_eq(t.seen.n, 1);
+    cr_expect_eq(t.seen.r[0].alert, 40);
+}
+
+/* ---- the clock leaps ---- */
+
+static void check_leap(bool radius)
+{
+    struct talk t;
+    struct bytes hello = client_hello(0);
+    struct bytes refusal = alert(40);
+    begin(&t);
+    t.radius = radius;
+    identity(&t, 1);
+    start(&t, 2, EAP_TLS);
+    tls_whole(&t, RESPONSE, 2, EAP_TLS, &hello);
+    t.now += 86400 * TICK_SEC; /* a machine was asleep, or its clock was set */
+    tls_whole(&t, REQUEST, 3, EAP_TLS, &refusal);
+    say(&t, RESPONSE, 3, EAP_TLS, "\0", 1);
+    end(&t, false, 3);
+    finish(&t);
+    cr_assert_eq(t.seen.n, 1);
+    cr_expect_eq(t.seen.r[0].how, HOW_ALERT);
+    cr_expect_eq(t.seen.r[0].alert, 40);
+}
+
+Test(eap, goes_on_when_the_clock_leaps)
+{
+    check_leap(false);
+    check_leap(true);
+}

@@ -10,6 +10,9 @@
 #include "judge/harmless.h"
 #include "judge/hello.h"
 #include "judge/profile.h"
+#include "judge/say.h"
+
+#include <stdio.h>
 
 /* Certificate and CertificateVerify with these contents, and Finished, each in
  * a record of its own. */
@@ -829,6 +832,86 @@ Test(advice_for, temporary_and_lasting_refusals)
     cr_expect(!advised(&s, "the refusal is temporary"));
     refuse_starttls(&s, "502 5.5.1 not implemented");
     cr_expect(advised(&s, "the reply to EHLO"));
+}
+
+/* ---- the way to TLS ---- */
+
+static bool reaches(const char *asked, const char *host, unsigned port)
+{
+    struct handshake hs = {.carrier_asked = span_text(asked)};
+    struct hs_target t;
+    if (!hs_tunnel_target(&hs, &t)) {
+        return false;
+    }
+    return span_eq(t.host, span_text(host)) && t.port == port;
+}
+
+Test(way, target_of_a_tunnel)
+{
+    cr_expect(reaches("CONNECT www.example.test:443", "www.example.test", 443));
+    cr_expect(reaches("CONNECT [2001:db8::1]:8443", "2001:db8::1", 8443));
+    cr_expect(reaches("CONNECT 192.0.2.1:65535", "192.0.2.1", 65535));
+    cr_expect(!reaches("CONNECT www.example.test", "www.example.test", 443));
+    cr_expect(!reaches("CONNECT www.example.test:0", "www.example.test", 0));
+    cr_expect(!reaches("CONNECT a:65536", "a", 65536));
+    cr_expect(!reaches("CONNECT :443", "", 443));
+    cr_expect(!reaches("PROXY TCP4 a b 1 443", "a", 443));
+}
+
+static const char *way_of(const char *asked)
+{
+    static char words[256];
+    struct handshake hs = {.carrier = "proxy-protocol",
+                           .carrier_asked = span_text(asked)};
+    snprintf(words, sizeof words, "%s", say_path(&hs).s);
+    return words;
+}
+
+Test(way, client_of_a_proxy_header)
+{
+    cr_expect_str_eq(way_of("PROXY TCP4 192.0.2.7 198.51.100.2 5000 443"),
+                     "the PROXY header in front names the client: 192.0.2.7 "
+                     "port 5000, for 198.51.100.2 port 443");
+    cr_expect_str_eq(way_of("PROXY UNKNOWN"),
+                     "the PROXY header in front says PROXY UNKNOWN");
+    cr_expect_str_eq(way_of(""), "");
+}
+
+Test(way, injected_plaintext)
+{
+    struct handshake hs = {.carrier_request = "STARTTLS (SMTP)",
+                           .carrier_injected = {[SIDE_CLIENT] = 6},
+                           .carrier_injected_frame = {[SIDE_CLIENT] = 9}};
+    struct say said = say_injected(&hs);
+    cr_expect(strstr(said.s, "6 bytes of plaintext from the client"));
+    cr_expect(strstr(said.s, "frame 9"));
+    hs.carrier_injected[SIDE_CLIENT] = 0;
+    cr_expect_str_eq(say_injected(&hs).s, "");
+}
+
+static const char *verdict_on_starttls(struct scene *s, enum confidence want)
+{
+    struct judge *j = judge_new(NULL);
+    struct verdict *v = judge_after(j, s);
+    static char cause[64];
+    snprintf(cause, sizeof cause, "%s", v->cause ? v->cause->slug : "");
+    cr_expect_eq(v->confidence, want);
+    verdict_free(v);
+    judge_free(j);
+    hs_free(&s->hs);
+    return cause;
+}
+
+/* That nobody asked makes it a guess; an answer is a proof. */
+Test(way, starttls_not_offered_and_refused)
+{
+    struct scene s;
+    refuse_starttls(&s, "502 5.5.1 not implemented");
+    cr_expect_str_eq(verdict_on_starttls(&s, CONF_CERTAIN), "starttls_refused");
+    refuse_starttls(&s, "");
+    s.hs.carrier_not_offered = true;
+    cr_expect_str_eq(verdict_on_starttls(&s, CONF_POSSIBLE),
+                     "starttls_refused");
 }
 
 /* Suites chosen in other versions say nothing when the versions do not meet. */
