@@ -11,7 +11,8 @@
 #   remark TEXT
 #
 # Keys: family (4, 6), port (443), where (client, server: whose side is
-# captured), linger (seconds of capture after the client is gone), limit
+# captured; router), interface (eth0) and link (EN10MB: link type) of the capture, overlay
+# (through a VXLAN), encap (what peers/encap.py wraps the capture in), linger (seconds of capture after the client is gone), limit
 # (seconds the client may run), patience (20: seconds the server has to start), stdin (shell command that feeds the client),
 # capture_for (seconds until tcpdump is stopped), snaplen, filter, without (numbers
 # of packets taken out afterwards), stream (first, last: the connection that truth is about).
@@ -71,9 +72,23 @@ network_up() {
     done
     link c 1
     link s 2
+    [ -z "$(get "$name" overlay '')" ] || overlay
     # Client ports differ from scenario to scenario, so that captures can be merged.
     side=$((32768 + $(printf %s "$name" | cksum | cut -d' ' -f1) % 28000))
     in_client sysctl -qw "net.ipv4.ip_local_port_range=$side $((side + 50))"
+}
+
+# A VXLAN of the kernel's between client and server: they meet at 10.3.0.1 and .2.
+overlay() {
+    local end
+    for end in "c 2 1" "s 1 2"; do
+        # shellcheck disable=SC2086 # three words
+        set -- $end
+        ip -n "$tag-$1" link add vxlan0 type vxlan id 42 remote "10.$2.0.2" dstport 4789 dev eth0
+        ip -n "$tag-$1" addr add "10.3.0.$3/24" dev vxlan0
+        ip -n "$tag-$1" link set vxlan0 up
+        ip netns exec "$tag-$1" ethtool -K vxlan0 tso off gso off gro off >/dev/null
+    done
 }
 
 network_down() {
@@ -106,6 +121,7 @@ run() (
     family=$(get "$name" family 4)
     address=10.2.0.2
     [ "$family" = 6 ] && address=fd00:2::2
+    [ -z "$(get "$name" overlay '')" ] || address=10.3.0.2
     rm -rf "$dir"
     mkdir -p "$dir"
     trap network_down EXIT
@@ -130,7 +146,7 @@ run() (
 
     side=$(get "$name" where client)
     timeout "$(get "$name" capture_for 60)" ip netns exec "$tag-${side:0:1}" \
-        tcpdump -Z root -i eth0 -U --immediate-mode -s "$(get "$name" snaplen 262144)" -w "$dir/capture.pcap" \
+        tcpdump -Z root -i "$(get "$name" interface eth0)" -y "$(get "$name" link EN10MB)" -U -B 16384 --immediate-mode -s "$(get "$name" snaplen 262144)" -w "$dir/capture.pcap" \
         "$(get "$name" filter 'tcp or icmp or (icmp6 and ip6[40] < 128)')" 2>"$dir/tcpdump.log" &
     wait_for 5 capturing
     eval "set -- ${client[$name]}"
@@ -148,6 +164,12 @@ run() (
     rm -f "$top/pcaps/$name.keys"
     [ -s "$dir/keys" ] && sort -u "$dir/keys" | grep -v '^#' >"$top/pcaps/$name.keys"
     write_row
+    local wrapping
+    wrapping=$(get "$name" encap '')
+    if [ -n "$wrapping" ]; then
+        mv "$top/pcaps/$name.pcap" "$dir/inner.pcap"
+        $python "$here/peers/encap.py" "$wrapping" "$dir/inner.pcap" "$top/pcaps/$name.pcap"
+    fi
     [ -n "$keep" ] || rm -rf "$dir/nss" "$dir/html"
 )
 

@@ -22,6 +22,7 @@ build_peers() {
             echo "make: no WOLFSSL: scenarios dtls_13_* will fail" >&2
         fi
     fi
+    build_quic_peer || echo "make: no quic-go: scenarios quic_go_* will fail" >&2
     build_c_peer mbed -lmbedtls -lmbedx509 -lmbedcrypto
     build_c_peer wolf -lwolfssl
     for major in 8 12 24; do # they bring OpenSSL 1.0.2, 1.1.1 and 3.5

@@ -45,6 +45,7 @@ struct truth {
 
 /* What the program said of the connection from the row's client port. */
 struct seen {
+    unsigned told; /* records in all */
     uint16_t port;
     bool found;
     enum outcome outcome;
@@ -117,6 +118,7 @@ static void on_record(void *ctx, const struct record *r, uint32_t source)
     struct seen *s = ctx;
     (void)source;
     const struct conclusion *c = &r->hs->end_state;
+    s->told++;
     if (r->hs->addr[SIDE_CLIENT].port != s->port || s->found) {
         return;
     }
@@ -362,4 +364,42 @@ Test(pcaps, a_confirmed_leap_is_believed)
     read_with_leap(13, UINT64_MAX, n);
     cr_expect_eq(n[OUTCOME_FAILURE], 1u);
     cr_expect_eq(n[OUTCOME_SUCCESS], 1u);
+}
+
+/* ---- how many connections there were ---- */
+
+static void expect_told(const struct truth *t, const char *prefix,
+                        unsigned times, size_t at_least)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const char *name = t->rows[i].col[0];
+        if (strncmp(name, prefix, strlen(prefix)) != 0) {
+            continue;
+        }
+        struct seen s;
+        analyse(&t->rows[i], NULL, &s);
+        cr_expect_eq(s.told, times, "%s: %u records", name, s.told);
+        rows++;
+    }
+    cr_expect_geq(rows, at_least, "%s: %zu captures", prefix, rows);
+}
+
+/* Inside and outside of a tunnel, on two VLANs, on both sides of a router, on
+ * both legs of a log-in: the same connection. */
+Test(pcaps, what_was_seen_twice_is_told_once)
+{
+    struct truth t = load();
+    expect_told(&t, "encap_", 1, 80);
+    expect_told(&t, "radius_both_", 1, 2);
+    unload(&t);
+}
+
+/* One after the other, and at once. */
+Test(pcaps, connections_between_the_same_ports_are_told_apart)
+{
+    struct truth t = load();
+    expect_told(&t, "quic_go_many", 3, 1);
+    expect_told(&t, "quic_go_early", 2, 1);
+    unload(&t);
 }

@@ -44,6 +44,7 @@ END
 
 # METHOD CERTIFICATE MIN MAX: FreeRADIUS with users alice and bob.
 server_freeradius() {
+    [ "${1-}" != behind ] || { shift; behind_hostapd & }
     local raddb=$dir/raddb
     cp -rL /etc/freeradius/3.0 "$raddb"
     rm -f "$raddb"/sites-enabled/* "$raddb/mods-enabled/eap"
@@ -103,6 +104,22 @@ END
     chown -R freerad:freerad "$raddb"
     chmod a+rx "$dir" "$work"
     in_server freeradius -d "$raddb" -f -l stdout -xx
+}
+
+# hostapd at the router's end of the cable, which asks FreeRADIUS.
+behind_hostapd() {
+    cat >hostapd.conf <<END
+interface=c
+driver=wired
+ieee8021x=1
+use_pae_group_addr=0
+own_ip_addr=10.2.0.1
+auth_server_addr=10.2.0.2
+auth_server_port=1812
+auth_server_shared_secret=testing123
+END
+    sleep 2
+    in_router hostapd -t "$dir/hostapd.conf"
 }
 
 # What a supplicant is told: METHOD CA LINE...
@@ -280,3 +297,20 @@ router in_router sh -c 'sleep 0.5; iptables -A FORWARD -p udp --dport 1812 -m le
 set_ limit 26
 truth failure nobody timeout - - server_stalled 1.2
 remark 'large requests get lost: the one with the client certificate is repeated and never answered'
+
+# ---- both ways at once ----
+
+for word in expired ok; do
+    radius "radius_both_$word"
+    server freeradius behind tls "${word/ok/rsa}"
+    client supplicant TLS root "$(with_certificate client)"
+    set_ where router
+    set_ interface any
+    set_ link LINUX_SLL2
+    set_ snaplen 4000
+    set_ filter 'ether proto 0x888e or udp port 1812'
+    set_ limit 9
+    truth success - - - - - 1.2
+    [ $word = ok ] || truth failure client alert 45 client server_certificate_expired 1.2
+    remark 'EAPOL and RADIUS of one log-in'
+done
