@@ -505,7 +505,7 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
         }
         if (is_left_unused(f, dir)) {
             t->counters.unused++;
-            remove_flow(t, f);
+            touch(t, f, FLOW_DEAD); /* a mirror port shows it again */
             return;
         }
         session_of(t, f);

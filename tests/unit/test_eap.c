@@ -785,17 +785,19 @@ Test(eap, both_ways_of_a_login_count_once)
 static void check_leap(bool radius)
 {
     struct talk t;
-    struct bytes hello = client_hello(0);
+    struct bytes hello = client_hello(300);
     struct bytes refusal = alert(40);
     begin(&t);
     t.radius = radius;
     identity(&t, 1);
     start(&t, 2, EAP_TLS);
-    tls_whole(&t, RESPONSE, 2, EAP_TLS, &hello);
+    tls(&t, RESPONSE, 2, EAP_TLS, &hello, L | M, 0, 100);
     t.now += 86400 * TICK_SEC; /* a machine was asleep, or its clock was set */
-    tls_whole(&t, REQUEST, 3, EAP_TLS, &refusal);
-    say(&t, RESPONSE, 3, EAP_TLS, "\0", 1);
-    end(&t, false, 3);
+    say(&t, REQUEST, 3, EAP_TLS, "\0", 1);
+    tls(&t, RESPONSE, 3, EAP_TLS, &hello, 0, 100, hello.n - 100);
+    tls_whole(&t, REQUEST, 4, EAP_TLS, &refusal);
+    say(&t, RESPONSE, 4, EAP_TLS, "\0", 1);
+    end(&t, false, 4);
     finish(&t);
     cr_assert_eq(t.seen.n, 1);
     cr_expect_eq(t.seen.r[0].how, HOW_ALERT);

@@ -51,3 +51,10 @@ for word in expired ok; do
     set_ link LINUX_SLL2
     remark 'captured on all interfaces of a router: each packet twice'
 done
+
+scenario probe_connect_twice
+server s_server rsa
+client raw connect
+truth unknown - - - - - -
+set_ encap twice-mirror
+remark 'connected and closed, seen twice: the decode_error of the server answers that'
