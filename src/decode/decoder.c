@@ -12,6 +12,9 @@ struct decoder *decoder_new(void)
     struct decoder *d = calloc(1, sizeof *d);
     if (d) {
         d->ports_n = decoder_tunnel_ports(d->ports);
+        for (size_t i = 0; i < d->ports_n; i++) {
+            d->ports_mask |= UINT64_C(1) << (d->ports[i] % 64);
+        }
     }
     return d;
 }

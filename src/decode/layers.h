@@ -72,6 +72,7 @@ struct decoder {
     /* UDP ports of encapsulations, at hand: every datagram asks. */
     uint16_t ports[DECODER_TUNNEL_PORTS_MAX];
     size_t ports_n;
+    uint64_t ports_mask; /* bit (port % 64) is set when one of them may fit */
 };
 
 struct walk {

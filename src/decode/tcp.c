@@ -106,6 +106,9 @@ enum decode_result tcp_decode(struct walk *w, struct slice s)
 
 static bool is_tunnel_port(const struct decoder *d, uint16_t port)
 {
+    if (!(d->ports_mask >> (port % 64) & 1)) {
+        return false;
+    }
     for (size_t i = 0; i < d->ports_n; i++) {
         if (d->ports[i] == port) {
             return true;
