@@ -410,6 +410,7 @@ void facts_derive(struct facts *f, const struct handshake *hs,
     f->leaf = hs->server_chain.n ? hs->server_chain.v[0] : NULL;
     f->client_leaf = hs->client_chain.n ? hs->client_chain.v[0] : NULL;
     f->client_stack = stack_of_client(&hs->offer);
+    f->server_stack = stack_of_server(hs);
     offer_look(&hs->offer, &f->offer);
     derive_course(f);
     if (f->server_tls13 && !f->leaf) {

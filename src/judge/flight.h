@@ -7,6 +7,8 @@
 #define JUDGE_FLIGHT_H
 
 #include "handshake/cert.h"
+#include "handshake/handshake.h"
+#include "handshake/record_class.h"
 
 struct hidden_certificate {
     bool seen;       /* Certificate, CertificateVerify and Finished travelled in
@@ -19,5 +21,8 @@ struct hidden_certificate {
 };
 
 void flight_look(const struct handshake *hs, struct hidden_certificate *out);
+
+/* How the server pads its records, where its TLS 1.3 flight shows it. */
+bool flight_padding(const struct handshake *hs, enum record_padding *out);
 
 #endif

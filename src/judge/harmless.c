@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Health checks and scanners. Some write their name into the random of their
- * ClientHello; others are told by a burst of hellos that no client sends
- * (profile.c). A lone failure of an ordinary client is never taken for one.
+ * ClientHello; others send one that was recorded, again and again, or a burst
+ * of hellos that no client sends (profile.c). A lone failure of an ordinary
+ * client is never taken for one.
  */
 #include "judge/harmless.h"
 
@@ -47,6 +48,11 @@ const char *harmless_why(const struct profiles *p, const struct handshake *hs)
         if (is_probe(&probes[i], hello.random)) {
             return probes[i].why;
         }
+    }
+    if (profiles_canned(p, hs)) {
+        return "the client sends the same ClientHello, random included, each "
+               "time: a health check or another program that only wants an "
+               "answer";
     }
     if (profiles_scan(p, hs)) {
         return "one of a burst of hellos from this client, each with other "

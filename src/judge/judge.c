@@ -17,6 +17,7 @@
 #include "judge/harmless.h"
 #include "judge/hypothesis.h"
 #include "judge/interception.h"
+#include "judge/notes.h"
 #include "judge/profile.h"
 #include "judge/rule_table.h"
 #include "judge/say.h"
@@ -220,6 +221,29 @@ static void add_way(const struct facts *f, struct verdict *v)
     add_evidence(v, say_injected(f->hs).s);
 }
 
+/* Which software ended it, where its hello gives it away: an alert means what
+ * its sender's library means by it. */
+static void add_stack(const struct facts *f, struct verdict *v)
+{
+    bool client = f->end->by == BY_CLIENT || f->late_refusal;
+    bool server = f->end->by == BY_SERVER;
+    enum stack s = client   ? f->client_stack
+                   : server ? f->server_stack
+                            : STACK_UNKNOWN;
+    if (s == STACK_UNKNOWN) {
+        return;
+    }
+    struct text t;
+    text_init(&t, SENTENCE_BYTES);
+    text_fmt(&t, "by the shape of its %s, the %s probably uses %s",
+             client            ? "ClientHello"
+             : f->server_tls13 ? "records"
+                               : "ServerHello",
+             client ? "client" : "server", stack_name(s));
+    add_evidence(v, text_str(&t));
+    text_free(&t);
+}
+
 static void write_evidence(const struct facts *f, const struct hypotheses *hy,
                            const struct hypothesis *leader, struct verdict *v)
 {
@@ -243,6 +267,7 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
     }
     add_second_alert(f, v);
     add_way(f, v);
+    add_stack(f, v);
 }
 
 /* ---- alternatives ---- */
@@ -386,6 +411,9 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
     }
     f.inspection_product = v->interception_product;
     f.inspection_because = &v->interception_evidence;
+    if (v->outcome == OUTCOME_SUCCESS) {
+        notes_of_success(&f, &v->evidence);
+    }
     if (v->outcome != OUTCOME_FAILURE) {
         add_evidence(v, say_injected(hs).s);
         return v;

@@ -46,6 +46,10 @@ struct client_slot {
 #define SCAN_KINDS    6u
 #define SCAN_VERSIONS 3u
 
+/* Connections of one client whose hello has the same random: a client draws it
+ * anew each time (RFC 8446 section 4.1.2), a canned hello does not. */
+#define CANNED_HELLOS 3u
+
 struct burst {
     tick_t from, last;
     uint32_t hellos, failed;
@@ -56,6 +60,9 @@ struct burst {
 
 struct pair_slot {
     uint32_t successes, failures, largest_hello;
+    uint32_t random; /* hash of the last hello's */
+    uint16_t random_port;
+    uint8_t same_random; /* hellos in a row that had it */
     struct burst burst;
 };
 
@@ -306,6 +313,27 @@ static void learn_burst(struct burst *b, const struct handshake *hs,
     }
 }
 
+static uint32_t random_of(const struct profiles *p,
+                          const struct hello_sight *hello)
+{
+    return (uint32_t)hash_bytes(&p->seed, hello->random);
+}
+
+/* Once it was a canned one, others in between do not disturb. The same port is
+ * the same connection, seen twice. */
+static void learn_random(struct pair_slot *pair, uint32_t random, uint16_t port)
+{
+    if (pair->same_random && random == pair->random) {
+        if (port != pair->random_port && pair->same_random < CANNED_HELLOS) {
+            pair->same_random++;
+        }
+    } else if (pair->same_random < CANNED_HELLOS) {
+        pair->random = random;
+        pair->same_random = 1;
+    }
+    pair->random_port = port;
+}
+
 static uint32_t hello_bytes(const struct handshake *hs)
 {
     const struct hs_event *e = hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT);
@@ -329,6 +357,7 @@ void profiles_learn(struct profiles *p, const struct handshake *hs)
     struct client_slot *c = lru_use(p->clients, client);
     struct pair_slot *pair = lru_use(p->pairs, both);
     if (hello.seen) {
+        learn_random(pair, random_of(p, &hello), hs->addr[SIDE_CLIENT].port);
         learn_burst(&pair->burst, hs, hello.kind, outcome == OUTCOME_FAILURE);
     }
     if (outcome == OUTCOME_SUCCESS) {
@@ -398,4 +427,13 @@ bool profiles_scan(const struct profiles *p, const struct handshake *hs)
     return pair && pair->burst.scan_to &&
            hs->when_hello >= pair->burst.scan_from &&
            hs->when_hello <= pair->burst.scan_to;
+}
+
+bool profiles_canned(const struct profiles *p, const struct handshake *hs)
+{
+    struct hello_sight hello;
+    hello_look(hs, &hello);
+    const struct pair_slot *pair = lru_find(p->pairs, pair_key(p, hs));
+    return hello.seen && pair && pair->same_random >= CANNED_HELLOS &&
+           pair->random == random_of(p, &hello);
 }

@@ -35,4 +35,8 @@ void profiles_learn_leaf(struct profiles *p, const struct handshake *hs,
  * the server's versions and suites. */
 bool profiles_scan(const struct profiles *p, const struct handshake *hs);
 
+/* Whether this client sent the hello of hs, random included, on several
+ * connections to this server. */
+bool profiles_canned(const struct profiles *p, const struct handshake *hs);
+
 #endif

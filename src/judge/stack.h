@@ -9,4 +9,8 @@
 
 enum stack stack_of_client(const struct client_offer *o);
 
+/* By its ServerHello, or by how it pads; most servers of TLS 1.3 cannot be
+ * told. */
+enum stack stack_of_server(const struct handshake *hs);
+
 #endif

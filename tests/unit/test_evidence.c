@@ -649,6 +649,40 @@ Test(harmless, not_what_clients_do)
     profiles_free(p);
 }
 
+/* Whether a hello with this random is harmless after three others. */
+static bool is_canned(const char *const randoms[3], bool own_ports)
+{
+    struct profiles *p = profiles_new();
+    bool canned = false;
+    for (unsigned i = 0; i < 4; i++) {
+        const char *random = i < 3 ? randoms[i] : any_random;
+        struct raw_hello h = raw_hello(random, suites_old, 4, NULL);
+        struct scene s;
+        open_scene_12(&s);
+        set_hello(&s, &h);
+        s.hs.addr[SIDE_CLIENT].port = (uint16_t)(40000 + (own_ports ? i : 0));
+        alert(&s, SIDE_SERVER, 70);
+        finish(&s);
+        canned = harmless_why(p, &s.hs) != NULL;
+        profiles_learn(p, &s.hs);
+        hs_free(&s.hs);
+    }
+    profiles_free(p);
+    return canned;
+}
+
+/* A health check that sends recorded bytes; not one connection seen often, and
+ * not a client whose randoms differ. */
+Test(harmless, the_same_hello_again_and_again)
+{
+    static const char other[] = "another random of thirty-two byte";
+    const char *const same[] = {any_random, any_random, any_random};
+    const char *const mixed[] = {any_random, other, any_random};
+    cr_expect(is_canned(same, true));
+    cr_expect(!is_canned(same, false));
+    cr_expect(!is_canned(mixed, true));
+}
+
 Test(harmless, probes_that_sign_their_hello)
 {
     static const char haproxy[] = "tttt"
@@ -938,4 +972,96 @@ Test(version, disjoint_versions_come_before_suites)
     verdict_free(v);
     hs_free(&s.hs);
     judge_free(j);
+}
+
+/* ---- successes that are worth a note ---- */
+
+static struct verdict *judged_success(struct scene *s)
+{
+    finished_12(s);
+    struct verdict *v = judged(s);
+    cr_expect_eq(v->outcome, OUTCOME_SUCCESS);
+    cr_expect_null(v->cause);
+    return v;
+}
+
+Test(notes, certificate_that_does_not_fit)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.names[0] = span_text("mail.example.test");
+    s.leaf.not_after = NOW - DAY;
+    struct verdict *v = judged_success(&s);
+    cr_expect(text_has(&v->evidence, "the client asked for www.example.test, "
+                                     "and the certificate is for "
+                                     "mail.example.test"));
+    cr_expect(text_has(&v->evidence, "was valid until 2026-11-24"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(notes, nothing_to_say)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    struct verdict *v = judged_success(&s);
+    cr_expect_eq(v->evidence.n, 0u);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(notes, client_certificate)
+{
+    for (int expired = 0; expired < 2; expired++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        request_certificate(&s);
+        client_certificate(&s, false);
+        s.client_leaf.not_after = expired ? NOW - DAY : NOW + DAY;
+        note(&s, HS_CHANGE_CIPHER_SPEC, SIDE_SERVER, 0, 1);
+        note(&s, HS_FINISHED, SIDE_SERVER, 0, 40);
+        note(&s, HS_APPLICATION_DATA, SIDE_CLIENT, 0, 100);
+        struct verdict *v = judged(&s);
+        cr_expect_eq(v->outcome, OUTCOME_SUCCESS);
+        cr_expect_eq(text_has(&v->evidence, "the client's certificate"),
+                     expired == 1);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    request_certificate(&s);
+    client_certificate(&s, true);
+    note(&s, HS_CHANGE_CIPHER_SPEC, SIDE_SERVER, 0, 1);
+    note(&s, HS_FINISHED, SIDE_SERVER, 0, 40);
+    note(&s, HS_APPLICATION_DATA, SIDE_CLIENT, 0, 100);
+    struct verdict *v = judged(&s);
+    cr_expect(text_has(&v->evidence, "asked for a client certificate and got "
+                                     "none"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* ---- versions before TLS 1.2 have nothing but CBC ---- */
+
+Test(offer, cbc_is_no_news_in_old_versions)
+{
+    static const uint16_t cbc[] = {0xc009, 0xc013, 0xc00a, 0xc014, 0x33};
+    for (uint16_t version = 0x0302; version <= 0x0303; version++) {
+        struct scene s;
+        open_scene_12(&s);
+        s.hs.offer.max_version = s.hs.offer.min_version = version;
+        s.hs.offer.ciphers = LIST(cbc);
+        alert(&s, SIDE_SERVER, 40);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, version == 0x0302
+                                             ? "no_shared_version"
+                                             : "no_shared_cipher");
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
 }

@@ -1602,6 +1602,135 @@ Test(stack, only_what_is_distinctive)
     cr_expect_str_eq(stack_name(STACK_GO), "Go");
 }
 
+/* By the order of extensions and lists, which is a library's own. */
+Test(stack, clients_by_order)
+{
+    static const uint16_t wolfssl[] = {45, 51, 43, 13, 11, 10, 22, 0, 23};
+    static const uint16_t mbedtls3[] = {0, 43, 51, 45, 10, 13, 11, 22, 23, 35};
+    static const uint16_t mbedtls2[] = {0, 13, 10, 11, 22, 23, 35};
+    static const uint16_t s2n[] = {43, 10, 51, 13, 0, 5, 35, 11, 45, 23};
+    static const uint16_t rustls[] = {5, 13, 0, 45, 11, 43, 10, 35, 51, 23};
+    static const uint16_t ascending[] = {0, 10, 11, 13, 22, 23, 35, 43, 51};
+    static const uint16_t suites[] = {0x1302, 0x1301, 0x1303, 0xc02c, 0xc02b};
+    static const uint16_t schemes[] = {0x0503, 0x0403, 0x0807, 0x0806, 0x0805,
+                                       0x0804, 0x0601, 0x0501, 0x0401};
+    struct client_offer o = {.seen = true,
+                             .has_scsv = true,
+                             .has_etm = true,
+                             .point_formats = span_of("\0", 1),
+                             .extensions = LIST(wolfssl)};
+    cr_expect_eq(stack_of_client(&o), STACK_WOLFSSL);
+    o.extensions = LIST(mbedtls3);
+    cr_expect_eq(stack_of_client(&o), STACK_MBEDTLS);
+    o.extensions = LIST(mbedtls2);
+    cr_expect_eq(stack_of_client(&o), STACK_MBEDTLS);
+    o.extensions = LIST(ascending);
+    cr_expect_eq(stack_of_client(&o), STACK_UNKNOWN);
+    o.has_etm = false;
+    o.extensions = LIST(s2n);
+    cr_expect_eq(stack_of_client(&o), STACK_S2N);
+    o.extensions = LIST(rustls);
+    cr_expect_eq(stack_of_client(&o), STACK_UNKNOWN);
+    o.ciphers = LIST(suites);
+    o.signature_algorithms = LIST(schemes);
+    cr_expect_eq(stack_of_client(&o), STACK_RUSTLS);
+}
+
+Test(stack, servers_by_order)
+{
+    static const struct {
+        enum stack stack;
+        uint16_t cipher;
+        uint16_t v[5], n;
+    } rows[] = {
+        {STACK_OPENSSL, 0xc030, {0xff01, 0, 11, 35, 23}, 5},
+        {STACK_OPENSSL, 0xc030, {0xff01, 11, 23}, 3},
+        {STACK_BORINGSSL, 0xc030, {23, 0xff01, 11, 35}, 4},
+        {STACK_MBEDTLS, 0xc030, {0xff01, 23, 35, 11}, 4},
+        {STACK_GO, 0xc02f, {35, 0xff01, 23, 11}, 4},
+        {STACK_WOLFSSL, 0xc030, {35, 11, 0xff01, 23}, 4},
+        {STACK_GNUTLS, 0xc030, {11, 23, 35, 0xff01}, 4},
+        {STACK_S2N, 0xc02f, {0, 11, 0xff01, 23}, 4},
+        {STACK_JSSE, 0xc030, {23, 35, 0xff01}, 3},
+        /* Could be anybody's. */
+        {STACK_UNKNOWN, 0xc030, {0xff01}, 1},
+        {STACK_UNKNOWN, 0xc030, {0xff01, 11}, 2},
+        {STACK_UNKNOWN, 0xc030, {0xff01, 23}, 2},
+        {STACK_UNKNOWN, 0xc030, {0xff01, 23, 11}, 3},
+        {STACK_UNKNOWN, 0xc02f, {11, 23, 0xff01}, 3},
+        /* GnuTLS without elliptic curves. */
+        {STACK_UNKNOWN, 0x009d, {23, 35, 0xff01}, 3},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_hello(&s, 0x0303, rows[i].cipher);
+        s.hs.choice.extensions = list(rows[i].v, rows[i].n);
+        cr_expect_eq(stack_of_server(&s.hs), rows[i].stack, "row %zu", i);
+        hs_free(&s.hs);
+    }
+}
+
+/* TLS 1.3: Java adds 16 bytes to each record, Mbed TLS pads to 16. */
+Test(stack, servers_by_padding)
+{
+    static const struct {
+        enum stack stack;
+        uint16_t len[4];
+    } rows[] = {
+        {STACK_JSSE, {65, 1721, 297, 69}},
+        {STACK_MBEDTLS, {32, 1712, 288, 64}},
+        {STACK_UNKNOWN, {23, 1705, 281, 53}},
+        {STACK_UNKNOWN, {32, 1712, 281, 53}},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct scene s;
+        open_scene(&s);
+        server_hello(&s, 0x0304, 0x1301);
+        for (size_t k = 0; k < 4; k++) {
+            note(&s, HS_PROTECTED, SIDE_SERVER, 0, rows[i].len[k]);
+        }
+        cr_expect_eq(stack_of_server(&s.hs), rows[i].stack, "row %zu", i);
+        hs_free(&s.hs);
+    }
+}
+
+/* Named is who ended it. */
+Test(stack, is_evidence)
+{
+    static const uint16_t go[] = {35, 0xff01, 23, 11};
+    for (int by_server = 0; by_server < 2; by_server++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        s.hs.choice.extensions = LIST(go);
+        alert(&s, by_server ? SIDE_SERVER : SIDE_CLIENT, 80);
+        struct verdict *v = judged(&s);
+        cr_expect_eq(text_has(&v->evidence, "the server probably uses Go"),
+                     by_server == 1);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
+/* Mbed TLS 3 refuses RSA-PSS in TLS 1.2, although it offers it. */
+Test(stack, mbedtls_and_pss)
+{
+    static const uint16_t offered[] = {0x0403, 0x0804, 0x0401};
+    for (int both = 0; both < 2; both++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        s.hs.offer.signature_algorithms = list(offered, both ? 3 : 1);
+        s.hs.ske = (struct key_exchange){.seen = true, .signature = 0x0804};
+        alert(&s, SIDE_CLIENT, 47);
+        struct verdict *v = judged(&s);
+        cr_expect_eq(v->side, both ? FIX_CLIENT : FIX_SERVER);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
 /* ---- profiles ---- */
 
 Test(profile, counts_by_server_and_client)

@@ -248,10 +248,11 @@ Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
     unload(&t);
 }
 
-/* ---- health checks and scanners ---- */
+/* ---- what several records of a capture say ---- */
 
 struct harm {
-    unsigned failed, harmless;
+    unsigned failed, harmless, told;
+    const char *sentence; /* counted in `told` */
     struct totals totals;
 };
 
@@ -260,18 +261,22 @@ static void count_harm(void *ctx, const struct record *r, uint32_t source)
     struct harm *n = ctx;
     (void)source;
     bool failure = r->verdict->outcome == OUTCOME_FAILURE;
+    for (size_t i = 0; n->sentence && i < r->verdict->evidence.n; i++) {
+        n->told += strcmp(r->verdict->evidence.v[i], n->sentence) == 0;
+    }
     n->failed += failure && !r->hs->end_state.benign;
     n->harmless += failure && r->hs->end_state.benign;
 }
 
-static struct harm harm_of(const char *name)
+static struct harm records_of(const char *name, const char *sentence)
 {
     char path[4096];
     char error[CAPTURE_ERROR_BYTES];
-    struct harm n = {.failed = 0};
+    struct harm n = {.sentence = sentence};
     struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
                                  .max_flows = 1000,
                                  .max_memory_bytes = 64 << 20,
+                                 .all = true,
                                  .emit = count_harm,
                                  .emit_ctx = &n};
     snprintf(path, sizeof path, "%s/pcaps/%s.pcap", source_dir(), name);
@@ -290,6 +295,51 @@ static struct harm harm_of(const char *name)
     return n;
 }
 
+static struct harm harm_of(const char *name)
+{
+    return records_of(name, NULL);
+}
+
+Test(pcaps, stacks_are_named)
+{
+    static const struct {
+        const char *name, *sentence;
+    } rows[] = {
+        {"cert_expired_12_wolfssl",
+         "by the shape of its ClientHello, the client probably uses wolfSSL"},
+        {"cert_expired_12_mbedtls",
+         "by the shape of its ClientHello, the client probably uses Mbed TLS"},
+        {"mtls_missing_12_gnutls",
+         "by the shape of its ServerHello, the server probably uses GnuTLS"},
+        {"mtls_unknown_12_wolfssl",
+         "by the shape of its ServerHello, the server probably uses wolfSSL"},
+        {"mtls_missing_12_java",
+         "by the shape of its ServerHello, the server probably uses Java"},
+        {"mtls_missing_13_java",
+         "by the shape of its records, the server probably uses Java"},
+        {"mtls_missing_12_openssl",
+         "by the shape of its ServerHello, the server probably uses OpenSSL"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct harm n = records_of(rows[i].name, rows[i].sentence);
+        cr_expect_eq(n.told, 1u, "%s", rows[i].name);
+    }
+}
+
+Test(pcaps, successes_that_programs_may_not_like)
+{
+    struct harm n = records_of("hangup_name_12_curl",
+                               "the client asked for www.example.test, and the "
+                               "certificate is for mail.example.test");
+    cr_expect_eq(n.told, 1u);
+    cr_expect_eq(n.failed, 0u);
+    n = records_of("ok_tls12_optional_client_cert",
+                   "the server asked for a client certificate and got none; "
+                   "where it wants one all the same it says so in its own "
+                   "protocol (nginx: HTTP 400), which is encrypted");
+    cr_expect_eq(n.told, 1u);
+}
+
 Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
 {
     struct harm n = harm_of("probe_nmap_ciphers");
@@ -298,6 +348,9 @@ Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
     n = harm_of("probe_haproxy_check");
     cr_expect_eq(n.failed, 0u);
     cr_expect_geq(n.harmless, 3u);
+    n = harm_of("probe_canned_hello");
+    cr_expect_eq(n.failed, 0u);
+    cr_expect_eq(n.harmless, 5u);
     n = harm_of("burst_expired_go");
     cr_expect_eq(n.failed, 10u);
     cr_expect_eq(n.harmless, 0u);

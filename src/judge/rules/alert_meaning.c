@@ -59,6 +59,9 @@ static void add_pss(const struct facts *f, struct hypothesis *h)
                            "the server signed its TLS 1.2 key exchange with "
                            "%s, which Mbed TLS 3 clients offer but refuse",
                            say_scheme(ske->signature).s);
+        if (list_has(&f->hs->offer.signature_algorithms, ske->signature)) {
+            hypothesis_side(h, FIX_CLIENT); /* the server may take it */
+        }
     }
 }
 
@@ -92,8 +95,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
             hypothesis_because(h, "%s means: %s", say_alert(f->alert).s,
                                meaning);
         }
-        add_pss(f, h);
         set_side(f, h);
+        add_pss(f, h);
     }
 }
 

@@ -29,8 +29,8 @@ static void by_server(const struct facts *f, struct hypotheses *hy)
 
 static void by_client(const struct facts *f, struct hypotheses *hy)
 {
-    bool unanswered = f->end->benign || (f->phase == PHASE_HELLO &&
-                                         f->hs->dir[SIDE_SERVER].bytes == 0);
+    bool unanswered = f->phase == PHASE_HELLO &&
+                      (f->end->benign || f->hs->dir[SIDE_SERVER].bytes == 0);
     if (f->phase == PHASE_BEFORE) {
         struct hypothesis *h =
             hypothesis_add(hy, "client_cancelled", CONF_LIKELY, 60);

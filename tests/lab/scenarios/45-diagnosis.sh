@@ -134,6 +134,13 @@ set_ limit 60
 truth failure server alert 40 server no_shared_version -
 remark 'harmless: one of the many hellos of ssl-enum-ciphers; which one is last differs from run to run'
 
+scenario probe_canned_hello
+server nginx rsa 'ssl_protocols TLSv1.2'
+client raw canned
+set_ stream last
+truth failure client close - - client_closed 1.2
+remark 'harmless: the same hello, random included, five times; the client wants no more than an answer'
+
 scenario burst_expired_go
 server nginx expired 'ssl_protocols TLSv1.2'
 client go_impatient
