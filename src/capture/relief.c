@@ -451,9 +451,33 @@ static bool build(struct relief *r, int map, const struct sock_filter *classic,
     return r->program >= 0;
 }
 
+/* Whether our monotonic clock is the one of the kernel's programs: a time
+ * namespace may have its own (time_namespaces(7)). */
+static bool has_kernels_clock(void)
+{
+    char clock[32];
+    long long seconds;
+    long long nanoseconds;
+    bool same = true;
+    FILE *f = fopen("/proc/self/timens_offsets", "re");
+    while (f &&
+           fscanf(f, "%31s %lld %lld", clock, &seconds, &nanoseconds) == 3) {
+        same = same && (strcmp(clock, "monotonic") != 0 ||
+                        (seconds == 0 && nanoseconds == 0));
+    }
+    if (f) {
+        fclose(f);
+    }
+    return same;
+}
+
 struct relief *relief_new(unsigned slots, const struct sock_filter *classic,
                           size_t n, char why[CAPTURE_ERROR_BYTES])
 {
+    if (!has_kernels_clock()) {
+        snprintf(why, CAPTURE_ERROR_BYTES, "a time namespace");
+        return NULL;
+    }
     struct relief *r = calloc(1, sizeof *r);
     if (!r) {
         snprintf(why, CAPTURE_ERROR_BYTES, "out of memory");
