@@ -41,6 +41,7 @@ static size_t default_memory(void)
 static struct report_options report_options(const struct options *o, int fd)
 {
     struct report_options ro = {.all = o->all,
+                                .live = o->interfaces_n > 0,
                                 .explain = o->explain,
                                 .verbose = o->verbose,
                                 .width = 80};

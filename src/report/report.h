@@ -28,6 +28,7 @@ struct record {
 
 struct report_options {
     bool all; /* successes are reported too */
+    bool live; /* an interface is watched, and somebody may be looking */
     bool colour;
     bool explain;
     bool summary;   /* totals at the end (text) */

@@ -8,6 +8,7 @@
 #include "report/fields.h"
 #include "report/paint.h"
 #include "report/progress.h"
+#include "report/repeats.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -335,51 +336,10 @@ static void one_line(struct paint *p, const struct record *r)
 
 /* ---- repeats ---- */
 
-#define REPEATS_KEPT 64u
-
-/* Failures told in full lately: server, cause and alert. */
-struct told {
-    uint8_t ip[16];
-    const char *cause;
-    uint16_t port, alert;
-    uint8_t side;
-};
-
 struct state {
     struct summary *summary; /* while totals are wanted */
-    struct told told[REPEATS_KEPT];
-    unsigned told_n;
+    struct repeats *repeats; /* NULL: everything is told in full */
 };
-
-static struct told told_of(const struct record *r)
-{
-    const struct conclusion *c = &r->hs->end_state;
-    const struct hs_addr *a = &r->hs->addr[SIDE_SERVER];
-    const struct known_cause *cause = record_cause(r);
-    struct told t = {.cause = cause ? cause->slug : "",
-                     .port = a->port,
-                     .alert = c->alert_code,
-                     .side = (uint8_t)c->by};
-    memcpy(t.ip, a->ip, sizeof t.ip);
-    return t;
-}
-
-/* The earlier failure that this one repeats, or NULL, and it is remembered. */
-static const struct told *repeats(struct state *s, const struct record *r)
-{
-    struct told t = told_of(r);
-    unsigned n = s->told_n < REPEATS_KEPT ? s->told_n : REPEATS_KEPT;
-    for (unsigned i = 0; i < n; i++) {
-        const struct told *old = &s->told[i];
-        if (strcmp(old->cause, t.cause) == 0 && old->port == t.port &&
-            old->alert == t.alert && old->side == t.side &&
-            memcmp(old->ip, t.ip, sizeof t.ip) == 0) {
-            return old;
-        }
-    }
-    s->told[s->told_n++ % REPEATS_KEPT] = t;
-    return NULL;
-}
 
 static void repeat(struct paint *p, const struct record *r)
 {
@@ -394,6 +354,45 @@ static void repeat(struct paint *p, const struct record *r)
     paint_newline(p);
 }
 
+/* "1,203" */
+static void text_thousands(struct text *t, uint64_t n)
+{
+    if (n >= 1000) {
+        text_thousands(t, n / 1000);
+        text_fmt(t, ",%03u", (unsigned)(n % 1000));
+    } else {
+        text_fmt(t, "%u", (unsigned)n);
+    }
+}
+
+/* Those that were only counted: one line, which grep(1) finds. */
+static void more(struct paint *p, const struct story *s)
+{
+    unsigned width = p->width;
+    struct text t;
+    if (!s->more) {
+        return;
+    }
+    text_init(&t, LINE_BYTES);
+    p->width = UINT_MAX;
+    paint_line(p, 0);
+    text_clock(&t, s->last);
+    paint_str(p, PAINT_DIM, text_str(&t));
+    paint_str(p, PAINT_PLAIN, paint_sign(p->o, "→", "->"));
+    paint_str(p, PAINT_PLAIN, s->label);
+    text_clear(&t);
+    text_add(&t, "and ");
+    text_thousands(&t, s->more);
+    text_add(&t, " more like it from ");
+    text_fmt(&t, "%s%u client%s:", s->clients_more ? "over " : "", s->clients_n,
+             s->clients_n == 1 ? "" : "s");
+    paint_str(p, PAINT_BAD, text_str(&t));
+    paint_str(p, PAINT_PLAIN, s->sentence);
+    paint_newline(p);
+    p->width = width;
+    text_free(&t);
+}
+
 /* ---- reporter ---- */
 
 static void on_begin(void *state, const struct report_options *o,
@@ -402,6 +401,32 @@ static void on_begin(void *state, const struct report_options *o,
     struct state *s = state;
     (void)out;
     s->summary = o->summary ? summary_new() : NULL;
+    s->repeats = o->verbose || o->explain ? NULL : repeats_new(o->all, o->live);
+}
+
+static void tell_failure(struct state *s, struct paint *p,
+                         const struct record *r)
+{
+    struct story about = {0};
+    bool harmless = r->hs->end_state.benign;
+    enum repeat what = REPEAT_NONE;
+    if (s->repeats && !harmless) {
+        what = repeats_add(s->repeats, r, &about);
+    }
+    switch (what) {
+    case REPEAT_NONE:
+        more(p, &about);
+        failure(p, r);
+        break;
+    case REPEAT_SHORT:
+        repeat(p, r);
+        break;
+    case REPEAT_COUNTED:
+        break;
+    case REPEAT_MORE:
+        more(p, &about);
+        break;
+    }
 }
 
 static void on_record(void *state, const struct report_options *o,
@@ -414,13 +439,9 @@ static void on_record(void *state, const struct report_options *o,
         return;
     }
     paint_init(&p, out, o);
-    bool failed = record_outcome(r) == OUTCOME_FAILURE &&
-                  (!r->hs->end_state.benign || o->explain);
-    bool again = failed && !o->verbose && !o->explain && repeats(s, r);
-    if (again) {
-        repeat(&p, r);
-    } else if (failed) {
-        failure(&p, r);
+    if (record_outcome(r) == OUTCOME_FAILURE &&
+        (!r->hs->end_state.benign || o->explain)) {
+        tell_failure(s, &p, r);
     } else {
         one_line(&p, r);
     }
@@ -430,6 +451,12 @@ static void on_end(void *state, const struct report_options *o,
                    const struct totals *t, struct text *out)
 {
     const struct state *s = state;
+    struct story about;
+    struct paint p;
+    paint_init(&p, out, o);
+    while (s->repeats && repeats_next(s->repeats, &about)) {
+        more(&p, &about);
+    }
     if (o->summary) {
         summary_print(s->summary, o, t, out);
     }
@@ -439,6 +466,7 @@ static void on_fini(void *state)
 {
     struct state *s = state;
     summary_free(s->summary);
+    repeats_free(s->repeats);
 }
 
 const struct reporter text_reporter = {

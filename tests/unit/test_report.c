@@ -895,6 +895,110 @@ Test(text_report, one_line_each_for_the_others)
     tear_down(&f);
 }
 
+/* What the text reporter says of `n` failures, a second each, by clients in
+ * turns, and at the end. */
+static const char *failures_in_a_row(struct fixture *f, unsigned n,
+                                     unsigned clients, bool all, bool live)
+{
+    const struct reporter *reporter = find("text");
+    const struct totals t = {0};
+    void *state = calloc(1, reporter->state_bytes);
+    set_up(f);
+    fail(f);
+    f->options.all = all;
+    f->options.live = live;
+    reporter->begin(state, &f->options, &f->out);
+    for (unsigned i = 0; i < n; i++) {
+        f->hs.addr[SIDE_CLIENT].ip[3] = (uint8_t)(1 + i % clients);
+        f->hs.first = f->hs.when_hello = T0 + i * TICK_SEC;
+        reporter->record(state, &f->options, &f->record, &f->out);
+    }
+    reporter->end(state, &f->options, &t, &f->out);
+    reporter->fini(state);
+    free(state);
+    return text_str(&f->out);
+}
+
+static unsigned lines_with(const char *s, const char *what)
+{
+    unsigned n = 0;
+    while ((s = strstr(s, what))) {
+        n++;
+        s += strlen(what);
+    }
+    return n;
+}
+
+/* One in full, three in a line, the rest together. */
+Test(text_report, repeats_are_counted)
+{
+    struct fixture f;
+    const char *s = failures_in_a_row(&f, 4, 2, false, false);
+    cr_expect_eq(lines_with(s, "  why  ") + lines_with(s, "how far"), 1u, "%s",
+                 s);
+    cr_expect_eq(lines_with(s, "the same:"), 3u, "%s", s);
+    cr_expect_eq(lines_with(s, "more like it"), 0u, "%s", s);
+    tear_down(&f);
+    s = failures_in_a_row(&f, 1500, 3, false, false);
+    cr_expect_eq(lines_with(s, "the same:"), 3u);
+    cr_expect_eq(lines_with(s, "more like it"), 1u);
+    has(s, "Z -> 198.51.100.7:443 and 1,496 more like it from 3 clients: no "
+           "protocol version in common\n");
+    tear_down(&f);
+    s = failures_in_a_row(&f, 80, 80, false, false);
+    has(s, "and 76 more like it from over 64 clients:");
+    tear_down(&f);
+}
+
+/* Whoever asks for every connection gets every connection. */
+Test(text_report, repeats_are_listed_with_all)
+{
+    struct fixture f;
+    const char *s = failures_in_a_row(&f, 20, 2, true, false);
+    cr_expect_eq(lines_with(s, "the same:"), 19u);
+    cr_expect_eq(lines_with(s, "more like it"), 0u);
+    tear_down(&f);
+}
+
+/* Live, nobody waits for the end: once a minute. */
+Test(text_report, repeats_are_told_while_they_go_on)
+{
+    struct fixture f;
+    const char *s = failures_in_a_row(&f, 150, 1, false, true);
+    cr_expect_eq(lines_with(s, "more like it"), 3u, "%s", s);
+    has(s, "and 57 more like it from 1 client:");
+    has(s, "and 60 more like it from 1 client:");
+    has(s, "and 29 more like it from 1 client:");
+    tear_down(&f);
+}
+
+/* Of more stories than are kept the oldest is told when it is given up. */
+Test(text_report, a_story_that_is_given_up_is_told)
+{
+    struct fixture f;
+    const struct reporter *reporter = find("text");
+    void *state = calloc(1, reporter->state_bytes);
+    set_up(&f);
+    fail(&f);
+    reporter->begin(state, &f.options, &f.out);
+    for (unsigned i = 0; i < 6; i++) {
+        reporter->record(state, &f.options, &f.record, &f.out);
+    }
+    cr_expect_eq(lines_with(text_str(&f.out), "more like it"), 0u);
+    for (unsigned i = 0; i < 64; i++) {
+        f.hs.addr[SIDE_SERVER].port = (uint16_t)(1000 + i);
+        reporter->record(state, &f.options, &f.record, &f.out);
+    }
+    has(text_str(&f.out), "198.51.100.7:443 and 2 more like it from 1 client");
+    text_clear(&f.out);
+    const struct totals t = {0};
+    reporter->end(state, &f.options, &t, &f.out);
+    cr_expect_eq(f.out.n, 0u);
+    reporter->fini(state);
+    free(state);
+    tear_down(&f);
+}
+
 Test(text_report, totals_at_the_end_when_wanted)
 {
     const struct reporter *reporter = find("text");
