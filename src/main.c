@@ -96,6 +96,7 @@ static struct pipeline_options pipeline_options(struct run *r,
         .many_sources = o->interfaces_n > 1,
         .trust = (struct trust *)(uintptr_t)trust,
         .keys = r->keys,
+        .names = r->dns,
         .emit = run_record,
         .emit_ctx = r,
         .ignored = run_ignored,
@@ -196,6 +197,10 @@ static bool set_up(struct run *r, const struct trust *trust)
     r->names = o->interfaces_n ? o->interfaces : o->files;
     r->names_n = o->interfaces_n ? o->interfaces_n : o->files_n;
     start_meter(r);
+    if (o->names && !(r->dns = names_new())) {
+        run_complain(r, "start", "out of memory");
+        return false;
+    }
     struct pipeline_options po = pipeline_options(r, trust);
     if (o->redact && !(r->redactor = redactor_new(getenv(REDACT_KEY)))) {
         run_complain(r, "start", "out of memory");
@@ -403,6 +408,7 @@ static int run(struct run *r)
     packet_files_free(r->packets);
     record_reader_free(r->records);
     redactor_free(r->redactor);
+    names_free(r->dns);
     keylog_free(r->keys);
     trust_free(trust);
     free(r->files);

@@ -90,6 +90,7 @@ static const struct option long_options[] = {
     {"workers", required_argument, NULL, OPT_WORKERS},
     {"buffer-size", required_argument, NULL, 'B'},
     {"snapshot-length", required_argument, NULL, 's'},
+    {"names", no_argument, NULL, 'N'},
     {"no-promiscuous-mode", no_argument, NULL, 'p'},
     {"explain", no_argument, NULL, OPT_EXPLAIN},
     {"exit-code", no_argument, NULL, OPT_EXIT_CODE},
@@ -142,6 +143,9 @@ const char *options_help(void)
            "      --top                  a live screen instead of lines\n"
            "      --redact               pseudonyms for addresses, names and "
            "certificates\n"
+           "  -N, --names                names of addresses, from DNS answers "
+           "in "
+           "the capture\n"
            "      --handshake-timeout S  silence that counts as failed "
            "(default 10)\n"
            "      --max-flows N          connections watched at once (default "
@@ -507,7 +511,11 @@ static bool set_option(struct options *o, int c, const char *arg,
     case 'p': /* never promiscuous anyway */
         return true;
     case 'n':
-        return true; /* tcpdump's habit; names are never looked up here */
+        o->names = false; /* tcpdump's habit; names are never looked up here */
+        return true;
+    case 'N':
+        o->names = true;
+        return true;
     case 'v':
         o->verbose++;
         return true;
@@ -622,7 +630,7 @@ static bool set_from_file(void *ctx, const char *name, const char *value,
 
 /* ---- all together ---- */
 
-static const char short_options[] = "ni:r:Daf:o:B:s:pvqhV";
+static const char short_options[] = ":nNi:r:Daf:o:B:s:pvqhV";
 
 /* The file of --config; of --check-config alone the usual one. */
 static const char *config_of(int argc, char **argv)
@@ -676,6 +684,19 @@ static void hide(int c, char *arg)
     }
 }
 
+/* What getopt_long() did not like about `word`. */
+static bool bad_option(char error[256], int c, const char *word)
+{
+    char option[3] = {'-', (char)optopt, '\0'};
+    if (c == ':') {
+        return bad(error, "a value is missing after", word);
+    }
+    if (strncmp(word, "--", 2) != 0 && optopt > ' ' && optopt < 0x7f) {
+        return bad(error, "unknown option:", option);
+    }
+    return bad(error, optopt ? "no value goes with" : "unknown option:", word);
+}
+
 static bool read_options(struct options *o, int argc, char **argv,
                          char error[256])
 {
@@ -690,8 +711,7 @@ static bool read_options(struct options *o, int argc, char **argv,
     while ((c = getopt_long(argc, argv, short_options, long_options, NULL)) !=
            -1) {
         if (c == '?' || c == ':') {
-            return bad(error, "unknown option, or its value is missing:",
-                       argv[optind - 1]);
+            return bad_option(error, c, argv[optind - 1]);
         }
         bool ok = set_option(o, c, optarg, error);
         hide(c, optarg);

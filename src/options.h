@@ -57,6 +57,7 @@ struct options {
     unsigned rotate_keep;  /* files */
     bool top;              /* a live screen */
     bool redact;           /* pseudonyms instead of names and addresses */
+    bool names;            /* of addresses, by DNS answers in the capture */
     bool compare;          /* the two files are two sides of something */
     bool all, explain, exit_code, quiet, no_color;
     int verbose;

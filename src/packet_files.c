@@ -164,6 +164,14 @@ static int create(const struct packet_files *p, const struct record *r)
     return fd;
 }
 
+/* The name that the client asked for, else the one of DNS; may be empty. */
+static struct span server_name(const struct record *r)
+{
+    const char *domain = r->domain[SIDE_SERVER];
+    struct span sni = record_sni(r);
+    return sni.n || !domain ? sni : span_text(domain);
+}
+
 static void extract(struct packet_files *p, const struct record *r)
 {
     if (p->files >= LIMIT_EXTRACT_FILES || p->bytes >= LIMIT_EXTRACT_BYTES) {
@@ -184,7 +192,7 @@ static void extract(struct packet_files *p, const struct record *r)
     const struct handshake *hs = r->hs;
     if (hs->ip_version) {
         pcapng_write_name(w, hs->addr[SIDE_SERVER].ip, hs->ip_version,
-                          record_sni(r));
+                          server_name(r));
     }
     struct text comment;
     text_init(&comment, COMMENT_BYTES);
@@ -272,7 +280,7 @@ static bool room(void **list, size_t n, size_t *size, size_t item)
 /* The name that the client asked for, as the server's. */
 static void remember_name(struct packet_files *p, const struct record *r)
 {
-    struct span sni = record_sni(r);
+    struct span sni = server_name(r);
     const struct handshake *hs = r->hs;
     for (size_t i = 0; i < p->named_n && i < 256; i++) {
         if (memcmp(p->named[i].ip, hs->addr[SIDE_SERVER].ip, 16) == 0) {

@@ -260,6 +260,9 @@ static size_t decode_some(struct pipeline *p, const struct frame *v, size_t n,
         results[done] = decoder_frame(p->decoder, &v[done], &k[done]);
         if (results[done] == DECODE_PACKET) {
             find_conversation(p, &k[done]);
+            if (p->o.names) {
+                names_packet(p->o.names, &k[done]);
+            }
             if (p->tracker) {
                 tracker_prefetch(p->tracker, &k[done]);
             }

@@ -12,6 +12,7 @@
 #include "capture/capture.h"
 #include "dissectors/tls_decrypt.h"
 #include "judge/judge.h"
+#include "names.h"
 #include "report/report.h"
 #include "tracker.h"
 
@@ -26,6 +27,7 @@ struct pipeline_options {
     bool keep_frames;    /* records come with their packets (hs->frames) */
     bool many_sources;   /* live: one packet may be captured more than once */
     struct trust *trust; /* borrowed; may be NULL */
+    struct names *names; /* learns from DNS answers; borrowed; may be NULL */
     struct keylog *keys; /* secrets to decrypt with; borrowed; may be NULL */
     /* Called for every record; `source` is the index of the capture. */
     void (*emit)(void *ctx, const struct record *r, uint32_t source);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,11 +219,14 @@ static void read_merged(struct run *r, struct source *v, size_t n)
 /* ---- opening ---- */
 
 /*
- * "tlswhy FILE port 443": without -r all words are files. Whoever has
- * tcpdump's habits learns from the first of them why.
+ * "tlswhy eth0"; "tlswhy FILE port 443": without -i and -r all words are files.
+ * Whoever has tcpdump's habits learns from the first of them why.
  */
-static const char *filter_hint(const struct run *r, size_t at)
+static const char *hint(const struct run *r, size_t at)
 {
+    if (r->not_a_file == at + 1) {
+        return " (to watch an interface: tlswhy -i)";
+    }
     bool word = at == 1 && r->files[at] == -ENOENT && !r->options.filter &&
                 !strpbrk(r->options.files[at], "./");
     return word ? " (a filter takes -r: tlswhy -r FILE FILTER)" : "";
@@ -237,7 +241,7 @@ static struct capture *open_saved(const struct run *r, size_t at,
     }
     if (r->files[at] < 0) {
         snprintf(error, CAPTURE_ERROR_BYTES, "%s%s", strerror(-r->files[at]),
-                 filter_hint(r, at));
+                 hint(r, at));
         return NULL;
     }
     return capture_read_file(r->files[at], o->files[at], o->filter, error);
@@ -267,6 +271,9 @@ bool open_files(struct run *r)
     for (size_t i = 0; i < o->files_n && i < most; i++) {
         int fd = capture_file(o->files[i]);
         r->files[i] = fd >= 0 ? fd : -errno;
+        if (fd == -1 && errno == ENOENT && if_nametoindex(o->files[i])) {
+            r->not_a_file = i + 1;
+        }
         r->files_opened++;
     }
     return true;

@@ -691,6 +691,10 @@ static void read_root(struct record_reader *r, const json_t *root,
                            .file = copy_member(r, why, "file"),
                            .interface = copy_member(r, interface, "name"),
                            .read_back = &r->extra};
+    out->domain[SIDE_CLIENT] =
+        copy_member(r, json_object_get(root, "client"), "domain");
+    out->domain[SIDE_SERVER] =
+        copy_member(r, json_object_get(root, "server"), "domain");
 }
 
 bool record_reader_line(struct record_reader *r, struct span line,

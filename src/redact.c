@@ -285,6 +285,11 @@ static void remember_record(struct redactor *r, const struct record *in)
 {
     const struct handshake *hs = in->hs;
     remember(r, record_sni(in));
+    for (unsigned side = 0; side < 2; side++) {
+        if (in->domain[side]) {
+            remember(r, span_text(in->domain[side]));
+        }
+    }
     for (unsigned i = 0; i < hs->server_chain.n; i++) {
         remember_certificate(r, hs->server_chain.v[i]);
     }
@@ -682,6 +687,11 @@ bool redact_record(struct redactor *r, const struct record *in,
         out->verdict = &r->verdict;
     }
     out->file = redact_file(r, in->file);
+    for (unsigned side = 0; side < 2; side++) {
+        const char *name = in->domain[side];
+        out->domain[side] =
+            name ? arena_text(&r->arena, name_span(r, span_text(name))) : NULL;
+    }
     return !r->arena.limited;
 }
 

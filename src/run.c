@@ -111,6 +111,13 @@ void run_record(void *ctx, const struct record *from, uint32_t source)
     } else if (r->names_n > 1) {
         record.file = name;
     }
+    for (unsigned side = 0; r->dns && side < 2; side++) {
+        const struct handshake *hs = record.hs;
+        if (names_find(r->dns, hs->addr[side].ip, hs->ip_version,
+                       r->domain[side])) {
+            record.domain[side] = r->domain[side];
+        }
+    }
     run_deliver(r, &record);
     if (r->options.interfaces_n) {
         output_flush(r->output);

@@ -11,6 +11,7 @@
 #include "confine.h"
 #include "keys/keylog.h"
 #include "meter.h"
+#include "names.h"
 #include "options.h"
 #include "outlets.h"
 #include "output.h"
@@ -43,14 +44,17 @@ struct run {
     struct summary *summary;      /* for totals on standard error */
     struct packet_files *packets; /* --extract, --annotate; or NULL */
     struct pipeline *pipeline;
-    struct top *top;               /* --top; or NULL */
-    tick_t top_next;               /* when it is looked at again */
-    struct redactor *redactor;     /* --redact; or NULL */
-    struct record_reader *records; /* of JSON Lines; made when needed */
-    struct keylog *keys;           /* from --keylog and from captures */
-    const char **names;            /* of sources, by index; borrowed */
+    struct top *top;                /* --top; or NULL */
+    tick_t top_next;                /* when it is looked at again */
+    struct redactor *redactor;      /* --redact; or NULL */
+    struct record_reader *records;  /* of JSON Lines; made when needed */
+    struct names *dns;              /* -N; or NULL */
+    char domain[2][DNS_NAME_BYTES]; /* of the record at hand */
+    struct keylog *keys;            /* from --keylog and from captures */
+    const char **names;             /* of sources, by index; borrowed */
     size_t names_n;
-    int *files;          /* of the captures, or -errno; owned */
+    int *files;        /* of the captures, or -errno; owned */
+    size_t not_a_file; /* 1 + the index of a name that is an interface, or 0 */
     size_t files_opened; /* the rest is opened in its turn */
     struct sandbox_status sandbox;
     struct outlets *outlets; /* metrics, log, service; or NULL */

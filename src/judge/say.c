@@ -285,6 +285,25 @@ static struct say after_hello(const struct facts *f)
     return said(", %s after the ClientHello", say_duration(f->waited_ns).s);
 }
 
+/* Who had enough of the silence, and when. */
+static struct say gave_up(const struct handshake *hs)
+{
+    static const enum hs_kind kinds[] = {HS_FIN, HS_RST};
+    for (unsigned i = 0; i < 4; i++) {
+        enum side side = i & 1 ? SIDE_SERVER : SIDE_CLIENT;
+        const struct hs_event *e = hs_find(hs, kinds[i / 2], side);
+        if (e && hs->when_hello && e->when > hs->when_hello) {
+            return said(
+                "; the %s gave up %s after the ClientHello (%s in frame "
+                "%llu)",
+                side_name(side), say_duration(e->when - hs->when_hello).s,
+                kinds[i / 2] == HS_FIN ? "close" : "reset",
+                (unsigned long long)e->frame);
+        }
+    }
+    return (struct say){{0}};
+}
+
 static struct say say_alert_ending(const struct conclusion *end)
 {
     const char *by = side_name(end->alert_side);
@@ -314,7 +333,8 @@ struct say say_ending(const struct facts *f)
         return said("%s closed the connection without an alert%s%s", who(end),
                     in_frame(end).s, after_hello(f).s);
     case HOW_TIMEOUT:
-        return said("nothing more came after %s", stage_words(end->stage));
+        return said("nothing more came after %s%s", stage_words(end->stage),
+                    gave_up(f->hs).s);
     case HOW_QUIC_CLOSE:
         if (end->has_alert && end->alert_code != ALERT_NONE) {
             return said("the %s closed the QUIC connection with the alert "

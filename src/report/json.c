@@ -149,12 +149,14 @@ static void json_address(struct json *j, const struct handshake *hs,
     }
 }
 
-static void json_end(struct json *j, const struct handshake *hs, enum side side,
+static void json_end(struct json *j, const struct record *r, enum side side,
                      const char *key, bool counters)
 {
+    const struct handshake *hs = r->hs;
     const struct hs_dir *d = &hs->dir[side];
     size_t at = json_object(j, key);
     json_address(j, hs, side);
+    json_str(j, "domain", r->domain[side]);
     /* A direction that was not captured has unknown counts, not zero. */
     bool counted = d->packets || !(hs->end_state.blind & BLIND_ONE_DIRECTION);
     if (counters && counted) {
@@ -645,10 +647,10 @@ static void json_record(struct json *j, const struct record *r)
     size_t error = json_object(j, "error");
     json_str(j, "type", cause ? cause->slug : NULL);
     json_object_end(j, error);
-    json_end(j, r->hs, SIDE_CLIENT, "client", true);
-    json_end(j, r->hs, SIDE_SERVER, "server", true);
-    json_end(j, r->hs, SIDE_CLIENT, "source", false);
-    json_end(j, r->hs, SIDE_SERVER, "destination", false);
+    json_end(j, r, SIDE_CLIENT, "client", true);
+    json_end(j, r, SIDE_SERVER, "server", true);
+    json_end(j, r, SIDE_CLIENT, "source", false);
+    json_end(j, r, SIDE_SERVER, "destination", false);
     json_network(j, r->hs);
     json_tls(j, r);
     json_tlswhy(j, r);

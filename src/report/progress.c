@@ -22,6 +22,7 @@ struct progress {
     unsigned repeats; /* of the last kind in the group */
     uint8_t kind;
     bool elided;
+    bool silent; /* the silence was told */
 };
 
 static bool is_shown(const struct handshake *hs, const struct hs_event *e)
@@ -186,14 +187,26 @@ static void group_add(struct progress *p, const struct hs_event *e)
     p->repeats = 1;
 }
 
-static void silence(struct progress *p)
+/* `lasted`: until somebody gave up; 0: longer than we waited. */
+static void silence(struct progress *p, tick_t lasted)
 {
     text_add(p->out, p->groups ? paint_sign(p->o, " · ", " | ") : "");
     text_add(p->out, "silence");
-    if (p->hs->timeout_ms >= 1000) {
+    if (lasted) {
+        text_fmt(p->out, " (%u s)", (unsigned)(lasted / TICK_SEC));
+    } else if (p->hs->timeout_ms >= 1000) {
         text_fmt(p->out, " (over %u s)", (unsigned)(p->hs->timeout_ms / 1000));
     }
     text_add(p->out, paint_sign(p->o, " ✗", " x"));
+    p->silent = true;
+    p->groups++;
+}
+
+/* Somebody had enough of it. */
+static bool ends_silence(const struct hs_event *e, tick_t before)
+{
+    return (e->kind == HS_FIN || e->kind == HS_RST) && before &&
+           e->when - before >= TICK_SEC;
 }
 
 /* A record that was read back has no timeline: the last step and the end. */
@@ -224,17 +237,24 @@ void progress_text(struct text *t, const struct record *r,
         return;
     }
     unsigned end = progress_end(r);
+    bool silent = record_outcome(r) == OUTCOME_FAILURE &&
+                  r->hs->end_state.how == HOW_TIMEOUT;
+    tick_t before = 0;
     text_init(&p.group, GROUP_BYTES);
     for (unsigned i = 0; i < r->hs->events_n && i <= end; i++) {
         const struct hs_event *e = &r->hs->events[i];
         if (i == end || is_shown(r->hs, e)) {
+            if (silent && !p.silent && ends_silence(e, before)) {
+                group_end(&p, false);
+                silence(&p, e->when - before);
+            }
+            before = e->when;
             group_add(&p, e);
         }
     }
     group_end(&p, end < r->hs->events_n);
-    if (record_outcome(r) == OUTCOME_FAILURE &&
-        r->hs->end_state.how == HOW_TIMEOUT) {
-        silence(&p);
+    if (silent && !p.silent) {
+        silence(&p, 0);
     }
     text_free(&p.group);
 }

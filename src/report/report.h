@@ -23,11 +23,12 @@ struct record {
     const struct verdict *verdict;
     const char *file;      /* capture's name, or NULL when only one is read */
     const char *interface; /* live interface, or NULL */
+    const char *domain[2]; /* names of the ends by DNS, by enum side, or NULL */
     const struct read_back *read_back; /* NULL for what was analysed here */
 };
 
 struct report_options {
-    bool all; /* successes are reported too */
+    bool all;  /* successes are reported too */
     bool live; /* an interface is watched, and somebody may be looking */
     bool colour;
     bool explain;

@@ -115,6 +115,9 @@ static void server_label(struct text *t, const struct record *r)
 {
     const struct hs_addr *a = &r->hs->addr[SIDE_SERVER];
     struct span sni = span_sub(record_sni(r), 0, NAME_BYTES);
+    if (!sni.n && r->domain[SIDE_SERVER]) {
+        sni = span_text(r->domain[SIDE_SERVER]);
+    }
     if (!sni.n) {
         format_endpoint(t, a->ip, a->port, r->hs->ip_version);
         return;

@@ -20,13 +20,22 @@
 
 extern const struct reporter text_reporter;
 
-static void endpoint(struct paint *p, const struct handshake *hs,
-                     enum side side)
+/* The address, and the name that DNS gave it when the client asked for
+ * another, or for none. */
+static void endpoint(struct paint *p, const struct record *r, enum side side)
 {
+    const struct handshake *hs = r->hs;
+    const char *name = r->domain[side];
     struct text t;
-    text_init(&t, 64);
+    text_init(&t, LINE_BYTES);
     format_endpoint(&t, hs->addr[side].ip, hs->addr[side].port, hs->ip_version);
     paint_str(p, PAINT_PLAIN, text_str(&t));
+    if (name &&
+        (side == SIDE_CLIENT || !span_eq(span_text(name), record_sni(r)))) {
+        text_clear(&t);
+        text_fmt(&t, "[%s]", name);
+        paint_str(p, PAINT_PLAIN, text_str(&t));
+    }
     text_free(&t);
 }
 
@@ -41,9 +50,9 @@ static void headline(struct paint *p, const struct record *r)
     text_clock(&t, record_when(r));
     paint_str(p, PAINT_DIM, text_str(&t));
     p->indent = 2;
-    endpoint(p, r->hs, SIDE_CLIENT);
+    endpoint(p, r, SIDE_CLIENT);
     paint_str(p, PAINT_PLAIN, paint_sign(p->o, "→", "->"));
-    endpoint(p, r->hs, SIDE_SERVER);
+    endpoint(p, r, SIDE_SERVER);
     struct span sni = record_sni(r);
     if (sni.n) {
         text_clear(&t);

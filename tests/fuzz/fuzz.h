@@ -26,6 +26,7 @@ void fuzz_datagrams(struct span input); /* UDP: DTLS, QUIC */
 void fuzz_stream(struct span input);    /* segments, against a slow model */
 void fuzz_messages(struct span input);  /* handshake messages, in clear */
 void fuzz_x509(struct span input);      /* one certificate */
+void fuzz_dns(struct span input);       /* one DNS message */
 void fuzz_keylog(struct span input);    /* SSLKEYLOGFILE */
 void fuzz_records(struct span input);   /* our JSON Lines */
 void fuzz_text(struct span input);      /* what goes out is escaped */

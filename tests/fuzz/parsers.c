@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "dissectors/cert_compress.h"
+#include "dissectors/dns.h"
 #include "dissectors/tls_expand.h"
 #include "keys/keylog.h"
 #include "record_reader.h"
@@ -74,6 +75,25 @@ void fuzz_x509(struct span input)
         }
     }
     arena_free(&arena);
+}
+
+static void on_address(void *ctx, const char *name, const uint8_t ip[16],
+                       uint8_t ip_version)
+{
+    size_t n = strlen(name);
+    (void)ctx;
+    (void)ip;
+    fuzz_check(n > 0 && n < DNS_NAME_BYTES, "a name's length");
+    fuzz_check(ip_version == 4 || ip_version == 6, "an address");
+    for (size_t i = 0; i < n; i++) {
+        fuzz_check(name[i] > ' ' && name[i] < 0x7f, "a name's characters");
+    }
+}
+
+/* Names go to terminals as they are. */
+void fuzz_dns(struct span input)
+{
+    dns_addresses(input, on_address, NULL);
 }
 
 void fuzz_keylog(struct span input)

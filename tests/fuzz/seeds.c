@@ -4,6 +4,7 @@
 
 #include "capture/capture.h"
 #include "decode/packet.h"
+#include "dissectors/dns.h"
 #include "handshake/cert.h"
 #include "pipeline.h"
 
@@ -99,6 +100,13 @@ static void tcp_steps(struct seeds *s, const struct packet *k, unsigned dir)
 static void packet(struct seeds *s, const struct packet *k)
 {
     bool tcp = strcmp(s->target, "connection") == 0;
+    if (strcmp(s->target, "dns") == 0) {
+        if (k->proto == PROTO_UDP && k->src.port == DNS_PORT) {
+            add(s, k->payload.p, k->payload.n);
+            give(s);
+        }
+        return;
+    }
     if (k->proto != (tcp ? PROTO_TCP : PROTO_UDP)) {
         return;
     }
@@ -205,7 +213,8 @@ static void from_frames(struct seeds *s, struct capture *c)
             add(s, f.data.p, f.data.n);
         } else if (decoder_frame(d, &f, &k) == DECODE_PACKET &&
                    (strcmp(s->target, "connection") == 0 ||
-                    strcmp(s->target, "datagrams") == 0)) {
+                    strcmp(s->target, "datagrams") == 0 ||
+                    strcmp(s->target, "dns") == 0)) {
             packet(s, &k);
         }
     }

@@ -9,6 +9,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"stream", fuzz_stream},
     {"messages", fuzz_messages},
     {"x509", fuzz_x509},
+    {"dns", fuzz_dns},
     {"keylog", fuzz_keylog},
     {"records", fuzz_records},
     {"text", fuzz_text},

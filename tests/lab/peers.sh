@@ -105,6 +105,17 @@ client_s_client() {
         -CAfile "$pki/root.crt" -verify_hostname "$host" -verify_return_error \
         -keylogfile "$keylog" "$@"
 }
+# A DNS server beside it, for dig_and_s_client.
+server_dnsmasq_and_s_server() { # CERTIFICATE OPTION...
+    in_server dnsmasq --no-daemon --no-resolv --no-hosts --user=root --pid-file= \
+        --listen-address="$address" --bind-interfaces \
+        --address="/www.example.test/$address" &
+    server_s_server "$@"
+}
+client_dig_and_s_client() { # OPTION...
+    in_client dig +short +tries=5 "@$address" "$host" A
+    client_s_client -noservername "$@"
+}
 client_curl() {
     SSLKEYLOGFILE=$keylog in_client curl -sS -m "$limit" -o /dev/null --cacert "$pki/root.crt" \
         "$@" "https://$host:$port/" </dev/null

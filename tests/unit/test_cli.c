@@ -232,6 +232,50 @@ Test(cli, options_may_follow_files)
     cr_expect_eq(count(r.out, "\n"), 2u);
 }
 
+/* Nothing is asked: the DNS server's answer is in the capture. */
+Test(cli, names_out_of_the_capture)
+{
+    struct result r = run("$TLSWHY --no-summary $PCAPS/names_dns.pcap");
+    cr_expect_eq(count(r.out, ":443\n"), 1u, "%s", r.out);
+    r = run("$TLSWHY -N $PCAPS/names_dns.pcap");
+    cr_expect_eq(count(r.out, ":443 [www.example.test]\n"), 1u, "%s", r.out);
+    cr_expect_eq(count(r.out, "1  www.example.test:443 "), 1u, "%s", r.out);
+    r = run("$TLSWHY -N -n --no-summary $PCAPS/names_dns.pcap");
+    cr_expect_eq(count(r.out, "[www."), 0u);
+    r = run("$TLSWHY -N -f json $PCAPS/names_dns.pcap >a;"
+            "$TLSWHY -f json a | cmp - a && cat a");
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect_eq(count(r.out, "\"domain\":\"www.example.test\""), 2u);
+    r = run("$TLSWHY -N -f json --workers 3 $PCAPS/names_dns.pcap | cmp - a");
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    r = run("$TLSWHY -N -f json --redact $PCAPS/names_dns.pcap");
+    cr_expect_eq(count(r.out, "www.example"), 0u, "%s", r.out);
+    cr_expect_eq(count(r.out, "\"domain\":\""), 2u);
+}
+
+/* The first words of somebody who knows tcpdump. */
+Test(cli, an_interface_is_no_file)
+{
+    expect_error("$TLSWHY lo", "lo: No such file or directory (to watch an "
+                               "interface: tlswhy -i)");
+}
+
+Test(cli, options_that_are_wrong)
+{
+    static const char *const commands[][2] = {
+        {"$TLSWHY -x a", "unknown option: '-x'"},
+        {"$TLSWHY --nonsense a", "unknown option: '--nonsense'"},
+        {"$TLSWHY -f", "a value is missing after '-f'"},
+        {"$TLSWHY --keylog", "a value is missing after '--keylog'"},
+        {"$TLSWHY --all=3 a", "no value goes with '--all=3'"},
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        struct result r = run(commands[i][0]);
+        cr_expect_eq(r.status, 2, "%s", commands[i][0]);
+        cr_expect_eq(count(r.err, commands[i][1]), 1u, "%s", r.err);
+    }
+}
+
 Test(cli, repeats_are_told_in_short)
 {
     /* Two clients, one server, one cause. */

@@ -847,8 +847,10 @@ Test(text_report, reset_silence_and_repeats)
     has(render(&f, "text"),
         "  how far   ClientHello -> | <- ServerHello, encrypted record x2 |"
         " silence (over\n            10 s) x\n");
-    hs_note(&f.hs, HS_RST, SIDE_CLIENT, 0, 0, T0, 9);
-    hs_note(&f.hs, HS_RST, SIDE_SERVER, 0, 0, T0, 10);
+    hs_note(&f.hs, HS_RST, SIDE_CLIENT, 0, 0, T0 + 7 * TICK_SEC, 9);
+    has(render(&f, "text"), " silence (7 s)\n"
+                            "            x | reset ->\n");
+    hs_note(&f.hs, HS_RST, SIDE_SERVER, 0, 0, T0 + 7 * TICK_SEC, 10);
     end->by = BY_CLIENT;
     end->how = HOW_RESET;
     end->frame_decisive = 9;

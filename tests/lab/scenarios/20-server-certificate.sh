@@ -144,3 +144,10 @@ server nginx othername 'ssl_protocols TLSv1.3'
 client curl
 truth success - - - - - 1.3
 remark 'curl checks the name after the handshake and hangs up: a success on the wire'
+
+# The client asks the DNS for the address, and the server for no name.
+scenario names_dns
+server dnsmasq_and_s_server expired
+client dig_and_s_client -tls1_2
+truth failure client alert 45 client server_certificate_expired 1.2
+set_ filter 'tcp or udp port 53'
