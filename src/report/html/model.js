@@ -83,6 +83,13 @@ class Model {
     return `${e.alert || 'unknown'} (${e.code}), by the ${e.from}`;
   }
 
+  // What a column has room for: the number first, it says it all.
+  alertShort(number) {
+    const e = this.value(number);
+    if (!e || !e.from) return '';
+    return e.code === undefined ? `encrypted (${e.from})` : `${e.code} ${e.alert || 'unknown'}`;
+  }
+
   endingText(i) {
     const e = this.value(this.ending[i]);
     if (!e || !e.how) return '';

@@ -8,8 +8,8 @@ const AROUND = 12; // rows drawn above and below what is in sight
 const PRINTED = 500;
 
 const COLUMNS = [
-  ['time', 'Time (UTC)', '186px'], ['kind', 'Outcome', '104px'], ['cause', 'Cause', '24%'], ['server', 'Server', '24%'],
-  ['client', 'Client', '17%'], ['version', 'Version', '82px'], ['alert', 'Alert', '18%'], ['took', 'Took', '84px'],
+  ['time', 'Time (UTC)', '186px'], ['kind', 'Outcome', '104px'], ['cause', 'Cause', '25%'], ['server', 'Server', '22%'],
+  ['client', 'Client', '16%'], ['version', 'Version', '82px'], ['alert', 'Alert or end', '22%'], ['took', 'Took', '84px'],
 ];
 
 export class Table {
@@ -91,7 +91,7 @@ export class Table {
       el('td', { class: 'num' }, clock(model.time[i]).slice(5)),
       el('td', null, el('span', { class: `tag ${kind === FAILURE ? 'bad' : kind === SUCCESS ? 'good' : 'warn'}` }, KINDS[kind])),
       cell(facet(0)), cell(facet(2)), cell(`${model.clientHost(i)}:${model.port[i]}`), cell(facet(4)),
-      cell(facet(1) || model.endingText(i)), cell(lasting(model.took[i]), { class: 'r' }));
+      cell(model.alertShort(model.ending[i]) || model.endingText(i), { title: facet(1) || null }), cell(lasting(model.took[i]), { class: 'r' }));
   }
 
   draw(all) {
