@@ -37,10 +37,12 @@ struct client_slot {
 
 /*
  * Hellos in close succession. A scanner (nmap's ssl-enum-ciphers, sslscan,
- * testssl.sh) goes through versions and lists of suites; a client, and even a
- * crowd behind one address, has few versions and mostly succeeds.
+ * testssl.sh) goes through versions and lists of suites, so the server takes
+ * some and refuses others, and it judges no certificate. A client, and even a
+ * crowd behind one address, has few versions and mostly succeeds; when nothing
+ * succeeds, all fail in one way, and that is an outage.
  */
-#define BURST_PAUSE   (60 * TICK_SEC)
+#define BURST_PAUSE   (10 * TICK_SEC)
 #define BURST_KINDS   8u
 #define SCAN_HELLOS   8u
 #define SCAN_KINDS    6u
@@ -53,8 +55,10 @@ struct client_slot {
 struct burst {
     tick_t from, last;
     uint32_t hellos, failed;
+    uint32_t taken, refused; /* by the server: ServerHello, or none */
     uint32_t kinds[BURST_KINDS];
     uint8_t kinds_n, versions; /* bits: SSL 3.0, TLS 1.0 ... */
+    bool objects;              /* a client sent an alert, as no scanner does */
     tick_t scan_from, scan_to; /* scan_to 0: none */
 };
 
@@ -275,9 +279,18 @@ static void learn_name(struct profiles *p, const struct handshake *hs,
     }
 }
 
+/* Scanners take what they are shown: they judge no certificate. */
+static bool objects(const struct handshake *hs)
+{
+    const struct conclusion *end = &hs->end_state;
+    return end->outcome == OUTCOME_FAILURE && end->by == BY_CLIENT &&
+           end->how == HOW_ALERT;
+}
+
 static bool is_scan(const struct burst *b)
 {
-    return b->hellos >= SCAN_HELLOS && b->kinds_n >= SCAN_KINDS &&
+    return !b->objects && b->taken && b->refused && b->hellos >= SCAN_HELLOS &&
+           b->kinds_n >= SCAN_KINDS &&
            (unsigned)__builtin_popcount(b->versions) >= SCAN_VERSIONS &&
            b->failed >= b->hellos / 2;
 }
@@ -295,6 +308,13 @@ static void learn_burst(struct burst *b, const struct handshake *hs,
     b->last = when > b->last ? when : b->last;
     count(&b->hellos);
     b->failed += failed;
+    b->objects = b->objects || objects(hs);
+    if (hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER) ||
+        hs_find(hs, HS_HELLO_RETRY_REQUEST, SIDE_SERVER)) {
+        count(&b->taken);
+    } else if (failed && hs->end_state.by == BY_SERVER) {
+        count(&b->refused);
+    }
     uint16_t rank = version_rank(hs->hello_version);
     if (rank >= 0x0300 && rank <= 0x0304) {
         b->versions |= (uint8_t)(1u << (rank & 0xf));
@@ -307,7 +327,9 @@ static void learn_burst(struct burst *b, const struct handshake *hs,
         b->kinds[b->kinds_n++] = kind;
     }
     /* What was a scan goes on to be one until it pauses. */
-    if (is_scan(b) || (b->scan_to && b->scan_from == b->from)) {
+    if (b->objects) {
+        b->scan_to = b->scan_from == b->from ? 0 : b->scan_to;
+    } else if (is_scan(b) || (b->scan_to && b->scan_from == b->from)) {
         b->scan_from = b->from;
         b->scan_to = b->last;
     }

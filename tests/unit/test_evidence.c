@@ -568,8 +568,10 @@ Test(psk, key_agreed_outside)
 
 /* ---- health checks and scanners ---- */
 
+enum fate { GOES_THROUGH, IS_REFUSED, IS_LEFT, OBJECTS };
+
 static void learn_hello(struct profiles *p, uint16_t version, uint16_t suite,
-                        tick_t at, bool fails)
+                        tick_t at, enum fate fate)
 {
     struct raw_hello h = raw_hello(any_random, &suite, 1, NULL);
     struct scene s;
@@ -577,11 +579,22 @@ static void learn_hello(struct profiles *p, uint16_t version, uint16_t suite,
     s.hs.offer.max_version = version;
     set_hello(&s, &h);
     s.hs.when_hello = NOW + at;
-    if (fails) {
-        alert(&s, SIDE_SERVER, 40);
-    } else {
+    switch (fate) {
+    case GOES_THROUGH:
         server_flight_12(&s);
         finished_12(&s);
+        break;
+    case IS_REFUSED:
+        alert(&s, SIDE_SERVER, 40);
+        break;
+    case IS_LEFT:
+        server_flight_12(&s);
+        hs_note(&s.hs, HS_FIN, SIDE_CLIENT, 0, 0, NOW + at + 1, 9);
+        break;
+    case OBJECTS:
+        server_flight_12(&s);
+        alert(&s, SIDE_CLIENT, 46);
+        break;
     }
     finish(&s);
     profiles_learn(p, &s.hs);
@@ -608,7 +621,7 @@ Test(harmless, scan_of_versions_and_suites)
     struct profiles *p = profiles_new();
     for (unsigned i = 0; i < 12; i++) {
         learn_hello(p, (uint16_t)(0x0301 + i % 3), (uint16_t)(0xc009 + i),
-                    i * TICK_SEC, true);
+                    i * TICK_SEC, i % 4 ? IS_REFUSED : IS_LEFT);
     }
     cr_expect_not_null(why_harmless(p, 5 * TICK_SEC));
     cr_expect_null(why_harmless(p, 3600 * TICK_SEC));
@@ -617,36 +630,39 @@ Test(harmless, scan_of_versions_and_suites)
 
 /* One client that retries, or many that mostly succeed, or that all offer the
  * same versions. */
-Test(harmless, not_what_clients_do)
+/* Twelve hellos, `pause` apart, of `versions` versions, which fare in turns as
+ * fates say: whether they are taken for a scan. */
+static bool is_scan(unsigned versions, bool one_kind, tick_t pause,
+                    const enum fate fates[4])
 {
     struct profiles *p = profiles_new();
     for (unsigned i = 0; i < 12; i++) {
-        learn_hello(p, 0x0303, 0xc009, i * TICK_SEC, true);
+        learn_hello(p, (uint16_t)(0x0304 - i % versions),
+                    (uint16_t)(0xc009 + (one_kind ? 0 : i)), i * pause,
+                    fates[i % 4]);
     }
-    cr_expect_null(why_harmless(p, 5 * TICK_SEC));
+    const char *why = why_harmless(p, 5 * pause);
     profiles_free(p);
-    p = profiles_new();
-    for (unsigned i = 0; i < 12; i++) {
-        learn_hello(p, (uint16_t)(0x0301 + i % 3), (uint16_t)(0xc009 + i),
-                    i * TICK_SEC, i % 4 == 0);
-    }
-    cr_expect_null(why_harmless(p, 5 * TICK_SEC));
-    profiles_free(p);
-    p = profiles_new();
-    for (unsigned i = 0; i < 12; i++) {
-        learn_hello(p, (uint16_t)(0x0303 + i % 2), (uint16_t)(0xc009 + i),
-                    i * TICK_SEC, true);
-    }
-    cr_expect_null(why_harmless(p, 5 * TICK_SEC));
-    /* Minutes apart they are no burst. */
-    profiles_free(p);
-    p = profiles_new();
-    for (unsigned i = 0; i < 12; i++) {
-        learn_hello(p, (uint16_t)(0x0301 + i % 3), (uint16_t)(0xc009 + i),
-                    i * 120 * TICK_SEC, true);
-    }
-    cr_expect_null(why_harmless(p, 5 * 120 * TICK_SEC));
-    profiles_free(p);
+    return why != NULL;
+}
+
+Test(harmless, not_what_clients_do)
+{
+    static const enum fate mixed[] = {IS_LEFT, IS_REFUSED, IS_REFUSED,
+                                      IS_REFUSED};
+    static const enum fate mostly_good[] = {IS_REFUSED, GOES_THROUGH,
+                                            GOES_THROUGH, GOES_THROUGH};
+    static const enum fate outage[] = {IS_REFUSED, IS_REFUSED, IS_REFUSED,
+                                       IS_REFUSED};
+    static const enum fate distrust[] = {IS_REFUSED, OBJECTS, IS_LEFT, OBJECTS};
+    cr_expect(is_scan(3, false, TICK_SEC, mixed));
+    cr_expect_not(is_scan(1, true, TICK_SEC, mixed), "one client that retries");
+    cr_expect_not(is_scan(3, false, TICK_SEC, mostly_good));
+    cr_expect_not(is_scan(2, false, TICK_SEC, mixed), "two versions");
+    cr_expect_not(is_scan(3, false, 120 * TICK_SEC, mixed), "no burst");
+    cr_expect_not(is_scan(3, false, TICK_SEC, outage), "a server is broken");
+    cr_expect_not(is_scan(3, false, TICK_SEC, distrust),
+                  "a crowd that judges certificates");
 }
 
 /* Whether a hello with this random is harmless after three others. */
