@@ -588,6 +588,13 @@ static void read_conclusion(struct record_reader *r, const json_t *event,
     end->frame_decisive = number_of(frames, "decisive");
 }
 
+/* Names of viewers become names of members again: ours are plain words. */
+static bool is_viewer(const char *s)
+{
+    return *s &&
+           strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(s);
+}
+
 static void read_seen_as(struct record_reader *r, const json_t *why)
 {
     json_t *o = json_object_get(why, "seen_as");
@@ -602,6 +609,9 @@ static void read_seen_as(struct record_reader *r, const json_t *why)
     json_object_foreach(o, key, value)
     {
         const char *s = json_string_value(value);
+        if (!is_viewer(key)) {
+            continue;
+        }
         char *viewer = arena_text(&r->arena, span_text(key));
         char *text = arena_text(&r->arena, span_text(s ? s : ""));
         if (viewer && text) {

@@ -167,6 +167,23 @@ Test(records, odd_members_count_as_unknown)
     record_reader_free(r);
 }
 
+/* A viewer's name becomes the name of a member again: nothing but a plain word
+ * may, or a record could put members of its own into ours. */
+Test(records, viewers_are_plain_words)
+{
+    struct record_reader *r = record_reader_new();
+    struct record out;
+    cr_assert(reads(r,
+                    "{\"event\":{\"dataset\":\"tlswhy.handshake\"},"
+                    "\"tlswhy\":{\"cause\":\"unclassified\",\"seen_as\":{"
+                    "\"go-server\":\"yes\",\"a\\\":1,\\\"b\":\"no\","
+                    "\"n\\u007fginx\":\"no\",\"\":\"no\",\"\u202e\":\"no\"}}}",
+                    &out));
+    cr_assert_eq(out.verdict->seen_as_n, 1u);
+    cr_expect_str_eq(out.verdict->seen_as[0].viewer, "go-server");
+    record_reader_free(r);
+}
+
 /* Their differences must not overflow. */
 Test(records, times_that_no_clock_shows_count_as_unknown)
 {
