@@ -242,6 +242,12 @@ static size_t plain_run(struct span s, char a, char b)
             break;
         }
     }
+    if (i > 0 && s.n - i < sizeof eight) { /* the last ones overlap others */
+        memcpy(&eight, s.p + s.n - sizeof eight, sizeof eight);
+        if (plain_eight(eight, a, b)) {
+            return s.n;
+        }
+    }
     while (i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x7f && s.p[i] != (uint8_t)a &&
            s.p[i] != (uint8_t)b) {
         i++;

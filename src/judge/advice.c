@@ -76,10 +76,38 @@ static bool has_row(const struct row_bits *bits, size_t i)
     return bits->v[i / 64] >> i % 64 & 1;
 }
 
-/* The rows of a cause, and bits that say which are usable here. */
+/* On whose machine a piece of software is set up; FIX_NONE: on either. */
+static enum known_side side_of_software(const char *key)
+{
+    static const struct {
+        const char *key;
+        enum known_side side;
+    } rows[] = {
+        {"Client", FIX_CLIENT},        {"Supplicant", FIX_CLIENT},
+        {"FreeRADIUS", FIX_SERVER},    {"Windows NPS", FIX_SERVER},
+        {"curl", FIX_CLIENT},          {"Chrome", FIX_CLIENT},
+        {"Firefox", FIX_CLIENT},       {"Git", FIX_CLIENT},
+        {"Android", FIX_CLIENT},       {"Server", FIX_SERVER},
+        {"nginx", FIX_SERVER},         {"Apache", FIX_SERVER},
+        {"HAProxy", FIX_SERVER},       {"Caddy", FIX_SERVER},
+        {"Load balancer", FIX_SERVER}, {"Network", FIX_NETWORK},
+        {"Proxy", FIX_PROXY},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(rows[i].key, key) == 0) {
+            return rows[i].side;
+        }
+    }
+    return FIX_NONE;
+}
+
+/* The rows of a cause, bits that say which are usable here, and what else is
+ * known without a connection. */
 struct lists {
     struct known_rows fix, reproduce, seen_as;
     struct row_bits fix_bits, reproduce_bits, seen_as_bits;
+    uint8_t fix_side[ADVICE_ROWS_MAX]; /* enum known_side */
+    uint8_t viewer[ADVICE_ROWS_MAX];   /* the first row for the same viewer */
 };
 
 static struct row_bits usable_rows(const struct facts *f,
@@ -105,6 +133,16 @@ static void find_rows(const struct facts *f,
     out->fix_bits = usable_rows(f, conditions, &out->fix, false);
     out->reproduce_bits = usable_rows(f, conditions, &out->reproduce, true);
     out->seen_as_bits = usable_rows(f, conditions, &out->seen_as, false);
+    for (size_t i = 0; i < out->fix.n; i++) {
+        out->fix_side[i] = (uint8_t)side_of_software(out->fix.v[i].key);
+    }
+    for (size_t i = 0; i < out->seen_as.n; i++) {
+        size_t first = 0;
+        while (strcmp(out->seen_as.v[first].key, out->seen_as.v[i].key) != 0) {
+            first++;
+        }
+        out->viewer[i] = (uint8_t)first;
+    }
 }
 
 /* ---- the same case again ---- */
@@ -195,36 +233,10 @@ static bool fill_line(const struct facts *f, const char *row, bool shell,
     return advice_put(f, row, shell, &s->line, &s->word);
 }
 
-/* On whose machine a piece of software is set up; FIX_NONE: on either. */
-static enum known_side side_of_software(const char *key)
-{
-    static const struct {
-        const char *key;
-        enum known_side side;
-    } rows[] = {
-        {"Client", FIX_CLIENT},        {"Supplicant", FIX_CLIENT},
-        {"FreeRADIUS", FIX_SERVER},    {"Windows NPS", FIX_SERVER},
-        {"curl", FIX_CLIENT},          {"Chrome", FIX_CLIENT},
-        {"Firefox", FIX_CLIENT},       {"Git", FIX_CLIENT},
-        {"Android", FIX_CLIENT},       {"Server", FIX_SERVER},
-        {"nginx", FIX_SERVER},         {"Apache", FIX_SERVER},
-        {"HAProxy", FIX_SERVER},       {"Caddy", FIX_SERVER},
-        {"Load balancer", FIX_SERVER}, {"Network", FIX_NETWORK},
-        {"Proxy", FIX_PROXY},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (strcmp(rows[i].key, key) == 0) {
-            return rows[i].side;
-        }
-    }
-    return FIX_NONE;
-}
-
 /* What to do where the fault is comes first: 0; then what may be on either
  * side: 1; then the others' ways around it: 2. */
-static unsigned fix_rank(const struct known_row *row, const struct verdict *v)
+static unsigned fix_rank(enum known_side side, const struct verdict *v)
 {
-    enum known_side side = side_of_software(row->key);
     return side == v->side || v->side == FIX_NONE ? 0
            : side == FIX_NONE                     ? 1
                                                   : 2;
@@ -251,7 +263,8 @@ static void fill_fix(const struct facts *f, const struct lists *l,
     uint8_t ranks[ADVICE_ROWS_MAX];
     for (size_t i = 0; i < l->fix.n; i++) {
         bool usable = has_row(&l->fix_bits, i);
-        ranks[i] = usable ? (uint8_t)fix_rank(&l->fix.v[i], v) : UINT8_MAX;
+        enum known_side side = (enum known_side)l->fix_side[i];
+        ranks[i] = usable ? (uint8_t)fix_rank(side, v) : UINT8_MAX;
     }
     for (unsigned rank = 0; rank < 3; rank++) {
         for (size_t i = 0; i < l->fix.n; i++) {
@@ -303,25 +316,16 @@ static void fill_reproduce(const struct facts *f, const struct lists *l,
     }
 }
 
-static bool is_viewer_done(const struct verdict *v, const char *viewer)
-{
-    for (size_t i = 0; i < v->seen_as_n; i++) {
-        if (v->seen_as[i].viewer && strcmp(v->seen_as[i].viewer, viewer) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* One text per viewer: the first row whose condition holds. */
 static void fill_seen_as(const struct facts *f, const struct lists *l,
                          struct scratch *s, struct verdict *v)
 {
+    struct row_bits done = {{0}}; /* viewers, by their first row */
     v->seen_as = calloc(SEEN_AS_MAX, sizeof *v->seen_as);
     for (size_t i = 0;
          v->seen_as && i < l->seen_as.n && v->seen_as_n < SEEN_AS_MAX; i++) {
         const struct known_row *row = &l->seen_as.v[i];
-        if (!has_row(&l->seen_as_bits, i) || is_viewer_done(v, row->key)) {
+        if (!has_row(&l->seen_as_bits, i) || has_row(&done, l->viewer[i])) {
             continue;
         }
         text_clear(&s->line);
@@ -332,6 +336,7 @@ static void fill_seen_as(const struct facts *f, const struct lists *l,
         if (text) {
             v->seen_as[v->seen_as_n++] =
                 (struct seen_as){.viewer = row->key, .text = text};
+            done.v[l->viewer[i] / 64] |= UINT64_C(1) << l->viewer[i] % 64;
         }
     }
 }

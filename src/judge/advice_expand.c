@@ -278,8 +278,9 @@ static bool put_starttls(const struct facts *f, struct text *t)
         {"starttls-lmtp", "lmtp"},         {"starttls-sieve", "sieve"},
         {"starttls-irc", "irc"},
     };
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (f->hs->carrier && strcmp(f->hs->carrier, words[i].carrier) == 0) {
+    bool starttls = carrier_starts(f->hs, "starttls");
+    for (size_t i = 0; starttls && i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(f->hs->carrier, words[i].carrier) == 0) {
             text_fmt(t, "-starttls %s ", words[i].openssl);
         }
     }

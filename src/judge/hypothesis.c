@@ -9,13 +9,17 @@
 
 /* ---- lists of texts ---- */
 
+#define LIST_STEP 8u /* they grow by that many */
+
 void text_list_add(struct text_list *l, const char *s)
 {
-    char **v = realloc(l->v, (l->n + 1) * sizeof *v);
-    if (!v) {
-        return;
+    if (l->n % LIST_STEP == 0) {
+        char **v = realloc(l->v, (l->n + LIST_STEP) * sizeof *v);
+        if (!v) {
+            return;
+        }
+        l->v = v;
     }
-    l->v = v;
     char *copy = strdup(s);
     if (copy) {
         l->v[l->n++] = copy;
