@@ -211,7 +211,8 @@ static void emit(const struct reader *r, struct span have, uint32_t total)
     tls_handshake_message(r->hs, &m);
 }
 
-/* Ends the message in the buffer with what is there. */
+/* Ends the message in the buffer with what is there. The buffer goes: most
+ * directions have one message that needs it, and wait much longer. */
 static void emit_buffered(const struct reader *r)
 {
     struct tls_dir *d = r->d;
@@ -222,6 +223,9 @@ static void emit_buffered(const struct reader *r)
         d->msg_skip = total - (uint32_t)have.n;
     }
     emit(r, have, total);
+    free(d->buf);
+    d->buf = NULL;
+    d->buf_size = 0;
 }
 
 /* Takes from `part` what the buffered message still wants. */

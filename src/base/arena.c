@@ -5,9 +5,9 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-/* With a usual ClientHello and the first events in it, half a connection takes
- * no more than one chunk. */
-#define CHUNK_MIN_BYTES 880u
+/* A ClientHello padded to 512 bytes and the first events fill it: half a
+ * connection takes no more than one chunk. */
+#define CHUNK_MIN_BYTES 720u
 #define CHUNK_MAX_BYTES 16384u
 
 /* What is pooled, and how many of it: some 10 MiB. The larger ones hold a
