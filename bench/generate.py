@@ -7,12 +7,19 @@ The same arguments give the same bytes. Kinds:
   handshakes  short TLS 1.3 and 1.2 connections one after the other; 5 % fail
   mixed       mostly DNS and HTTP, with TLS connections between them
   flood       three SYNs and one unanswered ClientHello, again and again
+
+and, of a number of connections that all stop at one point within a second,
+
+  syn, hello, certificate, settled
+
+with that number in place of the megabytes.
 """
 import random
 import struct
 import sys
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+STOPS = ('syn', 'hello', 'certificate', 'settled')
 
 
 def vec(n, data):
@@ -129,13 +136,17 @@ def tls13(c, rng, name):
     c.send(1, data(rng, 250) + data(rng, 250) + data(rng, 1800))
 
 
+def certificates(rng):
+    """A Certificate whose DER does not matter: the connection does not fail."""
+    return record(22, handshake(11, vec(3, vec(3, rng.randbytes(1100))
+                                        + vec(3, rng.randbytes(1300)))))
+
+
 def tls12(c, rng, name):
     c.open()
     c.send(0, client_hello(rng, name, False))
-    # A Certificate whose DER does not matter: the connection succeeds.
-    chain = vec(3, vec(3, rng.randbytes(1100)) + vec(3, rng.randbytes(1300)))
     key = b'\3\0\x1d' + vec(1, rng.randbytes(32)) + b'\4\1' + vec(2, rng.randbytes(256))
-    c.send(1, server_hello(rng, False) + record(22, handshake(11, chain))
+    c.send(1, server_hello(rng, False) + certificates(rng)
            + record(22, handshake(12, key)) + record(22, handshake(14, b'')))
     done = record(20, b'\1') + record(22, rng.randbytes(40))
     c.send(0, record(22, handshake(16, vec(1, rng.randbytes(32)))) + done)
@@ -208,7 +219,32 @@ def flood(cap, rng):
     c.send(0, client_hello(rng, b'host%02d.example' % server))
 
 
+def stopping(cap, rng, how):
+    """A connection that goes no further; what it costs is memory."""
+    c = Tcp(cap, rng, rng.randrange(64))
+    if how == 'syn':
+        c.segment(0, SYN)
+    elif how == 'settled':
+        tls12(c, rng, b'host.example')
+    else:
+        c.open()
+        c.send(0, client_hello(rng, b'host.example', False))
+        if how == 'certificate':
+            c.send(1, server_hello(rng, False) + certificates(rng))
+
+
+def stopped(how, path, n):
+    cap = Capture(path, 0, 0)
+    rng = random.Random(how)
+    for _ in range(n):
+        stopping(cap, rng, how)
+    cap.file.close()
+
+
 def main():
+    if len(sys.argv) == 4 and sys.argv[1] in STOPS:
+        stopped(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+        return
     kinds = {f.__name__: f for f in (bulk, mixed, flood)}
     kinds['handshakes'] = one_tls
     if len(sys.argv) != 4 or sys.argv[1] not in kinds:
