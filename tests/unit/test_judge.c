@@ -2079,3 +2079,30 @@ Test(advice, a_long_value_is_cut_and_the_row_stays)
     free(out);
     hs_free(&s.hs);
 }
+
+/* ---- what the server chose beyond the offer ---- */
+
+/* Apache answers an unknown protocol with http/1.1. */
+Test(application_protocol, chosen_beyond_the_offer)
+{
+    static const struct span offered[] = {{(const uint8_t *)"foo", 3}};
+    static const struct {
+        const char *chosen, *cause;
+        unsigned alert;
+    } rows[] = {
+        {"http/1.1", "no_shared_application_protocol", 50},
+        {"http/1.1", "no_shared_application_protocol", 47},
+        {"foo", "decode_error", 50},
+        {"http/1.1", "bad_record_mac", 20},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        s.hs.offer.alpn = (struct span_list){offered, 1, true};
+        s.hs.choice.has_alpn = true;
+        s.hs.choice.alpn = span_text(rows[i].chosen);
+        alert(&s, SIDE_CLIENT, rows[i].alert);
+        check(&s, rows[i].cause, CONF_LIKELY);
+    }
+}

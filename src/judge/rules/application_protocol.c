@@ -7,9 +7,41 @@
 #include "judge/facts.h"
 #include "judge/say.h"
 
+static bool is_offered(const struct client_offer *o, struct span protocol)
+{
+    for (uint16_t i = 0; i < o->alpn.n; i++) {
+        if (span_eq(o->alpn.v[i], protocol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Apache answers with http/1.1 when it knows none of those offered; OpenSSL
+ * clients say 50 to that, others 47 or 120. */
+static void foreign_choice(const struct facts *f, struct hypotheses *hy)
+{
+    const struct handshake *hs = f->hs;
+    const struct server_choice *c = &hs->choice;
+    bool fits = f->alert == 47 || f->alert == 50 || f->alert == 110;
+    if (!f->alert_by_client || !fits || !c->seen || c->alpn.n == 0 ||
+        !hs->offer.alpn.seen || is_offered(&hs->offer, c->alpn)) {
+        return;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "no_shared_application_protocol", CONF_LIKELY, 82);
+    hypothesis_reason(h,
+                      "the server chose the application protocol %s, which "
+                      "the client did not offer",
+                      say_span(c->alpn).s);
+    hypothesis_because(h, "the client offered %s, and the server chose %s",
+                       say_alpn(&hs->offer.alpn).s, say_span(c->alpn).s);
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct client_offer *o = &f->hs->offer;
+    foreign_choice(f, hy);
     if (f->alert == 120) {
         struct hypothesis *h = hypothesis_add(
             hy, "no_shared_application_protocol", CONF_CERTAIN, 90);

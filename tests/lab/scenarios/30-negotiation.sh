@@ -123,6 +123,12 @@ server s_server rsa -tls1_2 -alpn http/1.1
 client s_client -alpn h2
 truth failure server alert 120 server no_shared_application_protocol -
 
+scenario alpn_12_apache
+server apache rsa
+client s_client -tls1_2 -alpn spdy/3
+truth failure client alert 50 client no_shared_application_protocol 1.2
+remark 'Apache answers a protocol that it does not know with http/1.1, which OpenSSL takes for a decoding error'
+
 scenario alpn_13_nginx
 server nginx rsa 'ssl_protocols TLSv1.3'
 client s_client -alpn imap
