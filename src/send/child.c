@@ -155,7 +155,14 @@ static bool place(struct child *c, struct message *m)
     if (push(c, m)) {
         return true;
     }
-    bool wait = c->o->patient && !c->finishing && !c->to->trouble(c->to->self);
+    bool away = c->to->trouble(c->to->self);
+    if (!away) { /* it is only full */
+        c->to->poll(c->to->self, 0);
+        if (push(c, m)) {
+            return true;
+        }
+    }
+    bool wait = c->o->patient && !c->finishing && !away;
     if (wait || !spill_append(c->spill, m)) {
         return false;
     }
@@ -188,6 +195,27 @@ static void begin_to_finish(struct child *c, unsigned ms)
     c->until = now_monotonic() + c->grace;
 }
 
+/* Nobody is there any more, or in a hurry. */
+static void hang_up(struct child *c)
+{
+    if (c->finishing) {
+        c->until = 0;
+    } else {
+        begin_to_finish(c, LIMIT_SEND_LIVE_MS);
+    }
+    c->grace = 0;
+    close(c->in);
+    c->in = -1;
+}
+
+/* The other process reads what strangers wrote; it may be theirs by now. */
+static bool is_sane(const struct frame_head *h)
+{
+    return h->record_n == 0 ? h->key_n <= LIMIT_SEND_PATIENCE_MS
+                            : h->record_n <= LIMIT_SEND_RECORD_BYTES &&
+                                  h->key_n <= LIMIT_SEND_KEY_BYTES;
+}
+
 /* Takes whole records out of the input. */
 static void take_records(struct child *c)
 {
@@ -195,6 +223,11 @@ static void take_records(struct child *c)
     while (!c->held && !c->finishing && c->input_n >= sizeof h) {
         const char *p = c->input + c->input_at;
         memcpy(&h, p, sizeof h);
+        if (!is_sane(&h)) {
+            c->input_n = 0;
+            hang_up(c);
+            return;
+        }
         bool goodbye = h.record_n == 0;
         size_t need = sizeof h + (goodbye ? 0 : h.key_n + h.record_n);
         if (need > c->input_n) {
@@ -212,19 +245,6 @@ static void take_records(struct child *c)
         memmove(c->input, c->input + c->input_at, c->input_n);
         c->input_at = 0;
     }
-}
-
-/* Nobody is there any more, or in a hurry. */
-static void hang_up(struct child *c)
-{
-    if (c->finishing) {
-        c->until = 0;
-    } else {
-        begin_to_finish(c, LIMIT_SEND_LIVE_MS);
-    }
-    c->grace = 0;
-    close(c->in);
-    c->in = -1;
 }
 
 static void read_input(struct child *c)

@@ -81,7 +81,7 @@ static bool set(rd_kafka_conf_t *c, const char *name, const char *value,
     }
     /* The library quotes the value; that may be a secret. */
     bool quotes = *value && strstr(why, value);
-    snprintf(error, 256, "property %.80s: %s", name,
+    snprintf(error, 256, "property %.80s: %.150s", name,
              quotes ? "the value is wrong" : why);
     return false;
 }

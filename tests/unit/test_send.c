@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "mock_broker.h"
 #include "options.h"
+#include "send/child.h"
 #include "send/redis_url.h"
 #include "send/sender.h"
 #include "senders.h"
@@ -661,6 +662,49 @@ Test(send, it_ends_when_nobody_is_left)
     cr_assert_not_null(s, "%s", error);
     cr_expect_eq(spill_count(s), 40u, "and keeps what it had");
     spill_free(s);
+}
+
+Test(send, it_believes_no_lengths)
+{
+    static const struct frame_head heads[] = {
+        {UINT32_MAX, 1}, {1, UINT32_MAX}, {UINT32_MAX, UINT32_MAX},
+        {65, 10},        {0, 900001},     {UINT32_MAX, 0},
+    };
+    char error[256];
+    struct destination to;
+    cr_assert(kafka_destination("127.0.0.1:1/t", NULL, 0, &to, error));
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        int there[2];
+        int back[2];
+        int status = -1;
+        struct child_report last = {0};
+        struct child_report r;
+        cr_assert_eq(pipe(there) + pipe(back), 0);
+        struct spill *s = spill_open(NULL, "x", SPILL_BYTES, error);
+        const struct sender_options so = {
+            .to = &to, .spill = s, .patient = true, .quiet = true};
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(there[1]);
+            child_run(&so, there[0], back[1]);
+        }
+        close(back[1]);
+        cr_assert_eq(write(there[1], &heads[i], sizeof *heads),
+                     (ssize_t)sizeof *heads);
+        cr_assert_gt(write(there[1], "0123456789", 10), 0);
+        while (read(back[0], &r, sizeof r) == (ssize_t)sizeof r) {
+            last = r;
+        }
+        waitpid(pid, &status, 0);
+        cr_expect_eq(status, 0, "%zu: %d", i, status);
+        cr_expect_eq(last.state, CHILD_OVER);
+        cr_expect_eq(last.delivered + last.kept + last.lost, 0u);
+        close(there[0]);
+        close(there[1]);
+        close(back[0]);
+        spill_free(s);
+    }
+    to.free(to.self);
 }
 
 static bool status_has(pid_t pid, const char *line)
