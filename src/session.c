@@ -155,6 +155,7 @@ struct session *session_new(struct session_pool *pool, const struct flow *f)
     note_syn(s, f, 1);
     if (f->when_syn[0] && f->when_syn[1] > f->when_syn[0]) {
         s->rtt = f->when_syn[1] - f->when_syn[0];
+        hs->rtt = s->rtt;
     }
     /* Packets without data before now (the handshake's) count as well. */
     for (unsigned dir = 0; dir < 2; dir++) {
@@ -271,6 +272,14 @@ static bool is_tls_port(uint16_t port)
     return false;
 }
 
+/* A load balancer's health check by TCP says whom it asks for, and leaves
+ * (HAProxy: check-send-proxy). */
+static bool is_check(const struct session *s)
+{
+    return s->sender[0].fin_noted && s->prelude.carrier &&
+           strcmp(s->prelude.carrier, "proxy-protocol") == 0;
+}
+
 /* The client spoke a plaintext protocol on a TLS port, and the server closed
  * without a word, as OpenSSL's does. */
 static bool is_plaintext_refused(const struct session *s, const struct flow *f)
@@ -278,7 +287,7 @@ static bool is_plaintext_refused(const struct session *s, const struct flow *f)
     return s->prelude.spoke[0] && s->prelude.client && !s->prelude.asked &&
            !s->prelude.spoke[1] && is_tls_port(f->end[1].port) &&
            (s->sender[1].fin_noted || s->sender[1].rst_noted) &&
-           !s->sender[0].rst_noted;
+           !s->sender[0].rst_noted && !is_check(s);
 }
 
 /* What the client said before the server's alert: plaintext, or records that
@@ -531,6 +540,18 @@ static void count_packet(struct session *s, const struct packet *p,
 
 /* What a genuine reset or FIN would not show: two of these mean that somebody
  * else sent it. */
+/* An application that gives a connection up resets it with an acknowledgement
+ * (RFC 9293 section 3.10.5). One without answers a segment of a connection that
+ * its sender does not know (section 3.10.7.1): a firewall's refusal, or a host
+ * that forgot it. */
+static bool is_bare(const struct session *s, const struct packet *p,
+                    unsigned dir)
+{
+    return (p->flags & TCP_RST) && !(p->flags & TCP_ACK) &&
+           side_of(s, dir) == SIDE_SERVER && s->hs.when_hello &&
+           s->hs.dir[SIDE_SERVER].bytes == 0 && !s->sender[dir].fin_noted;
+}
+
 static uint16_t oddities(const struct session *s, const struct flow *f,
                          const struct packet *p, unsigned dir)
 {
@@ -549,9 +570,13 @@ static uint16_t oddities(const struct session *s, const struct flow *f,
         low = d->ttl_syn;
     }
     high = d->ttl_syn > high ? d->ttl_syn : high;
-    if (low && (p->ttl + 2 < low || p->ttl > high + 2)) {
+    /* Routes change by a hop or two, but not while a firewall says no. */
+    bool bare = is_bare(s, p, dir);
+    uint8_t slack = bare ? 0 : 2;
+    if (low && (p->ttl + 2 < low || p->ttl > high + slack)) {
         aux |= HS_RST_TTL_ODD;
     }
+    aux |= bare ? HS_RST_BARE : 0;
     uint16_t step = (uint16_t)(p->ip_id - w->ip_id);
     if (p->ip_version == 4 && w->ip_id_counts && p->ip_id != 0 && step > 2048 &&
         step < 65536 - 2048) {

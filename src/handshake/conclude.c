@@ -129,6 +129,23 @@ static const struct hs_event *crossing_plaintext(const struct scan *s)
     return e && e > s->end ? e : NULL;
 }
 
+/* Plaintext is often understood only when all is over: it came before the
+ * close all the same. */
+static const struct hs_event *plaintext_before(const struct scan *s)
+{
+    const struct hs_event *end = s->end;
+    if (!end || !conclude_is_close(end)) {
+        return NULL;
+    }
+    for (const struct hs_event *e = end + 1;
+         e < s->hs->events + s->hs->events_n; e++) {
+        if (e->kind == HS_PLAINTEXT && e->when < end->when) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
 static bool event_ends(const struct scan *s, unsigned i)
 {
     const struct handshake *hs = s->hs;
@@ -214,7 +231,7 @@ static unsigned bits_set(unsigned v)
 static bool is_foreign(const struct hs_event *e)
 {
     unsigned odd = e->aux & (HS_RST_TTL_ODD | HS_RST_IPID_ODD | HS_RST_SEQ_ODD |
-                             HS_RST_EARLY | HS_RST_DF_ODD);
+                             HS_RST_EARLY | HS_RST_DF_ODD | HS_RST_BARE);
     return (e->aux & HS_RST_DATA_AFTER) || bits_set(odd) >= 2;
 }
 
@@ -547,6 +564,8 @@ static void conclude_timeline(struct handshake *hs)
     conclude_walk(&s);
     const struct hs_event *crossing = crossing_plaintext(&s);
     s.end = crossing ? crossing : s.end;
+    const struct hs_event *before = plaintext_before(&s);
+    s.end = before ? before : s.end;
     out->blind = conclude_blind_spots(&s);
     bool decided = false;
     if (hs->flavour == FLAVOUR_QUIC) {

@@ -15,6 +15,8 @@ struct flight13 {
     int client_first;    /* first client record of the handshake, or -1 */
     int client_finished; /* the record with its Finished, or -1 */
     bool empty_cert, sent_cert;
+    bool padding_known[2]; /* by side, told by its Finished */
+    enum record_padding padding[2];
 };
 
 static struct record_sizes sizes_of(uint16_t cipher)
@@ -36,6 +38,42 @@ static int next_record(const struct handshake *hs, int from, enum side side)
         }
     }
     return -1;
+}
+
+static int last_record_before(const struct handshake *hs, int until,
+                              enum side side)
+{
+    for (int i = until - 1; i >= 0; i--) {
+        if (hs->events[i].kind == HS_PROTECTED && hs->events[i].side == side) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void learn_padding(struct flight13 *f, const struct handshake *hs, int i)
+{
+    if (i >= 0) {
+        enum side side = (enum side)hs->events[i].side;
+        f->padding_known[side] = record_padding_of_finished(
+            f->sizes, hs->events[i].len, &f->padding[side]);
+    }
+}
+
+/* Whether record i can be an alert. Eighteen bytes of data (GET / HTTP/1.0)
+ * have the size of an alert of a stack that pads. */
+static bool may_be_alert(const struct flight13 *f, const struct handshake *hs,
+                         int i)
+{
+    if (i < 0) {
+        return false;
+    }
+    const struct hs_event *e = &hs->events[i];
+    if (f->padding_known[e->side]) {
+        return e->len ==
+               record_length(f->sizes, CONTENT_ALERT, f->padding[e->side]);
+    }
+    return record_may_be_alert(f->sizes, e->len);
 }
 
 static bool closed_after(const struct handshake *hs, int from, enum side side)
@@ -120,19 +158,7 @@ static bool client_closing(const struct flight13 *f, const struct handshake *hs,
             continue;
         }
         if (conclude_is_close(e) || e->kind == HS_ALERT ||
-            (e->kind == HS_PROTECTED &&
-             record_may_be_alert(f->sizes, e->len))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool client_data_between(const struct handshake *hs, int i, int until)
-{
-    for (i++; i < until; i++) {
-        const struct hs_event *e = &hs->events[i];
-        if (e->side == SIDE_CLIENT && e->kind == HS_PROTECTED) {
+            (e->kind == HS_PROTECTED && may_be_alert(f, hs, i))) {
             return true;
         }
     }
@@ -151,7 +177,7 @@ static void judge_answer(struct scan *s, const struct flight13 *f)
     for (int i = from + 1; i < (int)hs->events_n && close < 0; i++) {
         close = conclude_is_close(&hs->events[i]) ? i : -1;
     }
-    if (answer >= 0 && !record_may_be_alert(f->sizes, length_at(hs, answer))) {
+    if (answer >= 0 && !may_be_alert(f, hs, answer)) {
         conclude_succeed(s->out);
         return;
     }
@@ -173,14 +199,21 @@ static void judge_answer(struct scan *s, const struct flight13 *f)
         conclude_succeed(s->out);
         return;
     }
-    bool double_alert = more >= 0 &&
-                        record_may_be_alert(f->sizes, length_at(hs, more)) &&
+    /* Whoever is turned down by a fatal alert says nothing more (RFC 8446
+     * section 6.2): what comes back answers a close_notify. */
+    if (!cert && next_record(hs, f->client_finished, SIDE_CLIENT) >= 0) {
+        conclude_succeed(s->out);
+        return;
+    }
+    bool double_alert = more >= 0 && may_be_alert(f, hs, more) &&
                         next_record(hs, more, SIDE_SERVER) < 0;
     if (more >= 0 && !double_alert) {
         conclude_succeed(s->out);
         return;
     }
-    if (cert || !client_data_between(hs, f->client_finished, answer)) {
+    /* Without a certificate to turn down it is rather the close_notify of a
+     * server that issues no tickets; the sizes cannot tell. */
+    if (cert) {
         set_encrypted_failure(s, answer);
         s->out->rejected_after_finished = true;
     }
@@ -191,8 +224,7 @@ static void note_late_close(struct scan *s, const struct flight13 *f)
 {
     const struct handshake *hs = s->hs;
     int next = next_record(hs, f->client_finished, SIDE_CLIENT);
-    bool alert =
-        next >= 0 && record_may_be_alert(f->sizes, length_at(hs, next));
+    bool alert = may_be_alert(f, hs, next);
     if ((next < 0 || alert) &&
         closed_after(hs, f->client_finished, SIDE_CLIENT)) {
         s->out->late_rejection_possible = true;
@@ -210,8 +242,7 @@ static bool server_refused_early(struct scan *s, const struct flight13 *f)
         last = i;
         n++;
     }
-    if (n == 0 || n > 2 ||
-        !record_may_be_alert(f->sizes, length_at(hs, last))) {
+    if (n == 0 || n > 2 || !may_be_alert(f, hs, last)) {
         return false;
     }
     bool closing = closed_after(hs, last, SIDE_SERVER);
@@ -268,6 +299,8 @@ static bool conclude13(struct scan *s)
     }
     f.client_first = first;
     find_finished(&f, hs);
+    learn_padding(&f, hs, f.client_finished);
+    learn_padding(&f, hs, last_record_before(hs, first, SIDE_SERVER));
     out->client_certificate_empty_likely = f.empty_cert;
     out->client_certificate_sent_likely = f.sent_cert;
     out->certificate_request_likely = f.empty_cert || f.sent_cert;
@@ -285,8 +318,7 @@ static bool conclude13(struct scan *s)
                                   : STAGE_CLIENT_CERTIFICATE);
     if (f.client_finished < 0) {
         int answer = next_record(hs, first, SIDE_SERVER);
-        if (answer >= 0 &&
-            record_may_be_alert(f.sizes, length_at(hs, answer))) {
+        if (may_be_alert(&f, hs, answer)) {
             set_encrypted_failure(s, answer);
             return true;
         }

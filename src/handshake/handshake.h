@@ -119,6 +119,8 @@ enum {
     HS_RST_DATA_AFTER = 16, /* the "sender" went on as if nothing was */
     HS_RST_EARLY = 32,      /* came sooner than the peer's round trip allows */
     HS_RST_DF_ODD = 64,     /* "don't fragment" unlike this sender's others */
+    HS_RST_BARE = 128,      /* acknowledges nothing, and is the first that its
+                               sender says to data: no application's */
 };
 
 struct hs_event {
@@ -499,6 +501,7 @@ struct handshake {
     tick_t first, last; /* first and last packet of the handshake */
     uint64_t frame_first, frame_last;
     tick_t when_hello;    /* first packet of the ClientHello; 0 unseen */
+    tick_t rtt;           /* SYN to SYN-ACK, as captured; 0 unknown */
     tick_t capture_last;  /* last packet of the capture when it ended */
     struct hs_dir dir[2]; /* by enum side (the sender) */
 

@@ -58,6 +58,22 @@ static inline bool record_may_be_alert(struct record_sizes s, uint32_t len)
     return record_may_be(s, len, CONTENT_ALERT);
 }
 
+/* How the sender of a record pads that can only be its Finished. False when
+ * the length is none of a Finished. */
+static inline bool record_padding_of_finished(struct record_sizes s,
+                                              uint32_t len,
+                                              enum record_padding *out)
+{
+    uint32_t content = CONTENT_FINISHED_HEADER + (uint32_t)s.hash;
+    for (int p = PADDING_NONE; p <= PADDING_TO_16; p++) {
+        if (len == record_length(s, content, (enum record_padding)p)) {
+            *out = (enum record_padding)p;
+            return true;
+        }
+    }
+    return false;
+}
+
 static inline bool record_may_be_finished(struct record_sizes s, uint32_t len)
 {
     return record_may_be(s, len, record_finished_content(s));

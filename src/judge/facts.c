@@ -110,7 +110,10 @@ static void derive_course(struct facts *f)
                        is_answer_to_hello(hs, f->alert) &&
                        (f->phase == PHASE_HELLO || f->phase == PHASE_RETRY ||
                         (f->phase == PHASE_BEFORE && f->alert == 70));
-    f->refused_unsaid = f->hello_refused && (f->alert == 40 || f->alert == 0);
+    /* 71 in place of 40 is allowed where the server wants stronger parameters
+     * (RFC 8446 section 6.2); Erlang says it whenever nothing is shared. */
+    f->refused_unsaid =
+        f->hello_refused && (f->alert == 40 || f->alert == 0 || f->alert == 71);
     /* FreeRADIUS and hostapd keep their alerts: what they send is the Failure.
      */
     if (hs_is_eap(hs) && end->by == BY_SERVER && end->how == HOW_CLOSE &&
@@ -359,6 +362,12 @@ static enum objection objection_of(const struct facts *f)
         }
         if (f->alert == 0) {
             return OBJECTION_SILENT; /* close_notify: says nothing either */
+        }
+        /* Erlang says 40 to a wrong name (public_key, bad_cert_reason), OpenSSL
+         * where an application refuses (X509_V_ERR_APPLICATION_VERIFICATION).
+         */
+        if (f->alert == 40 && f->phase == PHASE_CERTIFICATE) {
+            return OBJECTION_VAGUE;
         }
         return is_certificate_alert(f->alert) ? OBJECTION_NAMED
                                               : OBJECTION_NONE;

@@ -98,6 +98,7 @@ enum objection {
     OBJECTION_NAMED,  /* a readable alert about certificates */
     OBJECTION_HIDDEN, /* an encrypted alert at the place of one */
     OBJECTION_SILENT, /* closed or reset at that place */
+    OBJECTION_VAGUE,  /* handshake_failure (40) at that place */
 };
 
 /*
@@ -150,8 +151,8 @@ struct facts {
     enum objection objection;   /* the client's, to the server's certificate */
     bool hello_refused;         /* the server's readable alert answered the
                                    ClientHello */
-    bool refused_unsaid;        /* ... and its code names no reason: 40, or
-                                   a close_notify */
+    bool refused_unsaid;        /* ... and its code names no reason: 40,
+                                   71, or a close_notify */
     bool client_auth_asked;     /* the server asked for a certificate */
     bool client_auth_empty;     /* the client answered without one */
     bool client_auth_sent;      /* the client sent one */
@@ -177,6 +178,9 @@ void offer_look(const struct client_offer *o, struct offer_view *out);
 bool version_is_13(uint16_t version);
 /* Versions of TLS and DTLS on one scale (TLS's); unknown ones as they are. */
 uint16_t version_rank(uint16_t version);
+/* Stacks that have codes of their own for the issuer and the expiry of a
+ * certificate (48, 45), so that their 42 is about something else. */
+bool stack_names_issuer(enum stack s);
 bool list_has(const struct u16_list *list, uint16_t v);
 
 /* ---- hypotheses ---- */

@@ -40,6 +40,12 @@ const char *stack_name(enum stack s)
     return (unsigned)s < sizeof names / sizeof names[0] ? names[s] : "unknown";
 }
 
+bool stack_names_issuer(enum stack s)
+{
+    return s == STACK_OPENSSL || s == STACK_NSS || s == STACK_JSSE ||
+           s == STACK_RUSTLS || s == STACK_MBEDTLS || s == STACK_WOLFSSL;
+}
+
 static bool has(const struct client_offer *o, uint16_t extension)
 {
     return list_has(&o->extensions, extension);

@@ -579,7 +579,22 @@ Test(security, alert_71_of_the_server)
     struct scene s;
     open_scene(&s);
     alert(&s, SIDE_SERVER, 71);
-    check(&s, "insufficient_security", CONF_CERTAIN);
+    check(&s, "insufficient_security", CONF_LIKELY);
+}
+
+/* Erlang says 71 where others say 40. */
+Test(security, alert_71_to_an_odd_offer)
+{
+    static uint16_t suites[] = {0x0018}; /* DH_anon_WITH_RC4_128_MD5 */
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.ciphers = (struct u16_list){.v = suites, .n = 1};
+    alert(&s, SIDE_SERVER, 71);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_cipher");
+    cr_expect(has_alternative(v, "insufficient_security"));
+    verdict_free(v);
+    hs_free(&s.hs);
 }
 
 Test(extension, alert_109)
@@ -795,6 +810,7 @@ static struct hypothesis best_of(const struct rule *rule, struct scene *s,
 }
 
 extern const struct rule certificate_trust_rule;
+extern const struct rule certificate_name_rule;
 
 Test(certificate, incomplete_chain_that_could_be_completed)
 {
@@ -924,8 +940,30 @@ Test(certificate, with_the_address_asked_for)
     hs_free(&s.hs);
 }
 
+static void looks_like_openssl(struct scene *s)
+{
+    static const uint8_t formats[] = {0, 1, 2};
+    s->hs.offer.has_etm = true;
+    s->hs.offer.point_formats = span_of(formats, sizeof formats);
+}
+
 /* OpenSSL has 48 for the issuer: by 42 it does not mean that. */
 Test(certificate, an_unknown_issuer_is_not_what_42_is_about)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    looks_like_openssl(&s);
+    alert(&s, SIDE_CLIENT, 42);
+    struct trust_result t = {.state = TRUST_UNKNOWN_ISSUER};
+    struct hypothesis h =
+        best_of(&certificate_trust_rule, &s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.confidence, CONF_POSSIBLE);
+}
+
+/* A hello that tells no stack may be of one that says 42 to everything. */
+Test(certificate, an_unknown_issuer_may_be_what_42_of_anybody_is_about)
 {
     struct scene s;
     open_scene_12(&s);
@@ -935,7 +973,33 @@ Test(certificate, an_unknown_issuer_is_not_what_42_is_about)
     struct hypothesis h =
         best_of(&certificate_trust_rule, &s, &t, FAULT_UNKNOWN_ISSUER);
     cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
-    cr_expect_eq(h.confidence, CONF_POSSIBLE);
+    cr_expect_eq(h.confidence, CONF_LIKELY);
+}
+
+/* Erlang's word for a wrong name. */
+Test(certificate, a_wrong_name_and_handshake_failure)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 40);
+    struct hypothesis h = best_of(&certificate_name_rule, &s,
+                                  &(struct trust_result){0}, FAULT_NAME);
+    cr_expect_str_eq(h.cause, "server_certificate_name_mismatch");
+    cr_expect_eq(h.confidence, CONF_LIKELY);
+}
+
+Test(certificate, handshake_failure_without_a_visible_fault)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 40);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "unclassified");
+    cr_expect(has_alternative(v, "server_certificate_rejected"));
+    verdict_free(v);
+    hs_free(&s.hs);
 }
 
 static void late_close(struct scene *s)
@@ -1271,6 +1335,18 @@ Test(plaintext, client_speaks_http)
             HS_FIRST_BYTES);
     note(&s, HS_PLAINTEXT, SIDE_CLIENT, 0, 16);
     note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "client_not_tls", CONF_LIKELY);
+}
+
+Test(plaintext, client_speaks_http_and_the_server_objects)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.events_n = 2; /* no ClientHello */
+    s.hs.offer = (struct client_offer){0};
+    s.hs.dir[SIDE_SERVER].bytes = 7;
+    note(&s, HS_PLAINTEXT, SIDE_CLIENT, 0, 16);
+    alert(&s, SIDE_SERVER, 10);
     check(&s, "client_not_tls", CONF_CERTAIN);
 }
 
@@ -1460,6 +1536,27 @@ Test(reset, with_one_oddity)
     cr_expect(has_alternative(v, "connection_tampered"));
     verdict_free(v);
     hs_free(&s.hs);
+}
+
+Test(reset, bare_and_from_a_nearer_hop)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_TTL_ODD | HS_RST_BARE, 0);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "connection_tampered");
+    cr_expect(text_has(&v->evidence, "acknowledges nothing"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* A host that forgot the connection. */
+Test(reset, bare_and_nothing_else)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_BARE, 0);
+    check(&s, "client_hello_reset", CONF_LIKELY);
 }
 
 Test(close, by_the_server)

@@ -8,11 +8,11 @@
 #include "judge/say.h"
 
 /* OpenSSL, Java and others have codes of their own for issuer and expiry: by
- * 42 they mean what is left. Go and GnuTLS say 42 to everything. */
+ * 42 they mean what is left. Go and GnuTLS say 42 to everything, and so does
+ * uTLS, a Go client in the clothes of a browser, whose own code would be 46. */
 static bool is_what_is_left(const struct facts *f)
 {
-    return f->alert == 42 && f->client_stack != STACK_GO &&
-           f->client_stack != STACK_GNUTLS && f->client_stack != STACK_UNKNOWN;
+    return f->alert == 42 && stack_names_issuer(f->client_stack);
 }
 
 static void what_is_left(struct hypotheses *hy)
@@ -124,6 +124,18 @@ static void silent(const struct facts *f, struct hypotheses *hy)
     }
 }
 
+/* The alert names nothing, but comes where a certificate is turned down. */
+static void vague(const struct facts *f, struct hypotheses *hy)
+{
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_rejected", CONF_POSSIBLE, 38);
+    hypothesis_because(h, "the client stopped right after the server's "
+                          "certificate");
+    if (!f->leaf) {
+        possible_faults(f, hy);
+    }
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     switch (f->objection) {
@@ -135,6 +147,9 @@ static void run(const struct facts *f, struct hypotheses *hy)
         break;
     case OBJECTION_SILENT:
         silent(f, hy);
+        break;
+    case OBJECTION_VAGUE:
+        vague(f, hy);
         break;
     default:
         break;

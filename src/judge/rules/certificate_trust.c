@@ -24,8 +24,8 @@ static bool is_generic(uint16_t alert)
  * by 42: the dates, the name, the key. Go and GnuTLS say 42 to everything. */
 static bool says_issuer_otherwise(const struct facts *f)
 {
-    return f->alert == 42 && f->client_stack != STACK_GO &&
-           f->client_stack != STACK_GNUTLS;
+    return f->alert == 42 && (stack_names_issuer(f->client_stack) ||
+                              f->client.successes_here > 0);
 }
 
 static enum confidence sureness(const struct facts *f, unsigned fault,
@@ -43,10 +43,10 @@ static enum confidence sureness(const struct facts *f, unsigned fault,
             return CONF_POSSIBLE;
         }
         if (says_issuer_otherwise(f)) {
-            *weight = f->client_stack == STACK_UNKNOWN ? 45 : 35;
+            *weight = 35;
             return CONF_POSSIBLE;
         }
-        *weight = others ? 60 : 75;
+        *weight = others ? 60 : f->client_stack == STACK_UNKNOWN ? 64 : 75;
         return CONF_LIKELY;
     case OBJECTION_HIDDEN:
         *weight = others ? 55 : 70;

@@ -64,10 +64,12 @@ static void run(const struct facts *f, struct hypotheses *hy)
                   (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
     if (f->refused_unsaid && f->phase == PHASE_HELLO) {
         refused(f, hy);
-    } else if (silent && f->offer.odd_suites >= 50) {
-        describe(f, hypothesis_add(hy, "no_shared_cipher", CONF_POSSIBLE, 54));
-    } else if (f->hello_refused && f->alert == 71) {
-        describe(f, hypothesis_add(hy, "no_shared_cipher", CONF_POSSIBLE, 50));
+    } else if (silent && f->offer.odd_suites >= 50 && !is_shared_elsewhere(f)) {
+        /* What hardly any server has, is refused by a close as well. */
+        bool sure = f->offer.odd_suites >= 75;
+        describe(f, hypothesis_add(hy, "no_shared_cipher",
+                                   sure ? CONF_LIKELY : CONF_POSSIBLE,
+                                   sure ? 67 : 54));
     }
 }
 

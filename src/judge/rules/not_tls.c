@@ -46,8 +46,10 @@ static void server_plain(const struct facts *f, struct hypotheses *hy)
 
 static void client_plain(const struct facts *f, struct hypotheses *hy)
 {
-    struct hypothesis *h =
-        hypothesis_add(hy, "client_not_tls", CONF_CERTAIN, 92);
+    /* A server that said nothing may not want TLS either. */
+    bool told = f->hs->dir[SIDE_SERVER].bytes > 0 || f->server.successes > 0;
+    struct hypothesis *h = hypothesis_add(
+        hy, "client_not_tls", told ? CONF_CERTAIN : CONF_LIKELY, 92);
     if (word(f)) {
         hypothesis_reason(h, "the client spoke %s instead of TLS to port %u",
                           word(f), f->hs->addr[SIDE_SERVER].port);

@@ -31,6 +31,13 @@ static bool is_disjoint(const struct facts *f)
            (s->min_version > offered_max(f) || s->max_version < offered_min(f));
 }
 
+/* The server was seen to choose a version that this offer has. */
+static bool is_old_taken(const struct facts *f)
+{
+    const struct server_profile *s = &f->server;
+    return s->known && s->versions_n > 0 && s->min_version <= offered_max(f);
+}
+
 static void add_profile(const struct facts *f, struct hypothesis *h)
 {
     const struct server_profile *s = &f->server;
@@ -83,7 +90,8 @@ static void unsaid(const struct facts *f, struct hypotheses *hy)
     } else if (max <= 0x0300) {
         claim(f, hy, CONF_LIKELY, 84);
     } else if (f->offer.old) {
-        claim(f, hy, CONF_LIKELY, 52);
+        /* Its suites are of another age as well, and no fault of their own. */
+        claim(f, hy, CONF_LIKELY, is_old_taken(f) ? 52 : 70);
     } else if (f->offer.only_tls13 && f->server.max_version < 0x0304) {
         claim(f, hy, CONF_POSSIBLE, 54);
     } else if (max == 0x0303) {
@@ -96,8 +104,9 @@ static void silent(const struct facts *f, struct hypotheses *hy)
 {
     if (f->hs->offer.seen &&
         (is_disjoint(f) || f->offer.old || f->offer.only_tls13)) {
-        claim(f, hy, is_disjoint(f) ? CONF_LIKELY : CONF_POSSIBLE,
-              is_disjoint(f) ? 65 : 52);
+        /* SChannel resets, s2n-tls and servers on GnuTLS just close. */
+        bool sure = is_disjoint(f) || (f->offer.old && !is_old_taken(f));
+        claim(f, hy, sure ? CONF_LIKELY : CONF_POSSIBLE, sure ? 68 : 52);
     }
 }
 

@@ -33,6 +33,8 @@ static const struct {
     {HS_RST_EARLY, "it came sooner than the real peer could have answered"},
     {HS_RST_DF_ODD,
      "its \"don't fragment\" flag is unlike the sender's others"},
+    {HS_RST_BARE, "it acknowledges nothing, as no application's does on an "
+                  "open connection"},
 };
 
 static unsigned count_odd(unsigned bits)

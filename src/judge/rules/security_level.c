@@ -11,8 +11,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct handshake *hs = f->hs;
     if (f->alert == 71) {
-        hypothesis_add(hy, "insufficient_security",
-                       f->alert_by_server ? CONF_CERTAIN : CONF_LIKELY, 70);
+        hypothesis_add(hy, "insufficient_security", CONF_LIKELY,
+                       f->refused_unsaid ? 49 : 70);
         return;
     }
     bool old = hs->choice.seen && version_rank(hs->choice.version) < 0x0303;

@@ -200,17 +200,30 @@ static bool flight_lost(const struct facts *f, struct hypotheses *hy)
     return true;
 }
 
+/* The server acknowledged the ClientHello and could have answered it many
+ * times over. Who waits a second or two is mostly a health check or a script
+ * with a short timeout; browsers leave sooner. */
+static bool had_time(const struct facts *f)
+{
+    return f->phase == PHASE_HELLO && !f->end->benign &&
+           f->hs->dir[SIDE_SERVER].bytes == 0 &&
+           f->hs->dir[SIDE_CLIENT].hello_acked && f->hs->rtt > 0 &&
+           f->waited_ns >= TICK_SEC && f->waited_ns / 10 >= f->hs->rtt;
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct conclusion *end = f->end;
-    bool gave_up = end->by == BY_CLIENT && !end->has_alert &&
-                   f->waited_ns >= PATIENCE &&
+    bool silent = f->hs->dir[SIDE_SERVER].bytes == 0;
+    /* A close_notify before any answer is a timeout's goodbye. */
+    bool goodbye = silent && f->alert == 0;
+    bool gave_up = end->by == BY_CLIENT && (!end->has_alert || goodbye) &&
+                   (f->waited_ns >= PATIENCE || had_time(f)) &&
                    (end->how == HOW_CLOSE || end->how == HOW_RESET ||
-                    end->how == HOW_QUIC_CLOSE);
+                    end->how == HOW_QUIC_CLOSE || goodbye);
     if (end->how != HOW_TIMEOUT && !gave_up) {
         return;
     }
-    bool silent = f->hs->dir[SIDE_SERVER].bytes == 0;
     if (flight_torn(f, hy)) {
         return;
     }
