@@ -385,10 +385,12 @@ static enum objection objection_of(const struct facts *f)
  */
 static bool is_late_refusal(const struct facts *f)
 {
-    /* Not what depends on whose roots are asked. */
-    const unsigned faults = FAULT_EXPIRED | FAULT_NOT_YET_VALID |
-                            FAULT_CA_EXPIRED | FAULT_NAME | FAULT_SELF_SIGNED |
-                            FAULT_USAGE | FAULT_WEAK;
+    unsigned faults = FAULT_EXPIRED | FAULT_NOT_YET_VALID | FAULT_CA_EXPIRED |
+                      FAULT_NAME | FAULT_SELF_SIGNED | FAULT_USAGE | FAULT_WEAK;
+    /* What depends on whose roots are asked counts when they were named. */
+    if (f->trust.anchors_given) {
+        faults |= FAULT_UNKNOWN_ISSUER | FAULT_INCOMPLETE;
+    }
     bool judges_late =
         f->client_stack == STACK_NSS || f->client_stack == STACK_SCHANNEL;
     return f->end->late_alert_unanswered && judges_late && f->leaf &&

