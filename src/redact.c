@@ -702,9 +702,12 @@ void redact_totals(struct redactor *r, struct totals *t)
     arena_free(&r->arena);
     for (size_t i = 0; i < t->stories_n; i++) {
         struct interception_story *s = &t->stories[i];
-        struct span issuer = name_span(r, span_text(s->issuer));
-        s->issuer = arena_text(&r->arena, issuer);
-        s->issuer = s->issuer ? s->issuer : "";
+        if (s->issuer) {
+            struct span issuer = name_span(r, span_text(s->issuer));
+            const char *copy = arena_text(&r->arena, issuer);
+            s->issuer = copy ? copy : "";
+        }
+        redact_ip(r, s->proxy.ip, s->ip_version);
         for (unsigned k = 0; k < STORY_NAMES_MAX; k++) {
             const char **v[] = {&s->names[k], &s->open[k]};
             for (unsigned l = 0; l < 2; l++) {

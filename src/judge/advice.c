@@ -13,7 +13,7 @@
 #include "judge/advice_when.h"
 #include "judge/hypothesis.h"
 
-#define FIX_MAX       12u
+#define FIX_MAX       16u
 #define REPRODUCE_MAX 4u
 #define SEEN_AS_MAX   24u
 

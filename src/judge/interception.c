@@ -277,37 +277,14 @@ static void group_leaf_add(const struct interception *ix, struct group *g,
     };
 }
 
-/* Adds v to a list of distinct values. True when it is new; *more is set when
- * there was no room. */
-static bool add_distinct(uint64_t *list, unsigned *n, unsigned max, uint64_t v,
-                         bool *more)
-{
-    for (unsigned i = 0; i < *n; i++) {
-        if (list[i] == v) {
-            return false;
-        }
-    }
-    if (*n == max) {
-        *more = true;
-        return false;
-    }
-    list[(*n)++] = v;
-    return true;
-}
-
 static void group_count(const struct interception *ix, struct group *g,
                         const struct sighting *s)
 {
     g->handshakes++;
     g->first = s->when < g->first ? s->when : g->first;
     g->last = s->when > g->last ? s->when : g->last;
-    add_distinct(g->clients, &g->clients_n, GROUP_CLIENTS_MAX,
-                 hash_client(ix, s->hs), &g->clients_more);
-    if (add_distinct(g->names, &g->names_n, GROUP_LEAVES_MAX,
-                     hash_of(ix, span_text(s->host)), &g->names_more) &&
-        g->names_n <= GROUP_NAMES_MAX) {
-        memcpy(g->shown[g->names_n - 1], s->host, HOST_BYTES);
-    }
+    crowd_add(&g->crowd, hash_client(ix, s->hs),
+              hash_of(ix, span_text(s->host)), s->host);
 }
 
 /* Whether the name was shown with a public chain of another issuer. Not when it
@@ -404,8 +381,8 @@ void interception_learn(struct interception *ix, const struct handshake *hs,
 
 static bool has_name(const struct group *g, uint64_t name)
 {
-    for (unsigned i = 0; i < g->names_n; i++) {
-        if (g->names[i] == name) {
+    for (unsigned i = 0; i < g->crowd.names_n; i++) {
+        if (g->crowd.names[i] == name) {
             return true;
         }
     }
@@ -559,8 +536,8 @@ void interception_broke(struct interception *ix, const struct handshake *hs)
 
 static bool has_client(const struct group *g, uint64_t client)
 {
-    for (unsigned i = 0; i < g->clients_n; i++) {
-        if (g->clients[i] == client) {
+    for (unsigned i = 0; i < g->crowd.clients_n; i++) {
+        if (g->crowd.clients[i] == client) {
             return true;
         }
     }
@@ -595,18 +572,12 @@ static void tell(const struct interception *ix, const struct group *g,
         .verdict = inspection_name(g->verdict),
         .issuer = g->issuer,
         .product = product_of_group(g),
-        .names_n = g->names_n,
-        .names_more = g->names_more,
-        .clients_n = g->clients_n,
-        .clients_more = g->clients_more,
         .handshakes = g->handshakes,
         .broken = g->broken,
         .first = g->first,
         .last = g->last,
     };
-    for (unsigned i = 0; i < g->names_n && i < STORY_NAMES_MAX; i++) {
-        out->names[i] = g->shown[i];
-    }
+    crowd_tell(&g->crowd, out);
     tell_open(ix, g, out);
 }
 
@@ -636,5 +607,5 @@ size_t interception_stories(const struct interception *ix,
         tell(ix, best[n], &out[n]);
         n++;
     }
-    return n;
+    return n + hidden_stories(ix->hidden, out + n, max - n);
 }

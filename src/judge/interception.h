@@ -48,7 +48,8 @@ enum inspection interception_judge(struct interception *ix,
 void interception_broke(struct interception *ix, const struct handshake *hs);
 
 /* The worst of what was found, detected before suspected and most handshakes
- * first. Texts are borrowed until the next call of this module. */
+ * first, those without certificates to look at last. Texts are borrowed until
+ * the next call of this module. */
 size_t interception_stories(const struct interception *ix,
                             struct interception_story *out, size_t max);
 

@@ -22,6 +22,25 @@ struct group_leaf {
     bool well_known;
 };
 
+/* Whom an inspection meets: names asked for and clients, as hashes, up to a
+ * bound. */
+struct crowd {
+    uint64_t names[GROUP_LEAVES_MAX];
+    unsigned names_n;
+    bool names_more;
+    char shown[GROUP_NAMES_MAX][HOST_BYTES]; /* the first names */
+    uint64_t clients[GROUP_CLIENTS_MAX];
+    unsigned clients_n;
+    bool clients_more;
+};
+
+/* Adds a client that asked for a name. */
+void crowd_add(struct crowd *c, uint64_t client, uint64_t name,
+               const char *host);
+
+/* What a story says of a crowd. */
+void crowd_tell(const struct crowd *c, struct interception_story *out);
+
 /* Forging leaves of one issuer. */
 struct group {
     char issuer[ISSUER_BYTES];
@@ -29,13 +48,7 @@ struct group {
     enum inspection verdict; /* of its worst member; only rises */
     struct group_leaf leaves[GROUP_LEAVES_MAX];
     unsigned leaves_n;
-    uint64_t names[GROUP_LEAVES_MAX]; /* hashes of the names asked for */
-    unsigned names_n;
-    bool names_more;
-    char shown[GROUP_NAMES_MAX][HOST_BYTES];
-    uint64_t clients[GROUP_CLIENTS_MAX];
-    unsigned clients_n;
-    bool clients_more;
+    struct crowd crowd;
     uint64_t handshakes, broken;
     tick_t first, last;
 };

@@ -31,10 +31,11 @@
 #define SMALL_CERTIFICATE 1500u
 
 struct member {
-    uint64_t domain, client, network; /* hashes */
+    uint64_t name, domain, client, network; /* hashes */
     uint64_t client_shape, server_shape;
     uint32_t flight, largest; /* bytes: all records, and the largest */
     bool compressed;          /* it may be a compressed certificate */
+    char host[HOST_BYTES];
 };
 
 /* One proxy, or one kind of nearness, within one window of time. */
@@ -45,6 +46,12 @@ struct hidden_group {
     unsigned members_n;
     uint64_t refused, accepted;
     tick_t from, to; /* when it was suspected; from > to: never */
+    /* For its story: all windows in which it was. */
+    struct crowd crowd;
+    uint64_t told; /* refused in the windows before */
+    bool suspected_now;
+    struct hs_addr proxy; /* port 0: none */
+    uint8_t ip_version;
 };
 
 struct hidden {
@@ -160,9 +167,11 @@ static struct hidden_group *group_at(struct hidden *h, uint64_t key,
         return NULL;
     }
     if (!g->last || tick_sub(when, g->started) > WINDOW) {
+        g->told += g->suspected_now ? g->refused : 0;
         g->started = when;
         g->members_n = 0;
         g->refused = g->accepted = 0;
+        g->suspected_now = false;
     }
     g->last = when;
     return g;
@@ -333,6 +342,24 @@ static bool is_suspicious(const struct hidden_group *g, bool proxied)
            g->accepted * 4 <= g->accepted + g->refused;
 }
 
+/* The members of this window are of the story. */
+static void suspect(struct hidden_group *g, const struct handshake *hs,
+                    const struct member *last)
+{
+    for (unsigned i = 0; i < g->members_n && !g->suspected_now; i++) {
+        const struct member *m = &g->members[i];
+        crowd_add(&g->crowd, m->client, m->name, m->host);
+    }
+    crowd_add(&g->crowd, last->client, last->name, last->host);
+    g->from = g->started < g->from ? g->started : g->from;
+    g->to = hs->first;
+    g->suspected_now = true;
+    g->ip_version = hs->ip_version;
+    if (is_proxied(hs)) {
+        g->proxy = hs->addr[SIDE_SERVER];
+    }
+}
+
 void hidden_learn(struct hidden *h, const struct handshake *hs)
 {
     struct sighting s = {.hs = hs};
@@ -344,23 +371,68 @@ void hidden_learn(struct hidden *h, const struct handshake *hs)
     if (!g) {
         return;
     }
+    struct member m = {
+        .name = hash_text(h, span_text(s.host)),
+        .domain = hash_text(h, s.domain),
+        .client = hash_text(h, span_of(hs->addr[SIDE_CLIENT].ip, 16)),
+        .network = hash_text(h, span_of(hs->addr[SIDE_SERVER].ip, 2)),
+        .client_shape = client_shape(h, &hs->offer),
+        .server_shape = server_shape(h, &hs->choice),
+        .compressed = hs->offer.compress_certificate.n > 0,
+    };
+    memcpy(m.host, s.host, sizeof m.host);
+    measure(hs, &m);
     g->refused++;
     if (g->members_n < MEMBERS_MAX) {
-        struct member *m = &g->members[g->members_n++];
-        *m = (struct member){
-            .domain = hash_text(h, s.domain),
-            .client = hash_text(h, span_of(hs->addr[SIDE_CLIENT].ip, 16)),
-            .network = hash_text(h, span_of(hs->addr[SIDE_SERVER].ip, 2)),
-            .client_shape = client_shape(h, &hs->offer),
-            .server_shape = server_shape(h, &hs->choice),
-            .compressed = hs->offer.compress_certificate.n > 0,
-        };
-        measure(hs, m);
+        g->members[g->members_n++] = m;
     }
     if (is_suspicious(g, is_proxied(hs))) {
-        g->from = g->started < g->from ? g->started : g->from;
-        g->to = hs->first;
+        suspect(g, hs, &m);
     }
+}
+
+/* ---- stories ---- */
+
+static uint64_t handshakes_of(const struct hidden_group *g)
+{
+    return g->told + (g->suspected_now ? g->refused : 0);
+}
+
+static void tell(const struct hidden_group *g, struct interception_story *out)
+{
+    *out = (struct interception_story){
+        .verdict = inspection_name(INSPECTION_SUSPECTED),
+        .proxy = g->proxy,
+        .ip_version = g->ip_version,
+        .handshakes = handshakes_of(g),
+        .broken = handshakes_of(g),
+        .first = g->from,
+        .last = g->to,
+    };
+    crowd_tell(&g->crowd, out);
+}
+
+size_t hidden_stories(const struct hidden *h, struct interception_story *out,
+                      size_t max)
+{
+    const struct hidden_group *best[STORIES_MAX] = {0};
+    size_t n = 0;
+    max = max < STORIES_MAX ? max : STORIES_MAX;
+    for (unsigned i = 0; i < GROUPS_MAX && h->groups[i]; i++) {
+        const struct hidden_group *g = h->groups[i];
+        for (size_t k = 0; k < max && g && handshakes_of(g); k++) {
+            if (!best[k] || handshakes_of(g) > handshakes_of(best[k])) {
+                const struct hidden_group *moved = best[k];
+                best[k] = g;
+                g = moved;
+            }
+        }
+    }
+    while (n < max && best[n]) {
+        tell(best[n], &out[n]);
+        n++;
+    }
+    return n;
 }
 
 bool hidden_judge(const struct hidden *h, const struct handshake *hs,

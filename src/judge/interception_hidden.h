@@ -28,4 +28,9 @@ void hidden_learn(struct hidden *h, const struct handshake *hs);
 bool hidden_judge(const struct hidden *h, const struct handshake *hs,
                   struct text_list *because);
 
+/* What was suspected, most handshakes first; returns how many. Texts are
+ * borrowed until the next call of this module. */
+size_t hidden_stories(const struct hidden *h, struct interception_story *out,
+                      size_t max);
+
 #endif

@@ -117,12 +117,15 @@ void trust_learn(struct trust *t, const struct cert_chain *chain);
 #define STORIES_MAX     4u
 #define STORY_NAMES_MAX 5u
 
-/* What one issuer's inspection did, for the totals. Borrowed texts, raw bytes
+/* What one inspection did, for the totals. Borrowed texts, raw bytes
  * from the network. */
 struct interception_story {
-    const char *verdict; /* "detected", "suspected" */
-    const char *issuer;
-    const char *product;                /* or NULL */
+    const char *verdict;  /* "detected", "suspected" */
+    const char *issuer;   /* NULL: its certificates are hidden (TLS 1.3) */
+    struct hs_addr proxy; /* then, when the port is not 0: the explicit proxy
+                             they came through; else from nearby */
+    uint8_t ip_version;   /* of that address */
+    const char *product;  /* or NULL */
     const char *names[STORY_NAMES_MAX]; /* the first ones affected */
     unsigned names_n;                   /* how many there were */
     bool names_more;                    /* ... at least */

@@ -216,7 +216,8 @@ static void stories(struct json *j, const struct totals *t)
         const struct interception_story *s = &t->stories[i];
         size_t at = json_object(j, NULL);
         json_str(j, "verdict", s->verdict);
-        json_str(j, "issuer", s->issuer);
+        json_str(j, "issuer",
+                 s->issuer ? s->issuer : "issuer hidden by TLS 1.3");
         json_str(j, "product", s->product);
         size_t names = json_list(j, "names");
         for (unsigned k = 0; k < s->names_n && k < STORY_NAMES_MAX; k++) {

@@ -453,9 +453,19 @@ static void story_subject(struct text *t, const struct interception_story *s)
 {
     text_fmt(t, "%s: ", s->verdict);
     text_term(t, span_text(s->product ? s->product : "unknown product"));
-    text_add(t, ", signing as \"");
-    text_term(t, span_text(s->issuer));
-    text_add(t, "\"");
+    if (s->issuer) {
+        text_add(t, ", signing as \"");
+        text_term(t, span_text(s->issuer));
+        text_add(t, "\"");
+        return;
+    }
+    text_add(t, ", its certificates hidden by TLS 1.3, ");
+    if (s->proxy.port) {
+        text_add(t, "behind the proxy ");
+        format_endpoint(t, s->proxy.ip, s->proxy.port, s->ip_version);
+    } else {
+        text_add(t, "answering from nearby for servers elsewhere");
+    }
 }
 
 static void story_effect(struct text *t, const struct interception_story *s)
@@ -469,6 +479,7 @@ static void story_effect(struct text *t, const struct interception_story *s)
     text_clock(t, s->first);
     text_fmt(t, "; %" PRIu64 " handshake%s failed for lack of trust", s->broken,
              s->broken == 1 ? "" : "s");
+    text_add(t, s->issuer ? "" : ", as it seems");
 }
 
 static void story_line(struct paint *p, const struct text *t)
@@ -494,11 +505,21 @@ static void print_story(struct paint *p, const struct interception_story *s)
         name_list(&t, s->open, s->open_n, false);
         story_line(p, &t);
     }
-    if (s->broken) {
+    text_free(&t);
+}
+
+/* Where each kind of client looks for roots: the fixes of the cause. */
+static void print_remedies(struct paint *p)
+{
+    struct known_rows fixes = known_fix_rows("interception_untrusted");
+    struct text t;
+    text_init(&t, LINE_BYTES);
+    for (size_t i = 0; i < fixes.n; i++) {
         text_clear(&t);
-        text_add(&t, "give these clients the proxy's root certificate, or take "
-                     "the names out of inspection");
-        story_line(p, &t);
+        text_fmt(&t, "%s: %s", fixes.v[i].key, fixes.v[i].text);
+        paint_line(p, 4);
+        p->indent = 6;
+        paint_str(p, PAINT_PLAIN, text_str(&t));
     }
     text_free(&t);
 }
@@ -508,9 +529,16 @@ static void print_stories(struct paint *p, const struct totals *t)
     if (!t->stories_n) {
         return;
     }
-    section(p, "TLS inspection (handshakes that showed its certificates)");
+    bool broken = false;
+    section(p, "TLS inspection (handshakes that met it)");
     for (size_t i = 0; i < t->stories_n; i++) {
         print_story(p, &t->stories[i]);
+        broken = broken || t->stories[i].broken;
+    }
+    if (broken) {
+        paint_newline(p);
+        section(p, "what mends it: clients that do not trust the inspection");
+        print_remedies(p);
     }
     paint_newline(p);
 }

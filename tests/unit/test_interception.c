@@ -848,7 +848,20 @@ Test(interception, hidden_certificates)
          "one network"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
+        struct interception_story story[STORIES_MAX];
         cr_expect(hidden(&rows[i].r) == rows[i].want, "%s", rows[i].what);
+        size_t stories = interception_stories(env.ix, story, STORIES_MAX);
+        cr_expect(stories == (rows[i].want == INSPECTION_SUSPECTED), "%s",
+                  rows[i].what);
+        if (stories) {
+            cr_expect(story[0].issuer == NULL && story[0].proxy.port == 0);
+            cr_expect_str_eq(story[0].verdict, "suspected");
+            cr_expect(story[0].names_n == 4 && story[0].clients_n == 2);
+            cr_expect(story[0].handshakes == 4 && story[0].broken == 4);
+            cr_expect_str_eq(story[0].names[3], "pypi.org");
+            cr_expect(story[0].first == NOW);
+            cr_expect(story[0].last == NOW + 3 * TICK_SEC);
+        }
     }
 }
 
