@@ -265,15 +265,18 @@ static void group_leaf_add(const struct interception *ix, struct group *g,
     if (g->leaves_n == GROUP_LEAVES_MAX) {
         return;
     }
-    bool dated = s->leaf->not_before != INT64_MIN;
+    const struct cert *leaf = s->leaf;
+    struct span own = leaf->subject.organization;
+    bool dated = leaf->not_before != INT64_MIN;
     g->leaves[g->leaves_n++] = (struct group_leaf){
         .der = der,
-        .spki = hash_of(ix, span_of(s->leaf->spki_sha256, 32)),
-        .domain = hash_of(ix, s->domain),
-        .organization = hash_organization(ix, s->leaf),
-        .age = dated ? tick_sub(s->when, s->leaf->not_before) : INT64_MAX,
+        .spki = hash_of(ix, span_of(leaf->spki_sha256, 32)),
+        .owner = hash_of(ix, s->owner),
+        .organization = hash_organization(ix, leaf),
+        .age = dated ? tick_sub(s->when, leaf->not_before) : INT64_MAX,
         .seen = s->when,
         .well_known = s->well_known,
+        .in_house = own.n && span_eq(own, leaf->issuer.organization),
     };
 }
 

@@ -16,10 +16,11 @@
 
 /* A certificate of a group, when it was first shown. */
 struct group_leaf {
-    uint64_t der, spki, domain, organization; /* hashes; 0: none */
-    tick_t age;                               /* since its notBefore */
+    uint64_t der, spki, owner, organization; /* hashes; 0: none */
+    tick_t age;                              /* since its notBefore */
     tick_t seen;
     bool well_known;
+    bool in_house; /* in the name of the issuer's own organization */
 };
 
 /* Whom an inspection meets: names asked for and clients, as hashes, up to a
@@ -67,6 +68,8 @@ struct sighting {
     tick_t when;
     char host[HOST_BYTES]; /* lower case */
     struct span domain;    /* registrable, within host */
+    struct span owner;     /* its first label, which a company's domains under
+                              several suffixes share */
     bool well_known;
     const struct known_inspection *product; /* by the issuers' names */
     bool authority_name; /* the issuer bears a public authority's name */

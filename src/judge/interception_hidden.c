@@ -373,7 +373,7 @@ void hidden_learn(struct hidden *h, const struct handshake *hs)
     }
     struct member m = {
         .name = hash_text(h, span_text(s.host)),
-        .domain = hash_text(h, s.domain),
+        .domain = hash_text(h, s.owner),
         .client = hash_text(h, span_of(hs->addr[SIDE_CLIENT].ip, 16)),
         .network = hash_text(h, span_of(hs->addr[SIDE_SERVER].ip, 2)),
         .client_shape = client_shape(h, &hs->offer),

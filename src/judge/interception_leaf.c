@@ -76,6 +76,7 @@ static bool read_domain(struct sighting *s)
         return false;
     }
     s->domain = span_text(domain);
+    s->owner = span_sub(s->domain, 0, strcspn(domain, "."));
     return true;
 }
 
@@ -302,7 +303,7 @@ enum leaf_kind sighting_of(const struct known_patterns *patterns,
         if (!is_telling(s->product)) {
             return LEAF_NOTHING;
         }
-        s->domain = span_text(s->host);
+        s->domain = s->owner = span_text(s->host);
     }
     if (is_logged(s)) {
         return LEAF_PUBLIC;

@@ -74,9 +74,11 @@ weigh(struct scales *w, int weight, unsigned signal, const char *fmt, ...)
 
 typedef uint64_t (*property)(const struct group_leaf *l);
 
-static uint64_t domain_of(const struct group_leaf *l)
+/* A company's authority for its own hosts says so in both names, and then its
+ * domains tell nothing. */
+static uint64_t owner_of(const struct group_leaf *l)
 {
-    return l->domain;
+    return l->in_house && !l->well_known ? 0 : l->owner;
 }
 
 static uint64_t organization_of(const struct group_leaf *l)
@@ -86,7 +88,7 @@ static uint64_t organization_of(const struct group_leaf *l)
 
 static uint64_t well_known_of(const struct group_leaf *l)
 {
-    return l->well_known ? l->domain : 0;
+    return l->well_known ? l->owner : 0;
 }
 
 /* How many different values the leaves have; 0 is none. */
@@ -110,7 +112,7 @@ static bool has_one_key(const struct group *g)
     for (unsigned i = 0; i < g->leaves_n; i++) {
         for (unsigned k = 0; k < i; k++) {
             if (g->leaves[i].spki == g->leaves[k].spki &&
-                g->leaves[i].domain != g->leaves[k].domain) {
+                g->leaves[i].owner != g->leaves[k].owner) {
                 return true;
             }
         }
@@ -144,7 +146,7 @@ static bool is_mint(const struct group *g, unsigned i)
             continue;
         }
         n++;
-        domains = domains || l->domain != g->leaves[i].domain;
+        domains = domains || l->owner != g->leaves[i].owner;
         seen_first = l->seen < seen_first ? l->seen : seen_first;
         seen_last = l->seen > seen_last ? l->seen : seen_last;
     }
@@ -175,10 +177,10 @@ static bool has_fresh(const struct group *g)
     const struct group_leaf *first = NULL;
     for (unsigned i = 0; i < g->leaves_n; i++) {
         const struct group_leaf *l = &g->leaves[i];
-        if (!is_fresh(l->age)) {
+        if (!is_fresh(l->age) || !owner_of(l)) {
             continue;
         }
-        if (first && first->domain != l->domain) {
+        if (first && first->owner != l->owner) {
             return true;
         }
         first = first ? first : l;
@@ -189,7 +191,7 @@ static bool has_fresh(const struct group *g)
 static void weigh_group(struct scales *w)
 {
     const struct group *g = w->g;
-    unsigned domains = count_distinct(g, domain_of);
+    unsigned domains = count_distinct(g, owner_of);
     unsigned known = count_distinct(g, well_known_of);
     if (known) {
         weigh(w, known > 1 ? 50 : 30, SIGNAL_WELL_KNOWN,
@@ -199,18 +201,17 @@ static void weigh_group(struct scales *w)
                           "domain that uses public authorities",
               known);
     }
-    if (domains < 2) {
-        return;
-    }
-    weigh(w, domains > 2 ? 35 : 20, SIGNAL_DOMAINS,
-          "its issuer made certificates for %u unrelated domains", domains);
-    if (count_distinct(g, organization_of) > 1) {
-        weigh(w, 25, SIGNAL_ORGANIZATIONS,
-              "they are in the names of different organizations");
-    }
-    if (has_one_key(g)) {
-        weigh(w, 30, SIGNAL_ONE_KEY,
-              "certificates for unrelated domains have the same key");
+    if (domains > 1) {
+        weigh(w, domains > 2 ? 35 : 20, SIGNAL_DOMAINS,
+              "its issuer made certificates for %u unrelated domains", domains);
+        if (count_distinct(g, organization_of) > 1) {
+            weigh(w, 25, SIGNAL_ORGANIZATIONS,
+                  "they are in the names of different organizations");
+        }
+        if (has_one_key(g)) {
+            weigh(w, 30, SIGNAL_ONE_KEY,
+                  "certificates for unrelated domains have the same key");
+        }
     }
     if (has_mint(g)) {
         weigh(w, 40, SIGNAL_MINTED,

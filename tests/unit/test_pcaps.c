@@ -135,7 +135,10 @@ static void on_record(void *ctx, const struct record *r, uint32_t source)
     s->confidence = r->verdict->confidence;
 }
 
-static void analyse(const struct row *row, struct trust *trust, struct seen *s)
+/* Gives every record of a row's capture to `emit`. */
+static void read_all(const struct row *row, struct trust *trust,
+                     void (*emit)(void *, const struct record *, uint32_t),
+                     void *ctx)
 {
     char path[4096];
     char error[CAPTURE_ERROR_BYTES];
@@ -144,9 +147,8 @@ static void analyse(const struct row *row, struct trust *trust, struct seen *s)
                                  .max_memory_bytes = 64 << 20,
                                  .all = true,
                                  .trust = trust,
-                                 .emit = on_record,
-                                 .emit_ctx = s};
-    *s = (struct seen){.port = (uint16_t)atoi(row->col[COL_PORT])};
+                                 .emit = emit,
+                                 .emit_ctx = ctx};
     snprintf(path, sizeof path, "%s/pcaps/%s", source_dir(),
              row->col[COL_FILE]);
     struct capture *c = capture_open_file(path, NULL, error);
@@ -162,6 +164,12 @@ static void analyse(const struct row *row, struct trust *trust, struct seen *s)
     pipeline_finish(p);
     pipeline_free(p);
     capture_close(c);
+}
+
+static void analyse(const struct row *row, struct trust *trust, struct seen *s)
+{
+    *s = (struct seen){.port = (uint16_t)atoi(row->col[COL_PORT])};
+    read_all(row, trust, on_record, s);
 }
 
 static bool same(const char *want, const char *got)
@@ -244,6 +252,71 @@ Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
     }
     cr_expect_geq(right * 100, failures * 95, "cause right in %zu of %zu",
                   right, failures);
+    trust_free(trust);
+    unload(&t);
+}
+
+/* ---- TLS inspection ---- */
+
+/* What the lab put in between: in captures called inspection_NAME something
+ * that makes certificates, with inspection_not_NAME what only looks like it. */
+struct between {
+    const char *name;
+    size_t shown, judged;
+};
+
+static bool is_spared(const struct between *b, struct span sni)
+{
+    return strstr(b->name, "_spares") &&
+           (span_eq(sni, span_text("pypi.org")) ||
+            span_eq(sni, span_text("www.mozilla.org")));
+}
+
+static void expect_inspection(void *ctx, const struct record *r,
+                              uint32_t source)
+{
+    struct between *b = ctx;
+    const struct verdict *v = r->verdict;
+    bool detected = v->interception && strcmp(v->interception, "detected") == 0;
+    bool none = strncmp(b->name, "inspection_not_", 15) == 0;
+    (void)source;
+    if (none || is_spared(b, r->hs->offer.sni)) {
+        b->judged += none || !v->interception;
+        b->shown++;
+        cr_expect(!detected, "%s", b->name);
+        return;
+    }
+    bool shown = r->hs->server_chain.n || r->hs->end_state.resumed;
+    cr_expect(shown || !detected, "%s: without a certificate", b->name);
+    if (shown) {
+        const char *product = v->interception_product;
+        bool known = strncmp(b->name, "inspection_mitm", 15) == 0;
+        b->shown++;
+        b->judged += detected;
+        cr_expect(known == (product && strcmp(product, "mitmproxy") == 0), "%s",
+                  b->name);
+    }
+}
+
+Test(pcaps, inspection_is_detected_where_it_was, .timeout = 120)
+{
+    char root[4096];
+    char error[256];
+    snprintf(root, sizeof root, "%s/pcaps/root.pem", source_dir());
+    struct trust *trust = trust_new(root, error);
+    cr_assert_not_null(trust, "%s", error);
+    struct truth t = load();
+    size_t captures = 0;
+    for (size_t i = 0; i < t.n; i++) {
+        struct between b = {.name = t.rows[i].col[COL_NAME]};
+        if (strncmp(b.name, "inspection_", 11) == 0) {
+            read_all(&t.rows[i], trust, expect_inspection, &b);
+            cr_expect(b.judged == b.shown, "%s: %zu of %zu", b.name, b.judged,
+                      b.shown);
+            captures++;
+        }
+    }
+    cr_expect_geq(captures, 30u);
     trust_free(trust);
     unload(&t);
 }
