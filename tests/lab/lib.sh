@@ -15,7 +15,8 @@
 # (through a VXLAN), encap (what peers/encap.py wraps the capture in), linger (seconds of capture after the client is gone), limit
 # (seconds the client may run), patience (20: seconds the server has to start), stdin (shell command that feeds the client),
 # capture_for (seconds until tcpdump is stopped), snaplen, filter, without (numbers
-# of packets taken out afterwards), stream (first, last: the connection that truth is about).
+# of packets taken out afterwards), stream (first, last: the connection that truth is about),
+# wire_port (the port that the client connects to, where a proxy stands before the server).
 #
 # Client 10.1.0.2, router 10.1.0.1 and 10.2.0.1, server 10.2.0.2; the last
 # number is the same for fd00:1:: and fd00:2::. MTU 1500, no offloads.
@@ -197,7 +198,7 @@ write_row() { # of the scenario $name
     made="client: $(version_of "${words[0]}")"
     eval "words=(${server[$name]})"
     made+="; server: $(version_of "${words[0]}")"
-    "$here/wire" "$name" "$top/pcaps/$name.pcap" "$port" "${truth[$name]}" \
+    "$here/wire" "$name" "$top/pcaps/$name.pcap" "$(get "$name" wire_port "$port")" "${truth[$name]}" \
         "$(said "$dir/client.log")" "$(said "$dir/server.log")" "$made" "${remark[$name]--}" "$(get "$name" stream first)" \
         >"$work/$name.row"
 }

@@ -136,7 +136,7 @@ client_trusting_curl() { # AUTHORITY OPTION...
     cat "$pki/root.crt" "$dir/$authority" >trusted.pem
     SSLKEYLOGFILE=$keylog visit in_client curl -sS -m 5 -o /dev/null --cacert trusted.pem "$@" 'https://{}/'
 }
-client_sites_go() { visit in_client "$work/gopeer" client -addr "{}:$port" -ca "$pki/root.crt" "$@"; }
+client_sites_go() { SSLKEYLOGFILE=$keylog visit in_client "$work/gopeer" client -addr "{}:$port" -name "{}" -ca "$pki/root.crt" "$@"; }
 client_sites_gnutls() { visit in_client gnutls-cli -p "$port" --x509cafile "$pki/root.crt" --priority "$1" '{}'; }
 client_own_curl() {
     local name
@@ -154,6 +154,7 @@ inspected() {
     router inspect_$proxy
     client $visitor
     set_ limit 40
+    set_ capture_for 150
     truth "$@"
 }
 lost=interception_untrusted
