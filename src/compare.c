@@ -9,37 +9,14 @@
  * Which of the two captures has the client's side is the caller's word. Clocks
  * of the two need not agree by more than a few seconds.
  */
-#include "compare.h"
+#include "compare_sight.h"
 
 #include "capture/capture.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RANDOM_BYTES 32u
-#define NAME_BYTES   256u
-#define APART        (5 * TICK_SEC)
-
-/* One connection as one side saw it. */
-struct sight {
-    uint8_t random[RANDOM_BYTES];
-    uint8_t server_random[RANDOM_BYTES];
-    uint8_t leaf[RANDOM_BYTES];
-    bool has_server_random, has_leaf;
-    char name[NAME_BYTES]; /* SNI, or empty */
-    char issuer[NAME_BYTES];
-    struct hs_addr addr[2];
-    uint8_t ip_version;
-    tick_t when;
-    enum outcome outcome;
-    enum stage stage;
-    const char *cause; /* static, or NULL */
-    uint64_t bytes[2], frame;
-    bool reset[2], closed[2]; /* by enum side */
-    bool complete;            /* its packets were all captured */
-    struct sight *partner;
-};
+#define APART (5 * TICK_SEC)
 
 struct list {
     struct sight *v;
@@ -85,6 +62,36 @@ static bool copy_random(uint8_t *to, struct span s)
     return true;
 }
 
+static void copy_leaf(struct sight *s, const struct cert *leaf)
+{
+    s->has_leaf = copy_random(s->leaf, span_of(leaf->sha256, 32));
+    copy_text(s->issuer, leaf->issuer.common_name);
+    s->not_before = leaf->not_before;
+    s->not_after = leaf->not_after;
+}
+
+/* As many whole protocols as fit. */
+static void copy_alpn(struct sight *s, const struct span_list *l)
+{
+    size_t n = 0;
+    for (uint16_t i = 0; i < l->n && n + l->v[i].n + 2 < ALPN_BYTES; i++) {
+        if (n) {
+            s->alpn[n++] = ',';
+        }
+        memcpy(s->alpn + n, l->v[i].p, l->v[i].n);
+        n += l->v[i].n;
+    }
+}
+
+static uint16_t count_suites(const struct u16_list *l)
+{
+    uint16_t n = 0;
+    for (uint16_t i = 0; i < l->n; i++) {
+        n = (uint16_t)(n + !known_is_grease(l->v[i]));
+    }
+    return n;
+}
+
 static bool fill(struct sight *s, const struct record *r)
 {
     const struct handshake *hs = r->hs;
@@ -96,15 +103,20 @@ static bool fill(struct sight *s, const struct record *r)
     s->has_server_random = copy_random(s->server_random, hs->choice.random);
     copy_text(s->name, hs->offer.sni);
     if (hs->server_chain.n) {
-        const struct cert *leaf = hs->server_chain.v[0];
-        s->has_leaf = copy_random(s->leaf, span_of(leaf->sha256, 32));
-        copy_text(s->issuer, leaf->issuer.common_name);
+        copy_leaf(s, hs->server_chain.v[0]);
     }
+    copy_alpn(s, &hs->offer.alpn);
+    s->offered_version = hs->offer.max_version;
+    s->suites = count_suites(&hs->offer.ciphers);
+    s->version = hs->version;
+    s->suite = hs->cipher;
     memcpy(s->addr, hs->addr, sizeof s->addr);
     s->ip_version = hs->ip_version;
     s->when = hs->when_hello ? hs->when_hello : hs->first;
     s->outcome = hs->end_state.outcome;
     s->stage = hs->end_state.stage;
+    s->by = hs->end_state.by;
+    s->how = hs->end_state.how;
     s->cause = v && v->cause ? v->cause->slug : NULL;
     s->frame = hs->frame_first;
     s->complete = !(hs->end_state.blind & ~(uint32_t)BLIND_NO_KEYS);
@@ -112,6 +124,8 @@ static bool fill(struct sight *s, const struct record *r)
         s->bytes[i] = hs->dir[i].bytes;
         s->reset[i] = hs->rst_seen[i];
         s->closed[i] = hs->fin_seen[i];
+        const struct hs_event *rst = hs_find(hs, HS_RST, (enum side)i);
+        s->reset_after[i] = rst ? tick_sub(rst->when, s->when) : INT64_MAX;
     }
     return true;
 }
@@ -235,98 +249,43 @@ static void match_names(struct list *in, struct list *out)
     free(outer);
 }
 
-/* ---- telling ---- */
+/* ---- what became of it ---- */
 
-static void title(struct text *t, const struct sight *s)
+/* The close that ended it here, when it came from `who`. */
+static bool is_ended_by_close(const struct sight *s, enum side who)
 {
-    text_time(t, s->when);
-    text_char(t, ' ');
-    format_endpoint(t, s->addr[0].ip, s->addr[0].port, s->ip_version);
-    text_add(t, " > ");
-    format_endpoint(t, s->addr[1].ip, s->addr[1].port, s->ip_version);
-    if (s->name[0]) {
-        text_add(t, " (");
-        text_term(t, span_text(s->name));
-        text_char(t, ')');
-    }
-    text_char(t, '\n');
+    return s->how == HOW_CLOSE && s->closed[who] &&
+           s->by == (who == SIDE_SERVER ? BY_SERVER : BY_CLIENT);
 }
 
-static void tell_outcome(struct text *t, const char *where,
-                         const struct sight *s)
+/* Both have a reset of `who`, but that here came sooner after the ClientHello
+ * than the one where it would have been sent: it is another one. On the way
+ * back both ways are added to the time; on the way there they may vary. */
+static bool is_too_soon(const struct sight *here, enum side who)
 {
-    text_fmt(t, "  %s: %s, got as far as %s", where, outcome_name(s->outcome),
-             stage_name(s->stage));
-    if (s->cause) {
-        text_fmt(t, ", %s", s->cause);
-    }
-    text_char(t, '\n');
+    tick_t sent = here->partner->reset_after[who];
+    tick_t slack = who == SIDE_SERVER ? TICK_MSEC / 5 : 50 * TICK_MSEC;
+    return here->reset[who] && sent != INT64_MAX &&
+           here->reset_after[who] < tick_sub(sent, slack);
 }
 
-static void tell_intercepted(struct text *t, const struct sight *in,
-                             const struct sight *out)
-{
-    text_add(t, "  intercepted: another ClientHello went on to the server\n");
-    if (in->has_leaf && out->has_leaf) {
-        bool same = memcmp(in->leaf, out->leaf, RANDOM_BYTES) == 0;
-        text_add(t, same ? "  the certificate is the same\n"
-                         : "  the certificate was replaced: issued by \"");
-        if (!same) {
-            text_term(t, span_text(in->issuer));
-            text_add(t, "\" inside, by \"");
-            text_term(t, span_text(out->issuer));
-            text_add(t, "\" outside\n");
-        }
-    }
-    tell_outcome(t, "inside", in);
-    tell_outcome(t, "outside", out);
-}
-
-/* A reset or close of `who` that `here` saw and its partner did not. */
-static bool is_forged(const struct sight *here, enum side who)
+/* After a success the two sides stop watching at different times. */
+bool sight_is_forged(const struct sight *here, enum side who)
 {
     const struct sight *there = here->partner;
-    return there->complete && here->reset[who] && !there->reset[who];
+    bool ended = here->reset[who] || is_ended_by_close(here, who);
+    bool absent = ended && !there->reset[who] && !there->closed[who];
+    return here->outcome != OUTCOME_SUCCESS && there->complete &&
+           (absent || is_too_soon(here, who));
 }
 
-/* Bytes of `who` are missing where they should arrive. After a success the two
- * sides stop counting at different places. */
-static bool is_lost(const struct sight *from, enum side who)
+bool sight_is_lost(const struct sight *from, enum side who)
 {
     const struct sight *to = from->partner;
     bool over =
         from->outcome == OUTCOME_SUCCESS && to->outcome == OUTCOME_SUCCESS;
     return !over && from->complete && to->complete &&
            from->bytes[who] > to->bytes[who];
-}
-
-static void tell_differences(struct text *t, const struct sight *in,
-                             const struct sight *out)
-{
-    if (is_forged(in, SIDE_SERVER)) {
-        text_add(t, "  forged in between: a reset in the server's name that "
-                    "the server did not send\n");
-    }
-    if (is_forged(out, SIDE_CLIENT)) {
-        text_add(t, "  forged in between: a reset in the client's name that "
-                    "the client did not send\n");
-    }
-    if (is_lost(out, SIDE_SERVER)) {
-        text_fmt(t,
-                 "  lost in between: %" PRIu64 " of %" PRIu64
-                 " bytes from the server\n",
-                 out->bytes[SIDE_SERVER] - in->bytes[SIDE_SERVER],
-                 out->bytes[SIDE_SERVER]);
-    }
-    if (is_lost(in, SIDE_CLIENT)) {
-        text_fmt(t,
-                 "  lost in between: %" PRIu64 " of %" PRIu64
-                 " bytes from the client\n",
-                 in->bytes[SIDE_CLIENT] - out->bytes[SIDE_CLIENT],
-                 in->bytes[SIDE_CLIENT]);
-    }
-    tell_outcome(t, "inside", in);
-    tell_outcome(t, "outside", out);
 }
 
 static enum compare_fate fate_of(const struct sight *in)
@@ -341,63 +300,16 @@ static enum compare_fate fate_of(const struct sight *in)
     if (memcmp(in->random, out->random, RANDOM_BYTES) != 0 || other_server) {
         return COMPARE_INTERCEPTED;
     }
-    if (is_forged(in, SIDE_SERVER) || is_forged(out, SIDE_CLIENT)) {
+    if (sight_is_forged(in, SIDE_SERVER) || sight_is_forged(out, SIDE_CLIENT)) {
         return COMPARE_FORGED;
     }
-    if (is_lost(out, SIDE_SERVER) || is_lost(in, SIDE_CLIENT)) {
+    if (sight_is_lost(out, SIDE_SERVER) || sight_is_lost(in, SIDE_CLIENT)) {
         return COMPARE_LOST;
     }
     return COMPARE_SAME;
 }
 
-static void tell(struct text *t, const struct sight *in, enum compare_fate fate)
-{
-    title(t, in);
-    switch (fate) {
-    case COMPARE_SAME:
-        text_add(t, "  passed: both sides saw the same\n");
-        tell_outcome(t, "inside", in);
-        break;
-    case COMPARE_INTERCEPTED:
-        tell_intercepted(t, in, in->partner);
-        break;
-    case COMPARE_ABSENT:
-        text_add(t, in->reset[SIDE_SERVER] || in->closed[SIDE_SERVER]
-                        ? "  stopped in between, and closed in the server's "
-                          "name: nothing of it outside\n"
-                        : "  stopped in between: nothing of it outside\n");
-        tell_outcome(t, "inside", in);
-        break;
-    default:
-        tell_differences(t, in, in->partner);
-        break;
-    }
-    text_char(t, '\n');
-}
-
-static void print_counts(const struct compare_result *r, struct text *t)
-{
-    static const char *const words[COMPARE_FATES] = {
-        [COMPARE_SAME] = "passed through unchanged",
-        [COMPARE_INTERCEPTED] = "intercepted: terminated and made anew",
-        [COMPARE_LOST] = "with bytes lost in between",
-        [COMPARE_FORGED] = "with a reset forged in between",
-        [COMPARE_ABSENT] = "seen inside only",
-        [COMPARE_OUTER] = "seen outside only",
-    };
-    for (int i = 0; i < COMPARE_FATES; i++) {
-        if (r->n[i]) {
-            text_fmt(t, "%" PRIu64 " connection%s %s\n", r->n[i],
-                     r->n[i] == 1 ? "" : "s", words[i]);
-        }
-    }
-    if (r->left_out) {
-        text_fmt(t, "%" PRIu64 " left out: no ClientHello, or too many\n",
-                 r->left_out);
-    }
-}
-
-void compare_print(struct compare *c, bool all, struct text *out,
+void compare_print(struct compare *c, bool all, bool json, struct text *out,
                    struct compare_result *result)
 {
     struct list *inside = &c->side[COMPARE_INSIDE];
@@ -411,14 +323,14 @@ void compare_print(struct compare *c, bool all, struct text *out,
         enum compare_fate fate = fate_of(v[i]);
         result->n[fate]++;
         if (all || fate != COMPARE_SAME) {
-            tell(out, v[i], fate);
+            (json ? compare_tell_json : compare_tell)(out, v[i], fate);
         }
     }
     free(v);
     for (size_t i = 0; i < outside->n; i++) {
         result->n[COMPARE_OUTER] += !outside->v[i].partner;
     }
-    print_counts(result, out);
+    compare_tell_counts(out, result, json);
 }
 
 /* ---- reading ---- */
@@ -484,8 +396,8 @@ static bool read_side(const char *file, int fd,
 }
 
 bool compare_files(const char *const files[2], const int fds[2],
-                   const struct pipeline_options *base, struct text *out,
-                   const char **file, char error[256])
+                   const struct pipeline_options *base, bool json,
+                   struct text *out, const char **file, char error[256])
 {
     bool ok = true;
     struct compare *c = compare_new();
@@ -500,7 +412,7 @@ bool compare_files(const char *const files[2], const int fds[2],
         ok = read_side(files[i], fds[i], base, &reading, error);
     }
     struct compare_result result;
-    compare_print(c, base->all, out, &result);
+    compare_print(c, base->all, json, out, &result);
     compare_free(c);
     return ok;
 }

@@ -42,9 +42,9 @@ struct compare_result {
     uint64_t left_out; /* over COMPARE_MAX, or without a ClientHello */
 };
 
-/* Matches the two sides and writes a paragraph for each difference (with `all`
- * for each connection), then the counts. */
-void compare_print(struct compare *c, bool all, struct text *out,
+/* Matches the two sides and writes a paragraph, or a line of JSON, for each
+ * difference (with `all` for each connection), then the counts. */
+void compare_print(struct compare *c, bool all, bool json, struct text *out,
                    struct compare_result *result);
 
 /*
@@ -54,7 +54,7 @@ void compare_print(struct compare *c, bool all, struct text *out,
  * line in error[]; what was read is compared all the same.
  */
 bool compare_files(const char *const files[2], const int fds[2],
-                   const struct pipeline_options *base, struct text *out,
-                   const char **file, char error[256]);
+                   const struct pipeline_options *base, bool json,
+                   struct text *out, const char **file, char error[256]);
 
 #endif

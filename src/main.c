@@ -11,6 +11,7 @@
 #include "compare.h"
 #include "metrics_outlet.h"
 
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <openssl/crypto.h>
@@ -303,27 +304,33 @@ static void report_keys(const struct run *r)
 static void run_compare(struct run *r, const struct trust *trust)
 {
     const struct pipeline_options po = pipeline_options(r, trust);
+    const bool json = strcmp(r->options.format, "json") == 0;
+    const char *path = r->options.output;
     const char *file;
     char error[256];
     struct text t;
+    FILE *out = path ? fopen(path, "we") : stdout;
+    if (!out) {
+        run_complain(r, path, strerror(errno));
+        return;
+    }
     text_init(&t, (size_t)64 << 20);
     if (!open_files(r) || !run_give_up_rights(r)) {
         r->error = true;
-        text_free(&t);
-        return;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (r->files[i] < 0) {
-            run_complain(r, r->options.files[i], strerror(-r->files[i]));
-            text_free(&t);
-            return;
+    } else if (r->files[0] < 0 || r->files[1] < 0) {
+        int bad = r->files[0] < 0 ? 0 : 1;
+        run_complain(r, r->options.files[bad], strerror(-r->files[bad]));
+    } else {
+        if (!compare_files(r->options.files, r->files, &po, json, &t, &file,
+                           error)) {
+            run_complain(r, file, error);
+        }
+        if (fputs(text_str(&t), out) < 0 || fflush(out) != 0) {
+            run_complain(r, path ? path : "standard output", strerror(errno));
         }
     }
-    if (!compare_files(r->options.files, r->files, &po, &t, &file, error)) {
-        run_complain(r, file, error);
-    }
-    if (fputs(text_str(&t), stdout) < 0 || fflush(stdout) != 0) {
-        r->error = true;
+    if (path) {
+        fclose(out);
     }
     text_free(&t);
 }

@@ -778,6 +778,11 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
         snprintf(error, 256, "--compare takes two captures: INSIDE OUTSIDE");
         return false;
     }
+    if (o->compare && strcmp(o->format, "text") != 0 &&
+        strcmp(o->format, "json") != 0) {
+        snprintf(error, 256, "--compare writes text or json");
+        return false;
+    }
     return true;
 }
 

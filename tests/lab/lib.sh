@@ -16,6 +16,7 @@
 # (seconds the client may run), patience (20: seconds the server has to start), stdin (shell command that feeds the client),
 # capture_for (seconds until tcpdump is stopped), snaplen, filter, without (numbers
 # of packets taken out afterwards), stream (first, last: the connection that truth is about),
+# outside (not empty: the server's side is captured, too, in NAME.outside.pcap),
 # wire_port (the port that the client connects to, where a proxy stands before the server).
 #
 # Client 10.1.0.2, router 10.1.0.1 and 10.2.0.1, server 10.2.0.2; the last
@@ -149,6 +150,11 @@ run() (
     timeout "$(get "$name" capture_for 60)" ip netns exec "$tag-${side:0:1}" \
         tcpdump -Z root -i "$(get "$name" interface eth0)" -y "$(get "$name" link EN10MB)" -U -B 16384 --immediate-mode -s "$(get "$name" snaplen 262144)" -w "$dir/capture.pcap" \
         "$(get "$name" filter 'tcp or icmp or (icmp6 and ip6[40] < 128)')" 2>"$dir/tcpdump.log" &
+    if [ -n "$(get "$name" outside '')" ]; then
+        timeout "$(get "$name" capture_for 60)" ip netns exec "$tag-s" tcpdump -Z root -i eth0 -U --immediate-mode \
+            -w "$dir/outside.pcap" 'tcp or icmp' 2>"$dir/outside.log" &
+        wait_for 5 grep -qs 'listening on' "$dir/outside.log"
+    fi
     wait_for 5 capturing
     eval "set -- ${client[$name]}"
     eval "$(get "$name" stdin 'sleep 0.3; printf "GET / HTTP/1.0\r\n\r\n"; sleep 0.7')" 2>/dev/null |
@@ -162,6 +168,7 @@ run() (
     # Packets taken out stand for a capture that began late or ended early.
     # shellcheck disable=SC2046 # several ranges
     editcap -F pcap "$dir/capture.pcap" "$top/pcaps/$name.pcap" $(get "$name" without '')
+    [ -s "$dir/outside.pcap" ] && editcap -F pcap "$dir/outside.pcap" "$top/pcaps/$name.outside.pcap"
     rm -f "$top/pcaps/$name.keys"
     [ -s "$dir/keys" ] && sort -u "$dir/keys" | grep -v '^#' >"$top/pcaps/$name.keys"
     write_row
