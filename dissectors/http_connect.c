@@ -6,6 +6,8 @@
  */
 #include "dissectors/carrier_read.h"
 
+#include <stdio.h>
+
 enum { AT_LINE, IN_HEADERS };
 enum { GRANTED = 1, ANSWERED = 2 };
 
@@ -43,6 +45,21 @@ static enum carrier_step request(struct carrier *s, struct span line)
     return CARRIER_GO_ON;
 }
 
+/* Headers in which a proxy names itself (RFC 9110 sections 7.6.3 and 10.2.4;
+ * Proxy-Agent is a habit). */
+static void note_agent(struct carrier *s, struct span line)
+{
+    static const char *const headers[] = {"Via:", "Server:", "Proxy-Agent:"};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        if (carrier_begins(line, headers[i])) {
+            char text[CARRIER_NOTE_BYTES];
+            snprintf(text, sizeof text, "; %.*s", (int)line.n,
+                     (const char *)line.p);
+            carrier_note_more(s, text);
+        }
+    }
+}
+
 static enum carrier_step answer(struct carrier *s, struct span line)
 {
     if (!s->asked) {
@@ -50,6 +67,7 @@ static enum carrier_step answer(struct carrier *s, struct span line)
     }
     if (s->flags & GRANTED) {
         if (line.n) {
+            note_agent(s, line);
             return CARRIER_GO_ON;
         }
         s->asked = false;

@@ -242,6 +242,21 @@ static void weigh_product(struct scales *w)
           say_names(w->s->leaf).s, w->g->issuer, k->product);
 }
 
+/* What an explicit proxy calls itself when it grants CONNECT. */
+static void tell_agent(struct scales *w)
+{
+    const struct handshake *hs = w->s->hs;
+    struct span note = hs->carrier_note;
+    size_t at = 0;
+    while (at + 1 < note.n && note.p[at] != ';') {
+        at++;
+    }
+    if (at + 1 < note.n && span_starts(note, "HTTP/")) {
+        weigh(w, 0, 0, "the proxy calls itself \"%s\"",
+              say_span(span_sub(note, at + 2, note.n)).s);
+    }
+}
+
 static void weigh_leaf(struct scales *w)
 {
     const struct sighting *s = w->s;
@@ -277,6 +292,7 @@ static void weigh_leaf(struct scales *w)
     if (s->private_server) {
         w->score -= 40;
     }
+    tell_agent(w);
 }
 
 static enum inspection verdict_of(const struct scales *w)

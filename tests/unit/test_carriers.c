@@ -430,6 +430,15 @@ static const struct conversation conversations[] = {
      {C("CONNECT www.example.test:443 HTTP/1.1\r\nHost: www.example.test\r\n"
         "\r\n"),
       S("HTTP/1.1 200 Connection established\r\n\r\n"), END}},
+    {"http connect granted by a proxy that names itself",
+     GRANTED,
+     "http-connect",
+     "HTTP/1.1 200 OK; via: 1.1 gw (Gateway/7); Proxy-agent: Gateway/7",
+     "CONNECT www.example.test:443",
+     {C("CONNECT www.example.test:443 HTTP/1.1\r\n\r\n"),
+      S("HTTP/1.1 200 OK\r\nvia: 1.1 gw (Gateway/7)\r\nX-Other: 1\r\n"
+        "Proxy-agent: Gateway/7\r\n\r\n"),
+      END}},
     {"http connect refused",
      REFUSED,
      "http-connect",
@@ -441,7 +450,7 @@ static const struct conversation conversations[] = {
     {"http connect with credentials the second time",
      GRANTED,
      "http-connect",
-     "HTTP/1.1 200 OK",
+     "HTTP/1.1 200 OK; Via: x",
      "CONNECT a.example:443",
      {C("CONNECT a.example:443 HTTP/1.1\r\n\r\n"),
       S("HTTP/1.1 407 Proxy Authentication Required\r\n"

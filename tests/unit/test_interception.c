@@ -200,6 +200,46 @@ Test(interception, product_is_named)
     X509_free(ca);
 }
 
+static bool has_evidence(const struct verdict *v, const char *words)
+{
+    for (size_t i = 0; i < v->interception_evidence.n; i++) {
+        if (strstr(v->interception_evidence.v[i], words)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the proxy says of itself is told, and proves nothing. */
+Test(interception, proxy_that_names_itself)
+{
+    struct scene s;
+    struct verdict v;
+    X509 *ca = make_ca("mitmproxy", "mitmproxy");
+    X509 *house = make_ca("Example CA", "Example");
+    struct cert *leaf = leaf_of(ca, "github.com", env.key[0], NULL, 2 * DAY);
+    struct cert *own =
+        leaf_of(house, "www.example-corp.com", env.key[1], NULL, 40 * DAY + 9);
+    show(&s, "github.com", leaf, NULL, 1, 0);
+    s.hs.carrier_note = span_text("HTTP/1.1 200 OK; Via: 1.1 gw (Gateway/7)");
+    interception_learn(env.ix, &s.hs, NULL);
+    cr_expect(judged(&s, &v) == INSPECTION_DETECTED);
+    cr_expect(has_evidence(&v, "calls itself \"Via: 1.1 gw (Gateway/7)\""));
+    forget(&s, &v);
+    show(&s, "github.com", leaf, NULL, 1, 0);
+    s.hs.carrier_note = span_text("HTTP/1.1 200 OK");
+    cr_expect(judged(&s, &v) == INSPECTION_DETECTED);
+    cr_expect(!has_evidence(&v, "calls itself"));
+    forget(&s, &v);
+    show(&s, "www.example-corp.com", own, NULL, 1, 0);
+    s.hs.carrier_note = span_text("HTTP/1.1 200 OK; Via: 1.1 gw (Gateway/7)");
+    interception_learn(env.ix, &s.hs, NULL);
+    cr_expect(judged(&s, &v) == INSPECTION_NONE);
+    forget(&s, &v);
+    X509_free(ca);
+    X509_free(house);
+}
+
 /* squid: the leaf has its CA's key. One well-known name suffices then. */
 Test(interception, leaf_with_the_issuers_key)
 {
@@ -322,6 +362,30 @@ Test(interception, own_domains_of_a_company)
            20 * DAY + 777, INSPECTION_NONE);
 }
 
+/* Under several brands: its own name stands in subject and issuer. */
+Test(interception, own_brands_of_a_company)
+{
+    static const char *const brands[] = {"www.nordwind.de", "bergquell.ch",
+                                         "tiny-startup.io"};
+    enum inspection want[] = {INSPECTION_SUSPECTED, INSPECTION_NONE};
+    for (int own = 0; own < 2; own++) {
+        struct scene s[3];
+        struct verdict v;
+        X509 *ca = make_ca(own ? "Example CA 1" : "Example CA 2", "Example");
+        for (int i = 0; i < 3; i++) {
+            struct cert *leaf = leaf_of(ca, brands[i], env.key[i],
+                                        own ? "Example" : brands[i], 300);
+            show(&s[i], brands[i], leaf, NULL, 1, i * 60);
+            interception_learn(env.ix, &s[i].hs, NULL);
+        }
+        for (int i = 0; i < 3; i++) {
+            cr_expect(judged(&s[i], &v) == want[own], "%s %d", brands[i], own);
+            forget(&s[i], &v);
+        }
+        X509_free(ca);
+    }
+}
+
 /* Made in one go, minutes before. */
 Test(interception, fresh_certificates_of_a_company)
 {
@@ -430,7 +494,7 @@ Test(interception, products_by_name)
         {"Zscaler Fan Club CA", "Zscaler Fan Club", "www.example-corp.com",
          INSPECTION_NONE},
         /* Not verified: a suspicion at most. */
-        {"FortiSASE CA", "Example", "www.example-corp.com",
+        {"ZoneAlarm CA", "Example", "www.example-corp.com",
          INSPECTION_SUSPECTED},
         /* data/private_issuers.tsv */
         {"mkcert someone@host", "mkcert development CA", "www.example-corp.com",
@@ -730,7 +794,7 @@ Test(interception, rule)
     X509_free(ca);
 
     /* Suspected: the cause stays what the chain says. */
-    ca = make_ca("FortiSASE CA", "Example");
+    ca = make_ca("ZoneAlarm CA", "Example");
     leaf = leaf_of(ca, "www.github.com", env.key[0], NULL, 33 * DAY + 55);
     leaf->authority_key_id = (struct span){NULL, 0};
     v = refused(j, leaf, 48);
