@@ -45,7 +45,11 @@ struct public_name {
 struct session_origin {
     uint64_t group;     /* of the certificate; 0: none was forged yet */
     tick_t shown, over; /* forged from, and genuine again from */
+    tick_t last;        /* when one was shown last */
 };
+
+/* Sessions are not resumed for longer (RFC 5246 appendix F.1.4). */
+#define SESSION_LIFE (24 * 3600 * TICK_SEC)
 
 /* The same as text, with one of its clients. */
 struct open_name {
@@ -172,7 +176,8 @@ bool interception_wants(struct interception *ix, const struct handshake *hs)
     if (seen) {
         seen = lru_use(ix->seen, key);
     }
-    return !seen || seen->forging;
+    /* A genuine one, seen again, still tells that a session is over. */
+    return !seen || seen->forging || lru_next(ix->sessions, NULL);
 }
 
 /* ---- names with public chains ---- */
@@ -328,6 +333,7 @@ static void session_forged(struct interception *ix, const struct sighting *s,
     }
     o->group = group;
     o->over = INT64_MAX;
+    o->last = s->when;
 }
 
 static void session_genuine(struct interception *ix, const struct sighting *s)
@@ -372,11 +378,13 @@ void interception_learn(struct interception *ix, const struct handshake *hs,
     }
     uint64_t der = hash_of(ix, s.leaf->der);
     seen_add(ix, der, kind == LEAF_FORGING);
+    if (kind == LEAF_FORGING) {
+        learn_forging(ix, &s, der);
+        return;
+    }
+    session_genuine(ix, &s);
     if (kind == LEAF_PUBLIC) {
         learn_public(ix, &s);
-        session_genuine(ix, &s);
-    } else if (kind == LEAF_FORGING) {
-        learn_forging(ix, &s, der);
     }
 }
 
@@ -462,9 +470,9 @@ static const struct group *group_of_session(const struct interception *ix,
     sighting_name(s); /* inner names count here, too */
     const struct session_origin *o =
         lru_find(ix->sessions, session_key(ix, hs, s->host));
-    return o && hs->first >= o->shown && hs->first < o->over
-               ? group_find(ix, o->group)
-               : NULL;
+    bool open = o && hs->first >= o->shown && hs->first < o->over &&
+                tick_sub(hs->first, o->last) < SESSION_LIFE;
+    return open ? group_find(ix, o->group) : NULL;
 }
 
 static enum inspection judge_session(const struct interception *ix,

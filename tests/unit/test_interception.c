@@ -591,7 +591,7 @@ Test(interception, only_new_and_forging_certificates_are_wanted)
     struct cert *forged = leaf_of(ca, "github.com", env.key[0], NULL, 2 * DAY);
     struct cert *clean = leaf_of(ca, "github.com", env.key[0], NULL, 3 * DAY);
     clean->self_signed = true;
-    struct cert *const both[] = {forged, clean};
+    struct cert *const both[] = {clean, forged};
     for (int i = 0; i < 2; i++) {
         show(&s, "github.com", both[i], NULL, 1, 0);
         s.hs.raw[HS_RAW_SERVER_CERTIFICATE] = message_of(both[i]->der);
@@ -600,6 +600,11 @@ Test(interception, only_new_and_forging_certificates_are_wanted)
         cr_expect(interception_wants(env.ix, &s.hs) == (both[i] == forged));
         hs_free(&s.hs);
     }
+    /* Then also clean ones: they end what sessions began with. */
+    show(&s, "github.com", clean, NULL, 1, 0);
+    s.hs.raw[HS_RAW_SERVER_CERTIFICATE] = message_of(clean->der);
+    cr_expect(interception_wants(env.ix, &s.hs));
+    hs_free(&s.hs);
     /* Nothing there, or cut. */
     show(&s, "github.com", forged, NULL, 1, 0);
     cr_expect(!interception_wants(env.ix, &s.hs));
@@ -713,6 +718,15 @@ Test(interception, resumed_sessions)
     hs_free(&s.hs);
     expect_resumed("github.com", 1, 40, INSPECTION_NONE);
     expect_resumed("github.com", 1, 60, INSPECTION_DETECTED);
+    expect_resumed("github.com", 1, 2 * DAY, INSPECTION_NONE);
+
+    /* A private certificate of nobody's making ends it as well. */
+    struct cert own = *good;
+    own.self_signed = true;
+    show(&s, "github.com", &own, NULL, 1, 70);
+    interception_learn(env.ix, &s.hs, NULL);
+    hs_free(&s.hs);
+    expect_resumed("github.com", 1, 80, INSPECTION_NONE);
     X509_free(ca);
     X509_free(other);
 }
