@@ -277,19 +277,19 @@ static bool wants_tls(struct span s)
            carrier_has(s, "HTTP request to an HTTPS server");
 }
 
-static void hear(struct prelude *p, unsigned dir, struct span bytes,
-                 tick_t when, uint64_t frame)
+/* `first`: what this direction said first, as far as it is known now. */
+static void hear(struct prelude *p, unsigned dir, struct span first,
+                 struct span bytes)
 {
-    const char *word = known_plaintext(bytes, dir == 1);
+    const char *word = known_plaintext(first, dir == 1);
+    p->heard[dir] = first.n;
     if (dir == 0) {
         p->client = word;
     } else {
         p->server = word;
-        p->tls_port = p->spoke[0] && !p->asked && wants_tls(bytes);
+        p->tls_port =
+            p->spoke[0] && !p->asked && (wants_tls(first) || wants_tls(bytes));
     }
-    p->spoke[dir] = true;
-    p->spoke_at[dir] = when;
-    p->spoke_frame[dir] = frame;
 }
 
 size_t prelude_feed(struct prelude *p, struct handshake *hs, unsigned dir,
@@ -299,8 +299,15 @@ size_t prelude_feed(struct prelude *p, struct handshake *hs, unsigned dir,
     if (bytes.n == 0) {
         return 0;
     }
+    struct span first =
+        hs->raw[dir == 0 ? HS_RAW_CLIENT_FIRST : HS_RAW_SERVER_FIRST];
+    if (!p->spoke[dir] || first.n > p->heard[dir]) {
+        hear(p, dir, first, bytes);
+    }
     if (!p->spoke[dir]) {
-        hear(p, dir, bytes, when, frame);
+        p->spoke[dir] = true;
+        p->spoke_at[dir] = when;
+        p->spoke_frame[dir] = frame;
     }
     if (!p->state) {
         p->state = arena_alloc(&hs->arena, sizeof *p->state);
@@ -347,10 +354,22 @@ static bool is_hopeless(const char *client)
     return false;
 }
 
+/* A server that answers HTTP with the status 400 may go on to say that it
+ * wanted TLS. */
+static bool may_complain(struct span first)
+{
+    static const char status[] = "HTTP/1.? 400";
+    for (size_t i = 0; i < first.n && status[i]; i++) {
+        if (first.p[i] != (uint8_t)status[i] && status[i] != '?') {
+            return false;
+        }
+    }
+    return first.n > 0 && first.n < HS_FIRST_BYTES;
+}
+
 enum prelude_verdict prelude_verdict(const struct prelude *p,
                                      const struct handshake *hs)
 {
-    (void)hs;
     if (p->tls_port) {
         return PRELUDE_TLS_PORT;
     }
@@ -359,7 +378,8 @@ enum prelude_verdict prelude_verdict(const struct prelude *p,
     }
     bool both = p->spoke[0] && p->spoke[1];
     if (both && !p->declined &&
-        (p->not_tls || (!p->asked && is_hopeless(p->client)))) {
+        (p->not_tls || (!p->asked && is_hopeless(p->client))) &&
+        !may_complain(hs->raw[HS_RAW_SERVER_FIRST])) {
         return PRELUDE_NOT_TLS;
     }
     return PRELUDE_GO_ON;

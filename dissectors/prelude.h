@@ -14,7 +14,8 @@ struct carrier;
 struct dissector;
 
 struct prelude {
-    bool spoke[2]; /* by direction: 0 is the TCP client */
+    bool spoke[2];   /* by direction: 0 is the TCP client */
+    size_t heard[2]; /* of their first bytes */
     tick_t spoke_at[2];
     uint64_t spoke_frame[2];
     const char *client, *server; /* what the first bytes are, or NULL */

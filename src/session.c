@@ -7,6 +7,7 @@
  */
 #include "session.h"
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "dissectors/prelude.h"
 #include "eap_session.h"
@@ -34,6 +35,14 @@ struct sender {
     uint32_t rst_event; /* index of the RST event */
 };
 
+/* What a direction said first, up to the other side's answer. */
+struct opening {
+    uint8_t *p; /* in the handshake's arena */
+    uint16_t n, size;
+    bool over;
+    bool perhaps; /* it may still turn out to be TLS */
+};
+
 enum mode { MODE_PRELUDE, MODE_TLS };
 
 struct session {
@@ -43,10 +52,12 @@ struct session {
     struct prelude prelude;
     struct tcp_stream stream[2]; /* by direction of the flow */
     struct sender sender[2];     /* by direction of the flow */
+    struct opening opening[2];   /* by direction of the flow */
     struct flow *flow;           /* during a packet */
     unsigned client_dir;         /* the direction of the TLS client */
     int last_dir;                /* who sent data last; -1 nobody */
     enum mode mode;
+    uint8_t said;      /* the direction that said something last */
     bool prelude_done; /* no TLS to be expected any more */
     uint32_t prelude_bytes, prelude_segments;
     tick_t rtt;   /* SYN to SYN-ACK; 0 unknown */
@@ -63,6 +74,7 @@ struct session_pool {
     struct arena_pool arenas;
     struct session *free;
     size_t n, session_bytes;
+    struct hash_seed seed;
 };
 
 static enum side side_of(const struct session *s, unsigned dir)
@@ -96,6 +108,7 @@ struct session_pool *session_pool_new(void)
     struct session_pool *pool = calloc(1, sizeof *pool);
     if (pool) {
         pool->session_bytes = SESSION_BYTES;
+        pool->seed = hash_seed_random();
     }
     return pool;
 }
@@ -133,7 +146,7 @@ struct session *session_new(struct session_pool *pool, const struct flow *f)
     }
     memset(s, 0, offsetof(struct session, hs));
     s->pool = pool;
-    if ((f->proto == PROTO_UDP && !(s->udp = udp_session_new())) ||
+    if ((f->proto == PROTO_UDP && !(s->udp = udp_session_new(pool->seed))) ||
         (f->proto == PROTO_EAP && !(s->eap = eap_session_new()))) {
         free(s);
         return NULL;
@@ -192,6 +205,54 @@ void session_free(struct session *s)
     pool->n++;
 }
 
+/* ---- first words ---- */
+
+static enum hs_raw first_of(const struct session *s, unsigned dir)
+{
+    return side_of(s, dir) == SIDE_CLIENT ? HS_RAW_CLIENT_FIRST
+                                          : HS_RAW_SERVER_FIRST;
+}
+
+/* Room for one word more, in powers of two: a direction may begin byte by
+ * byte. */
+static bool opening_room(struct session *s, struct opening *o, size_t want)
+{
+    size_t size = o->size ? o->size : 64;
+    while (size < want) {
+        size *= 2;
+    }
+    if (size == o->size) {
+        return true;
+    }
+    uint8_t *p = arena_room(&s->hs.arena, size);
+    if (!p) {
+        return false;
+    }
+    if (o->n) {
+        memcpy(p, o->p, o->n);
+    }
+    o->p = p;
+    o->size = (uint16_t)size;
+    return true;
+}
+
+/* Keeps what a direction says in its first turn, however it is cut into
+ * segments. */
+static void keep_opening(struct session *s, unsigned dir, struct span bytes)
+{
+    struct opening *o = &s->opening[dir];
+    o->over = o->over || (o->n && s->opening[1 - dir].n && s->said != dir);
+    s->said = (uint8_t)dir;
+    size_t room = HS_FIRST_BYTES - (size_t)o->n;
+    size_t n = bytes.n < room ? bytes.n : room;
+    if (o->over || !n || !opening_room(s, o, o->n + n)) {
+        return;
+    }
+    memcpy(o->p + o->n, bytes.p, n);
+    o->n = (uint16_t)(o->n + n);
+    s->hs.raw[first_of(s, dir)] = span_of(o->p, o->n);
+}
+
 /* ---- finding TLS ---- */
 
 static void swap_sides(struct session *s)
@@ -243,19 +304,34 @@ static void begin_tls(struct session *s, unsigned client_dir, struct stamp at,
     prelude_tls_begins(&s->prelude, &s->hs, at.when, at.frame);
 }
 
+/* What a server that has not shown any record says. */
+static void server_begins(struct session *s, unsigned dir, struct span bytes,
+                          struct stamp at)
+{
+    struct opening *o = &s->opening[dir];
+    enum tls_probe probe = tls_probe(bytes);
+    if (probe == TLS_PROBE_SERVER) {
+        prelude_accepted(&s->prelude, &s->hs, at.when, at.frame);
+    } else if (o->n || probe == TLS_PROBE_NO || probe == TLS_PROBE_MORE) {
+        o->perhaps = o->perhaps || (!o->n && probe == TLS_PROBE_MORE);
+        keep_opening(s, dir, bytes);
+    }
+}
+
 static void feed_tls(struct session *s, unsigned dir, struct span bytes,
                      struct stamp at, bool start)
 {
     enum side side = side_of(s, dir);
     if (side == SIDE_SERVER && s->hs.record_version[side] == UNSEEN_U16) {
-        enum tls_probe probe = tls_probe(bytes);
-        if (probe == TLS_PROBE_NO) {
-            hs_keep(&s->hs, HS_RAW_SERVER_FIRST, bytes, HS_FIRST_BYTES);
-        } else if (probe == TLS_PROBE_SERVER) {
-            prelude_accepted(&s->prelude, &s->hs, at.when, at.frame);
-        }
+        server_begins(s, dir, bytes, at);
     }
     tls_feed(&s->tls, &s->hs, side, bytes, at.when, at.frame, start);
+    struct opening *o = &s->opening[dir];
+    if (o->perhaps && s->hs.record_version[side] != UNSEEN_U16) {
+        o->perhaps = false;
+        o->n = 0;
+        s->hs.raw[first_of(s, dir)] = (struct span){NULL, 0};
+    }
 }
 
 /* Ports that IANA gives to TLS: there a plaintext client is a mistake. */
@@ -419,8 +495,7 @@ static void prelude_data(struct session *s, unsigned dir, struct span bytes,
     if (begun) {
         return;
     }
-    enum hs_raw raw = dir == 0 ? HS_RAW_CLIENT_FIRST : HS_RAW_SERVER_FIRST;
-    hs_keep(&s->hs, raw, bytes, HS_FIRST_BYTES);
+    keep_opening(s, dir, bytes);
     if (prelude_leads_on(s, dir, bytes, at)) {
         return;
     }
@@ -436,8 +511,9 @@ static void prelude_data(struct session *s, unsigned dir, struct span bytes,
     case PRELUDE_REFUSED:
         s->mode = MODE_TLS;
         break;
-    case PRELUDE_NOT_TLS:
-        s->prelude_done = true;
+    case PRELUDE_NOT_TLS: /* unless an alert begins here */
+        s->prelude_done =
+            tls_probe(s->hs.raw[HS_RAW_SERVER_FIRST]) != TLS_PROBE_MORE;
         break;
     }
     if (s->prelude_bytes > LIMIT_PRELUDE_BYTES ||
@@ -834,6 +910,9 @@ static void fill_transport(struct session *s, const struct flow *f,
     enum side side = side_of(s, dir);
     memcpy(s->hs.addr[side].ip, f->end[dir].ip, sizeof f->end[dir].ip);
     s->hs.addr[side].port = f->end[dir].port;
+    d->stream_bytes = h->flags & HALF_SYN
+                          ? (t->next - (h->isn + 1)) - d->gap_bytes
+                          : d->bytes;
     if (!(h->flags & HALF_ACKED)) {
         d->unacked_bytes = d->bytes;
         return;

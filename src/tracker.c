@@ -50,6 +50,8 @@ static tick_t class_timeout(const struct tracker *t, unsigned class)
         return 800 * TICK_MSEC;
     case FLOW_CLOSING:
         return 150 * TICK_MSEC;
+    case FLOW_SETTLED:
+        return 300 * TICK_MSEC; /* a retransmission takes 200 */
     case FLOW_DEAD:
     case FLOW_CLASS_COUNT:
         break;
@@ -68,6 +70,12 @@ static void touch(struct tracker *t, struct flow *f, enum flow_class class)
 size_t tracker_bytes(const struct tracker *t)
 {
     return t->session_bytes + t->frames_bytes + flow_table_bytes(t->flows);
+}
+
+/* Reported, or settled: what still comes is not looked at. */
+static bool is_over(const struct flow *f)
+{
+    return f->class == FLOW_DEAD || f->class == FLOW_SETTLED;
 }
 
 /* ---- a connection is over ---- */
@@ -242,14 +250,15 @@ static bool over_memory(const struct tracker *t)
 static bool evict_one(struct tracker *t)
 {
     static const enum flow_class order[] = {
-        FLOW_DEAD,    FLOW_OPENING,     FLOW_PRELUDE, FLOW_SETTLING,
-        FLOW_STALLED, FLOW_HALF_CLOSED, FLOW_CLOSING, FLOW_ACTIVE};
+        FLOW_SETTLED,     FLOW_DEAD,     FLOW_OPENING,
+        FLOW_PRELUDE,     FLOW_SETTLING, FLOW_STALLED,
+        FLOW_HALF_CLOSED, FLOW_CLOSING,  FLOW_ACTIVE};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         struct flow *f = flow_table_oldest(t->flows, order[i]);
         if (!f) {
             continue;
         }
-        if (order[i] == FLOW_DEAD) {
+        if (is_over(f)) {
             remove_flow(t, f);
             return true;
         }
@@ -397,11 +406,10 @@ static void obey(struct tracker *t, struct flow *f, enum session_want want)
         break;
     }
     case WANT_FINISH:
-        if (end_session(t, f, HS_END_SETTLED) && t->o.many_sources) {
-            touch(t, f, FLOW_DEAD);
-        } else {
-            remove_flow(t, f);
-        }
+        touch(t, f,
+              end_session(t, f, HS_END_SETTLED) && t->o.many_sources
+                  ? FLOW_DEAD
+                  : FLOW_SETTLED);
         break;
     case WANT_DROP:
         drop_session(t, f);
@@ -488,7 +496,7 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
 {
     unsigned dir = 0;
     struct flow *f = flow_of(t, k, &dir);
-    if (!f || f->class == FLOW_DEAD) {
+    if (!f || is_over(f)) {
         return;
     }
     if (t->o.keep_frames) {
@@ -558,7 +566,7 @@ static void datagram(struct tracker *t, const struct packet *packet)
     if (!f && !eap) {
         ignore(t, k);
     }
-    if (!f || f->class == FLOW_DEAD) {
+    if (!f || is_over(f)) {
         return;
     }
     if (t->o.keep_frames) {

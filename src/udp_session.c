@@ -16,11 +16,17 @@
 
 #include <stdlib.h>
 
+#define DATAGRAMS 16u /* that are remembered */
+
 enum udp_protocol { UDP_UNKNOWN, UDP_DTLS, UDP_QUIC };
 
 struct udp_session {
     enum udp_protocol protocol;
     unsigned client_dir; /* the direction of the TLS client */
+    struct hash_seed seed;
+    unsigned said;                /* the direction that said something last */
+    unsigned datagrams;           /* what it said since, */
+    uint64_t datagram[DATAGRAMS]; /* and the last ones of them, hashed */
     union {
         struct dtls_state dtls;
         struct quic_state quic;
@@ -37,9 +43,13 @@ bool udp_opens_flow(const struct packet *p)
     return dtls_probe(p->payload) != DTLS_PROBE_NO || quic_probe(p->payload);
 }
 
-struct udp_session *udp_session_new(void)
+struct udp_session *udp_session_new(struct hash_seed seed)
 {
-    return calloc(1, sizeof(struct udp_session));
+    struct udp_session *u = calloc(1, sizeof *u);
+    if (u) {
+        u->seed = seed;
+    }
+    return u;
 }
 
 void udp_session_free(struct udp_session *u)
@@ -132,6 +142,27 @@ static enum session_want want_after(const struct udp_session *u,
     return progress ? WANT_PROGRESS : WANT_KEEP;
 }
 
+/* Whether the same datagram came a moment ago: no end repeats one to the bit
+ * (record and packet numbers go on), so the network or the capture doubled it.
+ * But an end that has closed QUIC may answer each packet with the same close
+ * (RFC 9000 section 10.2.1): what the other side said lies between these. */
+static bool is_double(struct udp_session *u, const struct packet *p,
+                      unsigned dir)
+{
+    uint64_t h = hash_bytes(&u->seed, p->payload) ^ p->payload_wire_bytes;
+    if (u->said != dir) {
+        u->said = dir;
+        u->datagrams = 0;
+    }
+    for (unsigned i = 0; i < u->datagrams && i < DATAGRAMS; i++) {
+        if (u->datagram[i] == h) {
+            return true;
+        }
+    }
+    u->datagram[u->datagrams++ % DATAGRAMS] = h;
+    return false;
+}
+
 enum session_want udp_session_packet(struct udp_session *u,
                                      struct handshake *hs,
                                      const struct packet *p, unsigned dir)
@@ -148,6 +179,9 @@ enum session_want udp_session_packet(struct udp_session *u,
     }
     hs->last = p->when;
     hs->frame_last = p->frame;
+    if (is_double(u, p, dir)) {
+        return WANT_KEEP;
+    }
     bool progress = u->protocol == UDP_DTLS
                         ? dtls_feed(&u->u.dtls, hs, side, p->payload,
                                     p->payload_wire_bytes, p->when, p->frame)

@@ -6,6 +6,7 @@
 #ifndef UDP_SESSION_H
 #define UDP_SESSION_H
 
+#include "base/hash.h"
 #include "session.h"
 
 struct udp_session;
@@ -14,7 +15,7 @@ struct udp_session;
 bool udp_opens_flow(const struct packet *p);
 
 /* NULL when memory is out. */
-struct udp_session *udp_session_new(void);
+struct udp_session *udp_session_new(struct hash_seed seed);
 void udp_session_free(struct udp_session *u);
 
 /* A datagram of the flow, sent by end `dir`; writes into hs. */

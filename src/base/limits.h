@@ -30,9 +30,9 @@
 
 /* How far a connection that did not begin with TLS is watched for STARTTLS and
  * the like: the longest preludes (SMTP with authentication attempts) stay
- * below. */
+ * below, also where a person types them, a byte a segment. */
 #define LIMIT_PRELUDE_BYTES    (32u * 1024)
-#define LIMIT_PRELUDE_SEGMENTS 96u
+#define LIMIT_PRELUDE_SEGMENTS 512u
 
 /* Protected records kept for decryption per connection: two certificate flights
  * of LIMIT_CERTIFICATE_BYTES. With it the arena grows, also by what is made of

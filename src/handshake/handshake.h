@@ -223,7 +223,7 @@ enum hs_raw {
     HS_RAW_COUNT
 };
 
-#define HS_FIRST_BYTES 512
+#define HS_FIRST_BYTES 1024
 
 /* ---- expanded parts --------------------------------------------------- */
 
@@ -334,6 +334,7 @@ struct hs_dir {
     uint32_t retransmits_big; /* of them, of at least 1200 bytes */
     uint32_t out_of_order, overlaps, conflicts; /* conflicts: other bytes */
     uint64_t gap_bytes;                         /* never captured */
+    uint64_t stream_bytes;  /* in order, each counted once */
     uint64_t lost_bytes;    /* sent, but neither captured nor acknowledged:
                                lost on the way to here */
     uint64_t unacked_bytes; /* data the peer never acknowledged */

@@ -153,7 +153,7 @@ static void half_hello(const struct facts *f, struct hypotheses *hy)
     hypothesis_because(h,
                        "the client began a ClientHello and stopped after %llu "
                        "bytes",
-                       (unsigned long long)d->bytes);
+                       (unsigned long long)d->stream_bytes);
 }
 
 /* The end of the server's flight arrived here, its beginning never did. */
