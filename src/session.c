@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "dissectors/prelude.h"
 #include "eap_session.h"
+#include "flow/doubt.h"
 #include "known/known.h"
 #include "udp_session.h"
 
@@ -18,8 +19,12 @@
 
 #define TURN_BYTES 16u
 
+/* Who sends a segment again after so long means it; stacks wait 200 ms. */
+#define REPEATED_AFTER (150 * TICK_MSEC)
+
 /* Per direction, what a forged packet would not match. */
 struct sender {
+    uint32_t window; /* the largest it advertised, in bytes */
     uint16_t ip_id;
     bool ip_id_seen, ip_id_counts; /* ids of this side rise by little */
     uint8_t df_seen;               /* bit 0: packets without DF, bit 1: with */
@@ -30,9 +35,9 @@ struct sender {
     uint32_t hello_end; /* sequence number behind the hello */
     bool hello_end_seen;
     bool fin_noted, rst_noted;
-    uint16_t fin_aux; /* HS_RST_* bits of its FIN */
+    uint64_t fin_frame, rst_frame; /* of these events */
+    uint16_t fin_aux;              /* HS_RST_* bits of its FIN */
     tick_t rst_at;
-    uint32_t rst_event; /* index of the RST event */
 };
 
 /* What a direction said first, up to the other side's answer. */
@@ -53,6 +58,7 @@ struct session {
     struct tcp_stream stream[2]; /* by direction of the flow */
     struct sender sender[2];     /* by direction of the flow */
     struct opening opening[2];   /* by direction of the flow */
+    struct doubts doubts[2];     /* by direction of the flow */
     struct flow *flow;           /* during a packet */
     unsigned client_dir;         /* the direction of the TLS client */
     int last_dir;                /* who sent data last; -1 nobody */
@@ -191,8 +197,10 @@ void session_free(struct session *s)
     }
     udp_session_free(s->udp);
     eap_session_free(s->eap);
-    tcp_stream_fini(&s->stream[0]);
-    tcp_stream_fini(&s->stream[1]);
+    for (unsigned dir = 0; dir < 2; dir++) {
+        tcp_stream_fini(&s->stream[dir]);
+        doubts_fini(&s->doubts[dir]);
+    }
     tls_fini(&s->tls);
     arena_free(&s->hs.arena);
     struct session_pool *pool = s->pool;
@@ -586,7 +594,6 @@ static void count_packet(struct session *s, const struct packet *p,
                          unsigned dir)
 {
     struct hs_dir *d = dir_stats(s, dir);
-    struct sender *w = &s->sender[dir];
     d->packets++;
     d->bytes += p->payload_wire_bytes;
     if (!d->first) {
@@ -598,9 +605,15 @@ static void count_packet(struct session *s, const struct packet *p,
                              ? UINT16_MAX
                              : (uint16_t)p->payload_wire_bytes;
     }
-    if (p->flags & (TCP_RST | TCP_FIN)) {
-        return; /* these may be forged: they are compared with the others */
-    }
+}
+
+/* What a packet that is its sender's for sure looks like: those that may be
+ * forged are compared with it. */
+static void learn_looks(struct session *s, const struct flow *f,
+                        const struct packet *p, unsigned dir)
+{
+    struct hs_dir *d = dir_stats(s, dir);
+    struct sender *w = &s->sender[dir];
     w->df_seen |= p->ip_df ? 2 : 1;
     if (!d->ttl_min || p->ttl < d->ttl_min) {
         d->ttl_min = p->ttl;
@@ -612,6 +625,38 @@ static void count_packet(struct session *s, const struct packet *p,
     w->ip_id_counts = w->ip_id_seen && step > 0 && step < 256;
     w->ip_id = p->ip_id;
     w->ip_id_seen = true;
+    uint32_t window = (uint32_t)p->window << f->half[dir].window_shift;
+    w->window = window > w->window ? window : w->window;
+}
+
+/* Further from its sender than all its other packets, or nearer. */
+/* `slack`: how many hops more than seen so far are still the same sender. */
+static bool is_ttl_odd(const struct hs_dir *d, const struct packet *p,
+                       unsigned slack)
+{
+    uint8_t low = d->ttl_min;
+    uint8_t high = d->ttl_max;
+    if (d->ttl_syn && (!low || d->ttl_syn < low)) {
+        low = d->ttl_syn;
+    }
+    high = d->ttl_syn > high ? d->ttl_syn : high;
+    return low && (p->ttl + 2 < low || p->ttl > high + slack);
+}
+
+static bool is_df_odd(const struct session *s, const struct flow *f,
+                      const struct packet *p, unsigned dir)
+{
+    const struct sender *w = &s->sender[dir];
+    bool syn_df = (f->half[dir].flags & HALF_SYN) && f->half[dir].syn_df;
+    return p->ip_version == 4 && !p->ip_df &&
+           (w->df_seen == 2 || (!w->df_seen && syn_df));
+}
+
+static bool is_ip_id_odd(const struct sender *w, const struct packet *p)
+{
+    uint16_t step = (uint16_t)(p->ip_id - w->ip_id);
+    return p->ip_version == 4 && w->ip_id_counts && p->ip_id != 0 &&
+           step > 2048 && step < 65536 - 2048;
 }
 
 /* What a genuine reset or FIN would not show: two of these mean that somebody
@@ -635,29 +680,12 @@ static uint16_t oddities(const struct session *s, const struct flow *f,
     const struct sender *w = &s->sender[dir];
     const struct tcp_stream *t = &s->stream[dir];
     uint16_t aux = p->flags & TCP_ACK ? HS_RST_ACK : 0;
-    bool syn_df = f->half[dir].flags & HALF_SYN;
-    if (p->ip_version == 4 && !p->ip_df &&
-        (w->df_seen == 2 || (!w->df_seen && syn_df && f->half[dir].syn_df))) {
-        aux |= HS_RST_DF_ODD;
-    }
-    uint8_t low = d->ttl_min;
-    uint8_t high = d->ttl_max;
-    if (d->ttl_syn && (!low || d->ttl_syn < low)) {
-        low = d->ttl_syn;
-    }
-    high = d->ttl_syn > high ? d->ttl_syn : high;
-    /* Routes change by a hop or two, but not while a firewall says no. */
     bool bare = is_bare(s, p, dir);
-    uint8_t slack = bare ? 0 : 2;
-    if (low && (p->ttl + 2 < low || p->ttl > high + slack)) {
-        aux |= HS_RST_TTL_ODD;
-    }
     aux |= bare ? HS_RST_BARE : 0;
-    uint16_t step = (uint16_t)(p->ip_id - w->ip_id);
-    if (p->ip_version == 4 && w->ip_id_counts && p->ip_id != 0 && step > 2048 &&
-        step < 65536 - 2048) {
-        aux |= HS_RST_IPID_ODD;
-    }
+    /* Routes change by a hop or two, but not while a firewall says no. */
+    aux |= is_ttl_odd(d, p, bare ? 0 : 2) ? HS_RST_TTL_ODD : 0;
+    aux |= is_df_odd(s, f, p, dir) ? HS_RST_DF_ODD : 0;
+    aux |= is_ip_id_odd(w, p) ? HS_RST_IPID_ODD : 0;
     if (t->started && !t->early && p->seq != t->next &&
         p->seq != f->half[dir].acked && p->seq + 1 != t->next) {
         aux |= HS_RST_SEQ_ODD;
@@ -670,12 +698,48 @@ static uint16_t oddities(const struct session *s, const struct flow *f,
     return aux;
 }
 
-/* Outside any window that a handshake has (RFC 9293 section 3.5.3). */
-static bool is_far_off(const struct tcp_stream *t, uint32_t seq)
+/* Outside the window in which the receiver accepts anything (RFC 9293 section
+ * 3.5.3): before what it acknowledged, or beyond what it ever let the sender
+ * send. Unknown acknowledgements or windows allow for 4 MiB. */
+static bool is_out_of_window(const struct session *s, const struct flow *f,
+                             const struct packet *p, unsigned dir)
 {
-    const int32_t window = 4 << 20;
-    int32_t off = (int32_t)(seq - t->next);
-    return t->started && (off > window || off < -window);
+    const struct tcp_stream *t = &s->stream[dir];
+    const struct flow_half *h = &f->half[dir];
+    const int32_t much = 4 << 20;
+    if (!t->started) {
+        return false;
+    }
+    if (!(h->flags & HALF_ACKED) || !(f->half[1 - dir].flags & HALF_SYN)) {
+        int32_t off = (int32_t)(p->seq - t->next);
+        return off > much || off < -much;
+    }
+    uint32_t window = s->sender[1 - dir].window;
+    int32_t room = window < 65536 ? 65536 : (int32_t)window;
+    int32_t off = (int32_t)(p->seq - h->acked);
+    return off < 0 || off > (room > much ? much : room);
+}
+
+static void note_foreign(struct session *s, const struct packet *p,
+                         unsigned dir, uint16_t aux)
+{
+    if (hs_count(&s->hs, HS_FOREIGN, SIDE_NONE) < LIMIT_FOREIGN_NOTED) {
+        hs_note(&s->hs, HS_FOREIGN, side_of(s, dir), p->payload_wire_bytes, aux,
+                p->when, p->frame);
+    }
+}
+
+/* Adds bits to the event of a kind that a frame brought. */
+static void mark(struct session *s, enum hs_kind kind, uint64_t frame,
+                 uint16_t bits)
+{
+    for (unsigned i = s->hs.events_n; i-- > 0;) {
+        struct hs_event *e = &s->hs.events[i];
+        if (e->kind == kind && e->frame == frame) {
+            e->aux |= bits;
+            return;
+        }
+    }
 }
 
 static void note_reset(struct session *s, struct flow *f,
@@ -685,14 +749,15 @@ static void note_reset(struct session *s, struct flow *f,
     if (w->rst_noted) {
         return;
     }
-    if (is_far_off(&s->stream[dir], p->seq)) {
+    uint16_t aux = oddities(s, f, p, dir);
+    if (is_out_of_window(s, f, p, dir)) {
+        note_foreign(s, p, dir, aux | HS_ODD_RST | HS_RST_SEQ_ODD);
         return; /* no stack accepts it */
     }
-    uint16_t aux = oddities(s, f, p, dir);
     enum side side = side_of(s, dir);
     w->rst_noted = true;
     s->hs.rst_seen[side] = true;
-    w->rst_event = s->hs.events_n;
+    w->rst_frame = p->frame;
     w->rst_at = p->when;
     hs_note(&s->hs, HS_RST, side, 0, aux, p->when, p->frame);
 }
@@ -704,8 +769,8 @@ static void note_life_after_reset(struct session *s, const struct packet *p,
 {
     const struct sender *w = &s->sender[dir];
     if (w->rst_noted && !(p->flags & TCP_RST) &&
-        p->when - w->rst_at > TICK_MSEC && w->rst_event < s->hs.events_n) {
-        s->hs.events[w->rst_event].aux |= HS_RST_DATA_AFTER;
+        p->when - w->rst_at > TICK_MSEC) {
+        mark(s, HS_RST, w->rst_frame, HS_RST_DATA_AFTER);
     }
 }
 
@@ -721,11 +786,122 @@ static void note_fin(struct session *s, const struct flow *f, unsigned dir,
         return; /* data before it is still missing */
     }
     w->fin_noted = true;
+    w->fin_frame = at.frame;
     s->hs.fin_seen[side_of(s, dir)] = true;
     hs_note(&s->hs, HS_FIN, side_of(s, dir), 0, w->fin_aux, at.when, at.frame);
 }
 
-/* ---- a packet ---- */
+/* A FIN counts where the stream ends. One before that, in the middle of what
+ * was delivered, is nobody's; and of several the one that fits is believed. */
+static void place_fin(struct session *s, struct flow *f, const struct packet *p,
+                      unsigned dir)
+{
+    struct sender *w = &s->sender[dir];
+    struct flow_half *h = &f->half[dir];
+    const struct tcp_stream *t = &s->stream[dir];
+    uint32_t fin = p->seq + p->payload_wire_bytes;
+    if (w->fin_noted || !t->started || (p->flags & TCP_SYN)) {
+        return;
+    }
+    uint16_t aux = oddities(s, f, p, dir);
+    /* One byte before the end it was taken for a missing byte. */
+    bool before = (int32_t)(fin + 1 - t->next) < 0;
+    if (before || (fin != t->next && is_out_of_window(s, f, p, dir))) {
+        note_foreign(s, p, dir, aux | HS_ODD_FIN | HS_RST_SEQ_ODD);
+        if ((h->flags & HALF_FIN) && h->fin_seq == fin) {
+            h->flags &= (uint8_t)~HALF_FIN;
+        }
+        return;
+    }
+    if (!(h->flags & HALF_FIN) || fin == t->next) {
+        aux &= (uint16_t) ~(fin == t->next ? HS_RST_SEQ_ODD : 0);
+        h->flags |= HALF_FIN;
+        h->fin_seq = fin;
+        w->fin_aux = aux;
+    }
+}
+
+/* ---- segments that do not fit their sender ---- */
+
+static bool has_wrong_checksum(const struct flow *f, const struct packet *p,
+                               unsigned dir)
+{
+    return (f->half[dir].flags & HALF_CHECKSUM) &&
+           packet_checksum(p) == CHECKSUM_WRONG;
+}
+
+#define UNACCEPTABLE (HS_ODD_CHECKSUM | HS_ODD_ACK | HS_ODD_OPTIONS)
+
+/* What a receiver's stack would drop a segment for. */
+static uint16_t unacceptable(const struct session *s, const struct flow *f,
+                             const struct packet *p, unsigned dir)
+{
+    const struct flow_half *h = &f->half[dir];
+    const struct flow_half *other = &f->half[1 - dir];
+    const struct tcp_stream *back = &s->stream[1 - dir];
+    uint16_t odd = has_wrong_checksum(f, p, dir) ? HS_ODD_CHECKSUM : 0;
+    if (h->flags & other->flags & HALF_SYN) {
+        bool timestamps = h->flags & other->flags & HALF_TIMESTAMP;
+        bool signature = h->flags & HALF_SIGNATURE;
+        if (p->has_signature != signature ||
+            (timestamps && !p->has_timestamp)) {
+            odd |= HS_ODD_OPTIONS;
+        }
+        bool before = (int32_t)(p->ack - (other->isn + 1)) < 0;
+        bool beyond = !back->early && !(other->flags & HALF_FIN) &&
+                      (int32_t)(p->ack - back->next) > 1 << 20;
+        odd |= (p->flags & TCP_ACK) && (before || beyond) ? HS_ODD_ACK : 0;
+    }
+    return odd;
+}
+
+/* What makes a segment with data doubtful, or 0. Without the other direction
+ * nothing would ever settle the doubt. */
+static uint16_t doubtful(const struct session *s, const struct flow *f,
+                         const struct packet *p, unsigned dir)
+{
+    const struct hs_dir *d = &s->hs.dir[side_of(s, dir)];
+    if (!f->half[1 - dir].packets || (p->flags & TCP_SYN)) {
+        return 0;
+    }
+    uint16_t odd = unacceptable(s, f, p, dir);
+    odd |= is_ttl_odd(d, p, 2) ? HS_RST_TTL_ODD : 0;
+    if (odd) { /* these alone prove little */
+        odd |= is_ip_id_odd(&s->sender[dir], p) ? HS_RST_IPID_ODD : 0;
+        odd |= is_df_odd(s, f, p, dir) ? HS_RST_DF_ODD : 0;
+    }
+    return odd;
+}
+
+static void note_doubted(struct session *s, unsigned dir, struct doubted *x,
+                         uint16_t bits)
+{
+    if (x->noted) {
+        mark(s, HS_FOREIGN, x->at.frame, bits);
+        return;
+    }
+    x->noted = true;
+    hs_note(&s->hs, HS_FOREIGN, side_of(s, dir), x->wire, x->odd | bits,
+            x->at.when, x->at.frame);
+}
+
+/* The sender's own bytes have come: what was held for their place is not
+ * its. */
+static void beat_rivals(struct session *s, unsigned dir, uint32_t seq,
+                        struct span bytes)
+{
+    struct doubts *d = &s->doubts[dir];
+    struct doubted *x;
+    while ((x = doubts_rival(d, seq, bytes))) {
+        x->beaten = true;
+        note_doubted(s, dir, x, HS_RST_DATA_AFTER);
+    }
+    while ((x = doubts_contradicted(d, seq, bytes)) &&
+           !(x->odd & HS_RST_DATA_AFTER)) {
+        note_doubted(s, dir, x, HS_ODD_TAKEN | HS_RST_DATA_AFTER);
+        x->odd |= HS_RST_DATA_AFTER;
+    }
+}
 
 static void remember_hello_end(struct session *s, unsigned dir)
 {
@@ -738,6 +914,111 @@ static void remember_hello_end(struct session *s, unsigned dir)
     w->hello_end = s->stream[dir].next;
 }
 
+/* A segment that is its sender's: whether it brought something new. */
+static bool believe(struct session *s, unsigned dir, uint32_t seq,
+                    struct span bytes, uint32_t wire, struct stamp at)
+{
+    struct sink_context ctx = {s, dir};
+    struct stream_sink sink = {on_data, on_gap, &ctx};
+    unsigned flags =
+        tcp_stream_push(&s->stream[dir], seq, bytes, wire, at, &sink);
+    bool progress = (flags & PUSH_NEW) != 0;
+    count_push(dir_stats(s, dir), flags, wire);
+    dir_stats(s, dir)->last_data = at.when;
+    if (progress && side_of(s, dir) == SIDE_CLIENT &&
+        !s->hs.dir[SIDE_SERVER].bytes) {
+        dir_stats(s, dir)->first_flight_segments++;
+    }
+    if (progress && s->sender[dir].fin_noted) { /* its sender goes on */
+        mark(s, HS_FIN, s->sender[dir].fin_frame, HS_RST_DATA_AFTER);
+    }
+    remember_hello_end(s, dir);
+    return progress;
+}
+
+/* The receiver took it. Whether it is the sender's shows by how much about it
+ * is odd: paths change, and network cards join segments. */
+static bool take_one(struct session *s, struct flow *f, unsigned dir,
+                     struct doubted *x)
+{
+    struct hs_dir *d = dir_stats(s, dir);
+    x->taken = true;
+    if (__builtin_popcount(x->odd) >= 2) {
+        note_doubted(s, dir, x, HS_ODD_TAKEN);
+    }
+    if (x->odd & HS_ODD_CHECKSUM) {
+        f->half[dir].flags &= (uint8_t)~HALF_CHECKSUM; /* they mean nothing */
+    }
+    if (x->odd & HS_ODD_OPTIONS) {
+        f->half[dir].flags &= (uint8_t) ~(HALF_TIMESTAMP | HALF_SIGNATURE);
+    }
+    d->ttl_min = !d->ttl_min || x->ttl < d->ttl_min ? x->ttl : d->ttl_min;
+    d->ttl_max = x->ttl > d->ttl_max ? x->ttl : d->ttl_max;
+    if (x->fin && !(f->half[dir].flags & HALF_FIN)) {
+        f->half[dir].flags |= HALF_FIN;
+        f->half[dir].fin_seq = x->seq + x->wire;
+    }
+    return believe(s, dir, x->seq, span_of(x->bytes, x->n), x->wire, x->at);
+}
+
+/* With it goes what it answers, and what looks the same. */
+static bool take_doubted(struct session *s, struct flow *f, unsigned dir,
+                         struct doubted *x)
+{
+    bool progress = false;
+    struct doubted *y;
+    while (x->acks && (y = doubts_acked(&s->doubts[1 - dir], x->ack))) {
+        progress = take_one(s, f, 1 - dir, y) || progress;
+    }
+    progress = take_one(s, f, dir, x) || progress;
+    while ((y = doubts_alike(&s->doubts[dir], x))) {
+        progress = take_one(s, f, dir, y) || progress;
+    }
+    return progress;
+}
+
+/* The receiver's acknowledgement tells which segments of `dir` it took. */
+static bool settle_doubts(struct session *s, struct flow *f, unsigned dir,
+                          const struct packet *p)
+{
+    struct doubts *d = &s->doubts[dir];
+    bool progress = false;
+    struct doubted *x = doubts_preferred(d, p->ack);
+    if (x && p->ack != s->stream[dir].next) {
+        x->taken = true;
+        note_doubted(s, dir, x, HS_ODD_TAKEN);
+    }
+    while ((x = doubts_acked(d, p->ack))) {
+        progress = take_doubted(s, f, dir, x) || progress;
+    }
+    return progress;
+}
+
+/* At the end: what no stack accepts, and the receiver did not, is not believed.
+ * A TTL alone says too little. */
+static void end_doubts(struct session *s, struct flow *f, unsigned dir)
+{
+    struct doubted *x;
+    while ((x = doubts_open(&s->doubts[dir]))) {
+        if (x->ignored && (x->odd & UNACCEPTABLE)) {
+            x->beaten = true;
+            note_doubted(s, dir, x, 0);
+        } else {
+            take_doubted(s, f, dir, x);
+        }
+    }
+}
+
+/* ---- a packet ---- */
+
+/* A reset that its receiver may ignore: there the handshake goes on, which
+ * takes a round trip to show. */
+static bool is_odd(const struct hs_event *e)
+{
+    return (e->aux & (HS_RST_TTL_ODD | HS_RST_IPID_ODD | HS_RST_SEQ_ODD |
+                      HS_RST_EARLY | HS_RST_DF_ODD)) != 0;
+}
+
 static bool ends_now(const struct handshake *hs, unsigned from)
 {
     for (unsigned i = from; i < hs->events_n; i++) {
@@ -745,7 +1026,8 @@ static bool ends_now(const struct handshake *hs, unsigned from)
         bool fatal =
             e->kind == HS_ALERT &&
             known_alert_is_fatal(e->aux & 0xff, (uint8_t)(e->aux >> 8));
-        if (fatal || e->kind == HS_RST || e->kind == HS_PLAINTEXT ||
+        bool reset = e->kind == HS_RST && !is_odd(e);
+        if (fatal || reset || e->kind == HS_PLAINTEXT ||
             e->kind == HS_CARRIER_REFUSED) {
             return true;
         }
@@ -795,7 +1077,8 @@ static enum session_want want_after(struct session *s, const struct flow *f,
         if (ends_now(hs, from) || (hs->fin_seen[0] && hs->fin_seen[1])) {
             return WANT_CLOSING;
         }
-        if (hs->fin_seen[0] || hs->fin_seen[1]) {
+        if (hs->fin_seen[0] || hs->fin_seen[1] || hs->rst_seen[0] ||
+            hs->rst_seen[1]) {
             return WANT_HALF_CLOSED;
         }
         bool both = s->tls.dir[0].finished && s->tls.dir[1].finished;
@@ -808,6 +1091,64 @@ static enum session_want want_after(struct session *s, const struct flow *f,
     return progress ? WANT_PROGRESS : WANT_KEEP;
 }
 
+/* A segment with data, not a reset: whether it brought something new. */
+static bool data_packet(struct session *s, struct flow *f,
+                        const struct packet *p, unsigned dir)
+{
+    struct stamp at = {p->when, p->frame};
+    uint16_t odd = doubtful(s, f, p, dir);
+    struct doubted *x =
+        odd ? doubts_repeated(&s->doubts[dir], p->seq, p->payload) : NULL;
+    if (x && p->when - x->at.when > REPEATED_AFTER) {
+        return take_doubted(s, f, dir, x);
+    }
+    if (odd && doubts_hold(&s->doubts[dir], p, odd)) {
+        if (p->flags & TCP_FIN) {
+            f->half[dir].flags &= (uint8_t)~HALF_FIN;
+        }
+        return false;
+    }
+    uint32_t seq = p->flags & TCP_SYN ? p->seq + 1 : p->seq;
+    if (s->doubts[dir].n) {
+        beat_rivals(s, dir, seq, p->payload);
+    }
+    return believe(s, dir, seq, p->payload, p->payload_wire_bytes, at);
+}
+
+/* What an acknowledgement tells of the other direction. */
+static bool ack_packet(struct session *s, struct flow *f,
+                       const struct packet *p, unsigned dir)
+{
+    unsigned other = 1 - dir;
+    struct stamp at = {p->when, p->frame};
+    struct sink_context back = {s, other};
+    struct stream_sink sink = {on_data, on_gap, &back};
+    bool progress = s->doubts[other].n > 0 && settle_doubts(s, f, other, p);
+    const struct flow_half *h = &f->half[other];
+    bool fin = (h->flags & HALF_FIN) && p->ack == h->fin_seq + 1;
+    tcp_stream_acked(&s->stream[other], fin ? h->fin_seq : p->ack, at, &sink);
+    note_fin(s, f, other, at);
+    return progress;
+}
+
+/* A reset or FIN with a wrong checksum: no stack looks at it. */
+static bool is_dropped(struct session *s, struct flow *f,
+                       const struct packet *p, unsigned dir)
+{
+    struct flow_half *h = &f->half[dir];
+    if (!(p->flags & (TCP_RST | TCP_FIN)) || p->payload_wire_bytes ||
+        !has_wrong_checksum(f, p, dir)) {
+        return false;
+    }
+    bool fin = !(p->flags & TCP_RST);
+    uint16_t aux = oddities(s, f, p, dir) | HS_ODD_CHECKSUM;
+    note_foreign(s, p, dir, aux | (fin ? HS_ODD_FIN : HS_ODD_RST));
+    if (fin && !s->sender[dir].fin_noted && h->fin_seq == p->seq) {
+        h->flags &= (uint8_t)~HALF_FIN;
+    }
+    return true;
+}
+
 enum session_want session_packet(struct session *s, struct flow *f,
                                  const struct packet *p, unsigned dir)
 {
@@ -818,41 +1159,33 @@ enum session_want session_packet(struct session *s, struct flow *f,
         return eap_session_packet(s->eap, &s->hs, p, dir);
     }
     struct stamp at = {p->when, p->frame};
-    struct sink_context ctx = {s, dir};
-    struct stream_sink sink = {on_data, on_gap, &ctx};
     unsigned from = s->hs.events_n;
+    unsigned held = s->doubts[dir].n;
     bool progress = false;
     count_packet(s, p, dir);
     s->hs.last = p->when;
     s->hs.frame_last = p->frame;
+    if (is_dropped(s, f, p, dir)) {
+        return WANT_KEEP;
+    }
     if ((p->flags & TCP_ACK) && !(p->flags & TCP_RST) &&
         !s->stream[1 - dir].started) {
         tcp_stream_start(&s->stream[1 - dir], p->ack);
     }
     if (p->payload_wire_bytes > 0 && !(p->flags & TCP_RST)) {
-        uint32_t seq = p->flags & TCP_SYN ? p->seq + 1 : p->seq;
-        unsigned flags = tcp_stream_push(&s->stream[dir], seq, p->payload,
-                                         p->payload_wire_bytes, at, &sink);
-        count_push(dir_stats(s, dir), flags, p->payload_wire_bytes);
-        dir_stats(s, dir)->last_data = p->when;
-        progress = (flags & PUSH_NEW) != 0;
-        if (progress && side_of(s, dir) == SIDE_CLIENT &&
-            !s->hs.dir[SIDE_SERVER].bytes) {
-            dir_stats(s, dir)->first_flight_segments++;
-        }
-        remember_hello_end(s, dir);
+        progress = data_packet(s, f, p, dir);
+    }
+    if (s->doubts[dir].n > held) {
+        return WANT_KEEP; /* nothing it says counts yet */
+    }
+    if (!(p->flags & (TCP_RST | TCP_FIN))) {
+        learn_looks(s, f, p, dir);
     }
     if (p->flags & TCP_ACK) {
-        struct sink_context back = {s, 1 - dir};
-        struct stream_sink other = {on_data, on_gap, &back};
-        const struct flow_half *h = &f->half[1 - dir];
-        bool fin = (h->flags & HALF_FIN) && p->ack == h->fin_seq + 1;
-        tcp_stream_acked(&s->stream[1 - dir], fin ? h->fin_seq : p->ack, at,
-                         &other);
-        note_fin(s, f, 1 - dir, at);
+        progress = ack_packet(s, f, p, dir) || progress;
     }
-    if ((p->flags & TCP_FIN) && !s->sender[dir].fin_noted) {
-        s->sender[dir].fin_aux = oddities(s, f, p, dir);
+    if (p->flags & TCP_FIN) {
+        place_fin(s, f, p, dir);
     }
     note_fin(s, f, dir, at);
     if (p->flags & TCP_RST) {
@@ -885,6 +1218,13 @@ bool session_restarts(const struct session *s, const struct packet *p)
 void session_many_sources(struct session *s)
 {
     s->hs.many_sources = true;
+}
+
+void session_settle(struct session *s, struct flow *f)
+{
+    for (unsigned dir = 0; dir < 2 && !s->udp && !s->eap; dir++) {
+        end_doubts(s, f, dir);
+    }
 }
 
 bool session_is_tls(const struct session *s)
@@ -952,7 +1292,7 @@ static void settle_acked(struct session *s, const struct flow *f, unsigned dir,
 }
 
 /* Delivers what the streams still hold. */
-static void flush_streams(struct session *s, const struct flow *f)
+static void flush_streams(struct session *s, struct flow *f)
 {
     struct stamp at = {s->hs.last, s->hs.frame_last};
     for (unsigned dir = 0; dir < 2; dir++) {
@@ -971,7 +1311,7 @@ static void flush_streams(struct session *s, const struct flow *f)
     fill_transport(s, f, 1);
 }
 
-void session_finish(struct session *s, const struct flow *f, enum hs_end end,
+void session_finish(struct session *s, struct flow *f, enum hs_end end,
                     tick_t now, struct handshake *out)
 {
     if (s->udp) {
@@ -1004,6 +1344,7 @@ ptrdiff_t session_growth(struct session *s)
     size_t before = s->bytes;
     s->bytes = SESSION_BYTES + s->hs.arena.used_bytes +
                s->stream[0].early_bytes + s->stream[1].early_bytes +
+               s->doubts[0].bytes + s->doubts[1].bytes +
                s->tls.dir[0].buf_size + s->tls.dir[1].buf_size +
                (s->udp ? udp_session_bytes(s->udp) : 0) +
                (s->eap ? eap_session_bytes(s->eap) : 0);

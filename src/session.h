@@ -56,13 +56,17 @@ void session_many_sources(struct session *s);
 void session_icmp(struct session *s, const struct packet *p, unsigned dir);
 
 /* Whether TLS was seen at all: only then it is reported. */
+/* The connection is over: what was held back is believed or not. To be called
+ * before the next two. */
+void session_settle(struct session *s, struct flow *f);
+
 bool session_is_tls(const struct session *s);
 
 /*
  * Ends the watching: flushes the streams, fills the transport view and moves
  * the handshake into *out (which the caller frees with hs_free()).
  */
-void session_finish(struct session *s, const struct flow *f, enum hs_end end,
+void session_finish(struct session *s, struct flow *f, enum hs_end end,
                     tick_t now, struct handshake *out);
 
 /* How many bytes of memory it takes more (or less) than at the last call, and

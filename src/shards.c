@@ -226,6 +226,20 @@ static struct span copy(struct batch *b, struct span bytes)
     return span_of(to, part.n);
 }
 
+/* A copy of the payload, and of the header in front of it. */
+static void copy_payload(struct batch *b, struct packet *to,
+                         const struct packet *k)
+{
+    size_t header = k->header_bytes;
+    struct span whole = k->payload;
+    if (header) {
+        whole = span_of(k->payload.p - header, header + k->payload.n);
+    }
+    struct span part = copy(b, whole);
+    to->header_bytes = part.n < header ? 0 : k->header_bytes;
+    to->payload = span_sub(part, header, SIZE_MAX);
+}
+
 /* ---- which worker ---- */
 
 static inline uint64_t end_hash(const struct shards *s,
@@ -262,13 +276,13 @@ void shards_packet(struct shards *s, const struct packet *k,
     if (!w) {
         return;
     }
-    struct item *i =
-        item_for(s, w, k->payload.n + (keep ? now->frame->data.n : 0));
+    struct item *i = item_for(
+        s, w, k->header_bytes + k->payload.n + (keep ? now->frame->data.n : 0));
     struct batch *b = batch_of(s, w);
     i->work = WORK_PACKET;
     i->now = *now;
     i->packet = *k;
-    i->packet.payload = copy(b, k->payload);
+    copy_payload(b, &i->packet, k);
     if (keep) {
         i->frame = *now->frame;
         i->frame.data = copy(b, now->frame->data);

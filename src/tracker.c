@@ -163,6 +163,7 @@ static bool end_session(struct tracker *t, struct flow *f, enum hs_end end)
     if (!s) {
         return false;
     }
+    session_settle(s, f);
     if (session_is_tls(s)) {
         struct handshake hs;
         session_finish(s, f, end, t->now.clock, &hs);
@@ -343,6 +344,10 @@ static void note_syn(struct flow *f, unsigned dir, const struct packet *k)
     h->mss = k->mss;
     h->ttl_syn = k->ttl;
     h->syn_df = k->ip_df;
+    h->window_shift = k->window_shift;
+    h->flags |= k->has_timestamp ? HALF_TIMESTAMP : 0;
+    h->flags |= k->has_signature ? HALF_SIGNATURE : 0;
+    h->flags |= packet_checksum(k) == CHECKSUM_GOOD ? HALF_CHECKSUM : 0;
     f->when_syn[dir] = k->when;
     f->frame_syn_delta[dir] = (uint32_t)(k->frame - f->frame_first);
 }

@@ -28,6 +28,13 @@
 #define LIMIT_REORDER_BYTES    (256u * 1024)
 #define LIMIT_REORDER_SEGMENTS 128u
 
+/* Segments per direction that are held because their headers do not fit their
+ * sender: tools that mislead filters send one or two before the real one. */
+#define LIMIT_DOUBTED_SEGMENTS 8u
+
+/* Foreign resets and FINs in a timeline; anybody can send these. */
+#define LIMIT_FOREIGN_NOTED 8u
+
 /* How far a connection that did not begin with TLS is watched for STARTTLS and
  * the like: the longest preludes (SMTP with authentication attempts) stay
  * below, also where a person types them, a byte a segment. */

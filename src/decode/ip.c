@@ -340,7 +340,10 @@ bool ip_quoted(struct span quoted, struct packet *out)
     out->flags = 0;
     out->window = 0;
     out->mss = 0;
+    out->window_shift = 0;
+    out->header_bytes = 0;
     out->has_timestamp = false;
+    out->has_signature = false;
     out->icmp_type = 0;
     out->icmp_code = 0;
     out->icmp_mtu = 0;

@@ -51,7 +51,10 @@ struct packet {
     uint32_t seq, ack;
     uint16_t window;
     uint16_t mss;          /* from a SYN's options; 0 when absent */
+    uint8_t window_shift;  /* from a SYN's options; 0 when absent */
+    uint8_t header_bytes;  /* of TCP, right before payload.p; 0: unknown */
     bool has_timestamp;    /* TCP timestamps option present */
+    bool has_signature;    /* TCP MD5 signature option present (RFC 2385) */
     uint32_t flow_hash;    /* the flow table's own; 0 until it computed it */
     uint32_t tunnel;       /* 0, or a number of the encapsulation it was in
                               (VNI, TEID, MPLS label ...), for evidence */
@@ -88,7 +91,8 @@ void decoder_free(struct decoder *d);
 /*
  * Decodes one frame: link layer, tags and tunnels (bounded nesting), IP, then
  * TCP, UDP or ICMP. Checksums are not looked at: offload makes wrong ones
- * normal. On DECODE_PACKET *out is complete; otherwise it is undefined.
+ * normal (packet_checksum() is for those who know better). On DECODE_PACKET
+ * *out is complete; otherwise it is undefined.
  */
 enum decode_result decoder_frame(struct decoder *d, const struct frame *f,
                                  struct packet *out);
@@ -104,6 +108,15 @@ bool decoder_holds(const struct decoder *d);
  * is no error.
  */
 bool decoder_quoted(const struct packet *icmp, struct packet *out);
+
+enum checksum {
+    CHECKSUM_UNKNOWN, /* cut, or still to be computed by a network card */
+    CHECKSUM_GOOD,
+    CHECKSUM_WRONG,
+};
+
+/* The checksum of a TCP segment (RFC 9293 section 3.1). */
+enum checksum packet_checksum(const struct packet *p);
 
 const struct decoder_counters *decoder_counters(const struct decoder *d);
 

@@ -16,7 +16,10 @@ static void clear_tcp(struct packet *out)
     out->ack = 0;
     out->window = 0;
     out->mss = 0;
+    out->window_shift = 0;
+    out->header_bytes = 0;
     out->has_timestamp = false;
+    out->has_signature = false;
 }
 
 static void clear_icmp(struct packet *out)
@@ -34,6 +37,8 @@ static void put_payload(struct packet *out, struct slice s)
 }
 
 /* ---- TCP ---- */
+
+#define WINDOW_SHIFT_MAX 14u /* RFC 7323 section 2.3 */
 
 static void read_option(struct packet *out, struct cursor *c)
 {
@@ -53,8 +58,13 @@ static void read_option(struct packet *out, struct cursor *c)
     struct cursor value = cursor_child(c, len - 2u, "value");
     if (kind == 2 && len == 4 && out->flags & TCP_SYN) {
         out->mss = cursor_u16(&value, "maximum segment size");
+    } else if (kind == 3 && len == 3 && out->flags & TCP_SYN) {
+        uint8_t shift = cursor_u8(&value, "window scale");
+        out->window_shift = shift > WINDOW_SHIFT_MAX ? WINDOW_SHIFT_MAX : shift;
     } else if (kind == 8 && len == 10 && cursor_ok(&value)) {
         out->has_timestamp = true;
+    } else if (kind == 19 && len == 18 && cursor_ok(&value)) {
+        out->has_signature = true;
     }
 }
 
@@ -91,7 +101,10 @@ enum decode_result tcp_decode(struct walk *w, struct slice s)
         return DECODE_MALFORMED;
     }
     out->mss = 0;
+    out->window_shift = 0;
+    out->header_bytes = header <= s.bytes.n ? (uint8_t)header : 0;
     out->has_timestamp = false;
+    out->has_signature = false;
     if (header > 20) {
         tcp_options(out, span_sub(s.bytes, 20, header - 20));
     }
@@ -100,6 +113,54 @@ enum decode_result tcp_decode(struct walk *w, struct slice s)
     put_payload(out, (struct slice){span_sub(s.bytes, header, SIZE_MAX),
                                     s.wire - header});
     return DECODE_PACKET;
+}
+
+/* The ones' complement sum of RFC 1071, not folded, of an even number of bytes
+ * or of the last ones; four bytes at a time, as that is what costs. */
+static uint64_t sum_of(struct span s)
+{
+    uint64_t sum = 0;
+    size_t at = 0;
+    for (; s.n - at >= 4; at += 4) {
+        sum += span_u32(s, at);
+    }
+    if (s.n - at >= 2) {
+        sum += span_u16(s, at);
+        at += 2;
+    }
+    if (s.n - at == 1) {
+        sum += (uint64_t)span_u8(s, at) << 8;
+    }
+    return sum;
+}
+
+static uint16_t folded(uint64_t sum)
+{
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return (uint16_t)sum;
+}
+
+enum checksum packet_checksum(const struct packet *p)
+{
+    if (!p->header_bytes || p->payload.n < p->payload_wire_bytes) {
+        return CHECKSUM_UNKNOWN;
+    }
+    size_t ip = p->ip_version == 6 ? 16 : 4;
+    size_t length = p->header_bytes + p->payload.n;
+    struct span segment = span_of(p->payload.p - p->header_bytes, length);
+    uint64_t pseudo = sum_of(span_of(p->src.ip, ip)) +
+                      sum_of(span_of(p->dst.ip, ip)) + PROTO_TCP + length;
+    if (folded(pseudo + sum_of(segment)) == 0xffff) {
+        return CHECKSUM_GOOD;
+    }
+    /* Offload: the sum of the pseudo header waits for the rest of it; some
+     * cards want it without the length, some want nothing. */
+    uint16_t there = span_u16(segment, 16);
+    bool waits = there == 0 || there == folded(pseudo) ||
+                 there == folded(pseudo - length);
+    return waits ? CHECKSUM_UNKNOWN : CHECKSUM_WRONG;
 }
 
 /* ---- UDP ---- */

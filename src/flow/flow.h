@@ -95,7 +95,14 @@ enum flow_class {
     FLOW_CLASS_COUNT
 };
 
-enum { HALF_SYN = 1, HALF_FIN = 2, HALF_ACKED = 4 };
+enum {
+    HALF_SYN = 1,
+    HALF_FIN = 2,
+    HALF_ACKED = 4,
+    HALF_CHECKSUM = 8,   /* its SYN's checksum is right: no offload */
+    HALF_TIMESTAMP = 16, /* its SYN offers timestamps (RFC 7323) */
+    HALF_SIGNATURE = 32, /* its SYN is signed (RFC 2385) */
+};
 
 struct flow_half {
     uint32_t isn;     /* sequence number of the SYN */
@@ -104,8 +111,9 @@ struct flow_half {
     uint32_t packets;
     uint16_t mss;
     uint8_t ttl_syn;
-    uint8_t flags; /* HALF_* */
-    bool syn_df;   /* the SYN had "don't fragment" set */
+    uint8_t flags;        /* HALF_* */
+    uint8_t window_shift; /* of the windows it advertises */
+    bool syn_df;          /* the SYN had "don't fragment" set */
 };
 
 /* What every packet needs comes first: it shares a cache line or two. */

@@ -60,14 +60,21 @@ static bool alert_ends(const struct handshake *hs, unsigned i)
     return !progress_after(hs, i);
 }
 
-/* A reset that both ends ignored was not theirs. */
-static bool reset_ends(const struct handshake *hs, unsigned i)
+/* A reset or FIN that both ends ignored was not theirs. Who accepted a reset
+ * says no more, not even goodbye. */
+static bool close_ends(const struct handshake *hs, unsigned i)
 {
     bool on[2] = {false, false};
+    bool reset = hs->events[i].kind == HS_RST;
+    enum side sender = (enum side)hs->events[i].side;
     for (i++; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (conclude_is_progress(e) && e->side < SIDE_NONE) {
+        bool goodbye = e->kind == HS_FIN || e->kind == HS_ALERT ||
+                       e->kind == HS_ENCRYPTED_ALERT;
+        if (e->side < SIDE_NONE && conclude_is_progress(e)) {
             on[e->side] = true;
+        } else if (reset && goodbye && e->side != sender && on[sender]) {
+            on[side_other(sender)] = true;
         }
     }
     return !(on[SIDE_CLIENT] && on[SIDE_SERVER]);
@@ -96,7 +103,7 @@ static bool alert_follows(const struct handshake *hs, unsigned i)
     enum side other = side_other((enum side)hs->events[i].side);
     for (i++; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (e->side == other && e->kind != HS_GAP) {
+        if (e->side == other && e->kind != HS_GAP && e->kind != HS_FOREIGN) {
             return e->kind == HS_ALERT;
         }
     }
@@ -154,9 +161,9 @@ static bool event_ends(const struct scan *s, unsigned i)
     case HS_ALERT:
         return alert_ends(hs, i);
     case HS_RST:
-        return reset_ends(hs, i);
+        return close_ends(hs, i);
     case HS_FIN:
-        return fin_ends(s, i);
+        return fin_ends(s, i) && close_ends(hs, i);
     case HS_BAD_RECORD:
         return !alert_follows(hs, i);
     case HS_PLAINTEXT:
@@ -231,7 +238,8 @@ static unsigned bits_set(unsigned v)
 static bool is_foreign(const struct hs_event *e)
 {
     unsigned odd = e->aux & (HS_RST_TTL_ODD | HS_RST_IPID_ODD | HS_RST_SEQ_ODD |
-                             HS_RST_EARLY | HS_RST_DF_ODD | HS_RST_BARE);
+                             HS_RST_EARLY | HS_RST_DF_ODD | HS_ODD_CHECKSUM |
+                             HS_ODD_ACK | HS_ODD_OPTIONS | HS_RST_BARE);
     return (e->aux & HS_RST_DATA_AFTER) || bits_set(odd) >= 2;
 }
 
@@ -589,6 +597,27 @@ static void conclude_timeline(struct handshake *hs)
     }
 }
 
+/* What a foreign segment that was taken for a peer's brought about is the work
+ * of who sent it: the alert in it, or how the receiver went away. */
+static void blame_foreign(const struct handshake *hs, struct conclusion *out)
+{
+    if (out->outcome != OUTCOME_FAILURE || out->how == HOW_TIMEOUT) {
+        return;
+    }
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_FOREIGN && (e->aux & HS_ODD_TAKEN) && is_foreign(e) &&
+            e->frame <= out->frame_decisive &&
+            (e->frame == out->frame_decisive || out->by != by_side(e))) {
+            out->by = BY_MIDDLEBOX;
+            out->frame_decisive = e->frame;
+            out->when_decisive = e->when;
+            out->benign = false;
+            return;
+        }
+    }
+}
+
 static void swap_timelines(struct handshake *hs)
 {
     struct hs_event *events = hs->events;
@@ -613,6 +642,7 @@ void hs_conclude(struct handshake *hs)
     if (hs_is_eap(hs)) {
         settle_eap(hs, out);
     }
+    blame_foreign(hs, out);
     if (out->has_alert && out->alert_encrypted &&
         out->alert_code == ALERT_NONE) {
         out->blind |= BLIND_NO_KEYS;

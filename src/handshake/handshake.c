@@ -173,7 +173,7 @@ bool hs_retell(struct handshake *hs,
 static bool is_transport(uint8_t kind)
 {
     return kind == HS_SYN || kind == HS_SYN_ACK || kind == HS_RST ||
-           kind == HS_ICMP;
+           kind == HS_ICMP || kind == HS_FOREIGN;
 }
 
 /* Frames that never go back leave nothing to sort. */
@@ -434,6 +434,7 @@ const char *hs_kind_name(enum hs_kind k)
         [HS_QUIC_RETRY] = "Retry",
         [HS_VERSION_NEGOTIATION] = "Version Negotiation",
         [HS_HANDSHAKE_DONE] = "HANDSHAKE_DONE",
+        [HS_FOREIGN] = "foreign segment",
         [HS_ACK] = "acknowledgement",
     };
     return k < HS_KIND_COUNT && names[k] ? names[k] : "event";

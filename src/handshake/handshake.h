@@ -95,6 +95,8 @@ enum hs_kind {
     HS_VERSION_NEGOTIATION, /* QUIC: none of ours; aux: versions listed */
     HS_HANDSHAKE_DONE, /* QUIC, decrypted: the server confirms (RFC 9001 4.1.2)
                         */
+    HS_FOREIGN,        /* TCP: a segment that is not its sender's; aux:
+                          HS_RST_* bits; len: its data */
     HS_ACK,            /* decrypted, and nothing but acknowledgements and the
                           like; aux as for HS_PROTECTED */
     HS_KIND_COUNT
@@ -110,7 +112,8 @@ enum hs_level {
     HS_LEVEL_APPLICATION,
 };
 
-/* HS_RST and HS_FIN aux bits: what is odd about them, from their headers. */
+/* aux bits of HS_RST, HS_FIN and HS_FOREIGN: what is odd about them, from their
+ * headers. */
 enum {
     HS_RST_ACK = 1,         /* ACK flag set */
     HS_RST_TTL_ODD = 2,     /* TTL differs from this sender's other packets */
@@ -119,8 +122,14 @@ enum {
     HS_RST_DATA_AFTER = 16, /* the "sender" went on as if nothing was */
     HS_RST_EARLY = 32,      /* came sooner than the peer's round trip allows */
     HS_RST_DF_ODD = 64,     /* "don't fragment" unlike this sender's others */
-    HS_RST_BARE = 128,      /* acknowledges nothing, and is the first that its
-                               sender says to data: no application's */
+    HS_ODD_CHECKSUM = 128,  /* its checksum is wrong, its SYN's is right */
+    HS_ODD_ACK = 256,       /* acknowledges what was never sent */
+    HS_ODD_OPTIONS = 512,   /* lacks timestamps, or is signed, unlike its SYN */
+    HS_ODD_TAKEN = 1024,    /* HS_FOREIGN: the receiver took it nevertheless */
+    HS_ODD_RST = 2048,      /* HS_FOREIGN: a reset, */
+    HS_ODD_FIN = 4096,      /* or a FIN, that no stack accepts */
+    HS_RST_BARE = 8192,     /* acknowledges nothing, and is the first that its
+                              sender says to data: no application's */
 };
 
 struct hs_event {

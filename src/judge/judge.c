@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "judge/advice.h"
 #include "judge/facts.h"
+#include "judge/foreign.h"
 #include "judge/harmless.h"
 #include "judge/hypothesis.h"
 #include "judge/interception.h"
@@ -164,6 +165,16 @@ static void add_reasons_of(struct verdict *v, const struct hypothesis *h)
     }
 }
 
+static void add_foreign(const struct handshake *hs, struct verdict *v)
+{
+    struct text_list l = {0};
+    foreign_evidence(hs, &l);
+    for (size_t i = 0; i < l.n; i++) {
+        add_evidence(v, l.v[i]);
+    }
+    text_list_free(&l);
+}
+
 /* What can be said of any failure. */
 static void add_context(const struct facts *f, struct verdict *v)
 {
@@ -253,6 +264,7 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
     }
     if (!leader) {
         add_context(f, v);
+        add_foreign(f->hs, v);
         add_way(f, v);
         return;
     }
@@ -266,6 +278,7 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
         add_context(f, v);
     }
     add_second_alert(f, v);
+    add_foreign(f->hs, v);
     add_way(f, v);
     add_stack(f, v);
 }
@@ -416,6 +429,7 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
     }
     if (v->outcome != OUTCOME_FAILURE) {
         add_evidence(v, say_injected(hs).s);
+        add_foreign(hs, v);
         return v;
     }
     struct hypotheses hy;

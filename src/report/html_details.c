@@ -219,6 +219,12 @@ static void reset_note(struct text *t, uint16_t aux)
         {HS_RST_DATA_AFTER, "the sender went on after it"},
         {HS_RST_EARLY, "sooner than the peer can answer"},
         {HS_RST_DF_ODD, "DF bit is not the sender's"},
+        {HS_ODD_CHECKSUM, "checksum is wrong"},
+        {HS_ODD_ACK, "acknowledges what was never sent"},
+        {HS_ODD_OPTIONS, "TCP options do not fit"},
+        {HS_ODD_RST, "reset"},
+        {HS_ODD_FIN, "FIN"},
+        {HS_ODD_TAKEN, "the receiver took it"},
     };
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         if (aux & odd[i].bit) {
@@ -237,6 +243,7 @@ static void event_note(struct text *t, const struct hs_event *e)
         reset_note(t, e->aux);
         break;
     case HS_FIN:
+    case HS_FOREIGN:
         reset_note(t, e->aux);
         break;
     case HS_ICMP:

@@ -383,6 +383,31 @@ static void change_overlap(struct frames *out, const struct frames *in)
     }
 }
 
+/* The path changes once the connection is open: another TTL from then on. */
+static void change_path(struct frames *out, const struct frames *in)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        put_same(out, &in->v[i]);
+        struct piece *p = &out->v[out->n - 1];
+        size_t at = p->ip + (p->k.ip_version == 4 ? 8 : 7);
+        if (p->plain && !(p->k.flags & TCP_SYN)) {
+            p->bytes[at] = (uint8_t)(p->bytes[at] - 9);
+        }
+    }
+}
+
+/* A network card joined segments, whose checksums then mean nothing. */
+static void change_checksums(struct frames *out, const struct frames *in)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        put_same(out, &in->v[i]);
+        struct piece *p = &out->v[out->n - 1];
+        if (has_data(p)) {
+            p->bytes[p->tcp + 16] ^= 0x5a;
+        }
+    }
+}
+
 /* ---- records, without what may change ---- */
 
 struct records {
@@ -541,6 +566,9 @@ static bool rests_on_sizes(json_t *records)
 
 static void check_file(struct test *t, const char *path, const char *name)
 {
+    if (strncmp(name, "fake_", 5) == 0) {
+        return; /* what is wrong with their headers must stay */
+    }
     struct frames in = load(path);
     struct frames out = {.random = 88172645463325252u};
     json_t *was = analyse(&in, t->trust);
@@ -622,6 +650,16 @@ Test(segments, shown_twice)
 Test(segments, sent_again)
 {
     check_all(change_again, false);
+}
+
+Test(segments, another_path)
+{
+    check_all(change_path, false);
+}
+
+Test(segments, checksums_without_meaning)
+{
+    check_all(change_checksums, true);
 }
 
 Test(segments, overlapping)

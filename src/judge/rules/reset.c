@@ -6,55 +6,35 @@
  * NDSS 2009).
  */
 #include "judge/facts.h"
+#include "judge/foreign.h"
 #include "judge/say.h"
 
-/* The reset or FIN that ended it. */
+/* The reset or FIN that ended it, or the segment that brought it about. */
 static const struct hs_event *end_of(const struct facts *f)
 {
     const struct handshake *hs = f->hs;
     enum hs_kind kind = f->end->how == HOW_RESET ? HS_RST : HS_FIN;
     for (uint16_t i = 0; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (e->kind == kind && e->frame == f->end->frame_decisive) {
+        if ((e->kind == kind || e->kind == HS_FOREIGN) &&
+            e->frame == f->end->frame_decisive) {
             return e;
         }
     }
     return NULL;
 }
 
-static const struct {
-    unsigned bit;
-    const char *text;
-} oddities[] = {
-    {HS_RST_TTL_ODD, "its TTL differs from the sender's other packets"},
-    {HS_RST_IPID_ODD, "its IP identification does not fit the sender's others"},
-    {HS_RST_SEQ_ODD, "its sequence number is not the sender's next byte"},
-    {HS_RST_DATA_AFTER, "its supposed sender went on sending data after it"},
-    {HS_RST_EARLY, "it came sooner than the real peer could have answered"},
-    {HS_RST_DF_ODD,
-     "its \"don't fragment\" flag is unlike the sender's others"},
-    {HS_RST_BARE, "it acknowledges nothing, as no application's does on an "
-                  "open connection"},
-};
-
-static unsigned count_odd(unsigned bits)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < sizeof oddities / sizeof oddities[0]; i++) {
-        n += (bits & oddities[i].bit) != 0;
-    }
-    return n;
-}
-
 static void tampered(const struct facts *f, struct hypotheses *hy,
                      unsigned bits, enum confidence c, int weight)
 {
-    const char *what = f->end->how == HOW_RESET ? "reset" : "FIN";
+    const char *what = bits & HS_ODD_TAKEN        ? "segment"
+                       : f->end->how == HOW_RESET ? "reset"
+                                                  : "FIN";
     struct hypothesis *h = hypothesis_add(hy, "connection_tampered", c, weight);
-    for (size_t i = 0; i < sizeof oddities / sizeof oddities[0]; i++) {
-        if (bits & oddities[i].bit) {
+    for (const struct foreign_oddity *o = foreign_oddities; o->bit; o++) {
+        if (bits & o->bit) {
             hypothesis_because(h, "the %s is not its sender's: %s", what,
-                               oddities[i].text);
+                               o->text);
         }
     }
 }
@@ -81,12 +61,13 @@ static void by_server(const struct facts *f, struct hypotheses *hy,
 
 static void run(const struct facts *f, struct hypotheses *hy)
 {
-    if (f->end->how != HOW_RESET && f->end->how != HOW_CLOSE) {
+    if (f->end->how != HOW_RESET && f->end->how != HOW_CLOSE &&
+        f->end->by != BY_MIDDLEBOX) {
         return;
     }
     const struct hs_event *e = end_of(f);
     unsigned bits = e ? e->aux : 0;
-    unsigned odd = count_odd(bits);
+    unsigned odd = foreign_count(bits);
     bool after = (bits & HS_RST_DATA_AFTER) != 0;
     if (f->end->by == BY_MIDDLEBOX || odd >= 2 || after) {
         tampered(f, hy, bits, after ? CONF_CERTAIN : CONF_LIKELY, 86);

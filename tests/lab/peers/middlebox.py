@@ -13,6 +13,19 @@ flip SIDE N    the Nth data segment from SIDE (client, server) is damaged: a
                bit of its last byte is turned, checksum made right
 cut SIDE N     from the Nth data segment of SIDE on, nothing of SIDE passes
 delay MS       that much more each way
+
+What follows is injected beside the real packets, all of which pass, so the ends
+decide what becomes of it:
+
+fake_hello WHY    before the ClientHello, one with another name
+fake_alert WHY    before the server's first data, a fatal alert in its name
+fake_rst WHY      before the server's first data, a RST to the client
+fake_fin WHY      the same with a FIN
+
+WHY is what is wrong with it: `ttl` (it expires before it arrives), `checksum`,
+`sequence` (in the window, not the next byte), `window` (outside of it), `ack`
+(acknowledges what was never sent), `nothing` (it is taken for real, but its TTL
+and IP ID are not the sender's).
 """
 import select
 import socket
@@ -48,6 +61,31 @@ def forged(source, destination, sport, dport, seq, ack, flags, ttl=50):
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0x1234, 0, ttl, 6, 0, source, destination)
     tcp = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 0, 0, 0)
     return finish(ip, tcp)
+
+
+def alert(code):
+    return bytes([0x15, 3, 3, 0, 2, 2, code])
+
+
+def injected(ip, tcp, flags, data, why):
+    """A packet like this one with other contents, wrong in the way of `why`."""
+    head = (tcp[12] >> 4) * 4
+    seq, ack = struct.unpack("!II", tcp[4:12])
+    if why == "sequence":
+        seq += 3000
+    elif why == "window":
+        seq += 1 << 30
+    elif why == "ack":
+        ack -= 100000
+    # "ttl": a hop short of the end on the far side, which the near side sees.
+    ttl = {"ttl": 1, "nothing": 50}.get(why, ip[8])
+    number = 0x1234 if why in ("ttl", "nothing") else struct.unpack("!H", ip[4:6])[0]
+    ip = ip[:2] + struct.pack("!HHHBB", 20 + head + len(data), number, 0x4000, ttl, 6) + ip[10:20]
+    tcp = tcp[:4] + struct.pack("!II", seq & 0xffffffff, ack & 0xffffffff) + tcp[12:13] + bytes([flags]) + tcp[14:head]
+    packet = finish(ip, tcp + data)
+    if why == "checksum":
+        packet = packet[:36] + bytes([packet[36] ^ 0x55]) + packet[37:]
+    return packet
 
 
 class Link:
@@ -108,6 +146,15 @@ def handle(side, packet):
         if mode == "rst_late":
             return [to_client] + result + [to_server]
         return [("client", forged(destination, source, dport, sport, ack, end, 0x11))]
+    if mode == "fake_hello" and hello and not fired:
+        fired = True
+        other_name = data.replace(b"www.example.test", b"www.example.info")
+        return [(other, injected(ip, tcp, 0x18, other_name, rest[0]))] + result
+    if mode in ("fake_alert", "fake_rst", "fake_fin") and side == "server" and data and not fired:
+        fired = True
+        flags = {"fake_alert": 0x18, "fake_rst": 0x14, "fake_fin": 0x11}[mode]
+        forged_data = alert(40) if mode == "fake_alert" else b""
+        return [(other, injected(ip, tcp, flags, forged_data, rest[0]))] + result
     if mode == "rst_server" and side == "server" and data and not fired:
         fired = True
         return [("client", forged(source, destination, sport, dport, seq, ack, 0x14)),

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets that somebody injected into real connections (pcaps/fake_*): what the
+ * ends ignored changes nothing and is named, what they believed is nobody's of
+ * the two. What the ends said is tests/unit/test_pcaps.c's business.
+ */
+#include "capture/capture.h"
+#include "pipeline.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct seen {
+    unsigned records, foreign;
+    enum outcome outcome;
+    enum ended_by by;
+    enum confidence confidence;
+    char cause[64], sni[64], evidence[4096];
+};
+
+static void on_record(void *ctx, const struct record *r, uint32_t source)
+{
+    struct seen *s = ctx;
+    const struct handshake *hs = r->hs;
+    (void)source;
+    s->records++;
+    s->outcome = r->verdict->outcome;
+    s->by = hs->end_state.by;
+    s->confidence = r->verdict->confidence;
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        s->foreign += hs->events[i].kind == HS_FOREIGN;
+    }
+    snprintf(s->cause, sizeof s->cause, "%s",
+             r->verdict->cause ? r->verdict->cause->slug : "-");
+    snprintf(s->sni, sizeof s->sni, "%.*s", (int)hs->offer.sni.n,
+             hs->offer.sni.n ? (const char *)hs->offer.sni.p : "");
+    for (size_t i = 0; i < r->verdict->evidence.n; i++) {
+        size_t n = strlen(s->evidence);
+        snprintf(s->evidence + n, sizeof s->evidence - n, "%s\n",
+                 r->verdict->evidence.v[i]);
+    }
+}
+
+static struct seen analyse(const char *name)
+{
+    struct seen s = {0};
+    char path[4096];
+    char error[CAPTURE_ERROR_BYTES];
+    const char *src = getenv("TLSWHY_SRCDIR");
+    struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
+                                 .max_flows = 1000,
+                                 .max_memory_bytes = 64 << 20,
+                                 .all = true,
+                                 .emit = on_record,
+                                 .emit_ctx = &s};
+    snprintf(path, sizeof path, "%s/pcaps/%s.pcap", src ? src : ".", name);
+    struct capture *c = capture_open_file(path, NULL, error);
+    cr_assert_not_null(c, "%s", error);
+    struct pipeline *p = pipeline_new(&o);
+    cr_assert_not_null(p);
+    struct frame f;
+    while (capture_next(c, &f) == CAPTURE_FRAME) {
+        pipeline_frame(p, &f, 0);
+    }
+    pipeline_finish(p);
+    pipeline_free(p);
+    capture_close(c);
+    return s;
+}
+
+struct ignored {
+    char name[32];
+    char evidence[64];
+};
+
+ParameterizedTestParameters(foreign, ignored)
+{
+    static struct ignored v[] = {
+        {"fake_hello_checksum", "its checksum is wrong"},
+        {"fake_hello_ttl", "its TTL differs"},
+        {"fake_hello_ack", "acknowledges what was never sent"},
+        {"fake_alert_checksum", "its checksum is wrong"},
+        {"fake_alert_ttl", "its TTL differs"},
+        {"fake_rst_checksum", "its checksum is wrong"},
+        {"fake_rst_window", "not the sender's next byte"},
+        {"fake_rst_sequence", "both sides went on"},
+        {"fake_rst_ttl", "both sides went on"},
+        {"fake_fin_checksum", "its checksum is wrong"},
+        {"fake_fin_window", "not the sender's next byte"},
+    };
+    return cr_make_param_array(struct ignored, v, sizeof v / sizeof *v);
+}
+
+ParameterizedTest(struct ignored *i, foreign, ignored)
+{
+    struct seen s = analyse(i->name);
+    cr_expect_eq(s.records, 1u, "%s", i->name);
+    cr_expect_eq(s.outcome, OUTCOME_SUCCESS, "%s", i->name);
+    cr_expect_str_eq(s.sni, "www.example.test", "%s", i->name);
+    cr_expect_not_null(strstr(s.evidence, i->evidence), "%s: %s", i->name,
+                       s.evidence);
+}
+
+Test(foreign, an_alert_that_was_believed)
+{
+    static const char *const names[] = {"fake_alert_taken",
+                                        "fake_alert_taken_13"};
+    for (size_t i = 0; i < 2; i++) {
+        struct seen s = analyse(names[i]);
+        cr_expect_eq(s.outcome, OUTCOME_FAILURE, "%s", names[i]);
+        cr_expect_eq(s.by, BY_MIDDLEBOX, "%s", names[i]);
+        cr_expect_str_eq(s.cause, "connection_tampered", "%s", names[i]);
+        cr_expect_eq(s.confidence, CONF_CERTAIN, "%s", names[i]);
+        cr_expect_not_null(strstr(s.evidence, "went on sending"), "%s: %s",
+                           names[i], s.evidence);
+    }
+}
+
+/* A real alert, reset and close are nobody else's. */
+Test(foreign, what_the_ends_sent_is_theirs)
+{
+    static const char *const names[] = {
+        "cert_expired_13_curl", "reset_after_hello", "close_after_hello"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct seen s = analyse(names[i]);
+        cr_expect_eq(s.outcome, OUTCOME_FAILURE, "%s", names[i]);
+        cr_expect_neq(s.by, BY_MIDDLEBOX, "%s", names[i]);
+        cr_expect_eq(s.foreign, 0u, "%s", names[i]);
+    }
+}
