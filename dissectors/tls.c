@@ -30,13 +30,12 @@ enum {
     TYPE_SERVER_HELLO = 2,
 };
 
-#define RECORD_HEADER    5u
-#define MESSAGE_HEADER   4u
-#define V2_HEADER        2u
-#define KEPT_MESSAGE_MAX (64u * 1024) /* of one partial message in memory */
-#define NOTED_PER_SIDE   30u          /* protected records in the timeline */
-#define NOTED_DATA       4u           /* records of application data in it */
-#define CBC_END_BYTES    64u          /* a block and a MAC */
+#define RECORD_HEADER  5u
+#define MESSAGE_HEADER 4u
+#define V2_HEADER      2u
+#define NOTED_PER_SIDE 30u /* protected records in the timeline */
+#define NOTED_DATA     4u  /* records of application data in it */
+#define CBC_END_BYTES  64u /* a block and a MAC */
 
 /* Everything a record belongs to, so that helpers stay short. */
 struct reader {
@@ -244,7 +243,8 @@ static struct span buf_fill(struct tls_dir *d, struct span part, uint32_t want)
 
 static uint32_t kept_of(uint32_t total)
 {
-    return total < KEPT_MESSAGE_MAX ? total : KEPT_MESSAGE_MAX;
+    return total < LIMIT_PARTIAL_MESSAGE_BYTES ? total
+                                               : LIMIT_PARTIAL_MESSAGE_BYTES;
 }
 
 static void handshake_bytes(const struct reader *r, struct span part)
@@ -276,6 +276,8 @@ static void handshake_bytes(const struct reader *r, struct span part)
         } else if (d->buf_n >= MESSAGE_HEADER &&
                    d->buf_n >=
                        kept_of(message_total(span_of(d->buf, d->buf_n)))) {
+            bool cut = message_total(span_of(d->buf, d->buf_n)) > d->buf_n;
+            r->hs->limited = r->hs->limited || cut;
             emit_buffered(r);
         }
     }

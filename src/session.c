@@ -923,6 +923,7 @@ static bool believe(struct session *s, unsigned dir, uint32_t seq,
     unsigned flags =
         tcp_stream_push(&s->stream[dir], seq, bytes, wire, at, &sink);
     bool progress = (flags & PUSH_NEW) != 0;
+    s->hs.limited = s->hs.limited || (flags & PUSH_LIMIT);
     count_push(dir_stats(s, dir), flags, wire);
     dir_stats(s, dir)->last_data = at.when;
     if (progress && side_of(s, dir) == SIDE_CLIENT &&

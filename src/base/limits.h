@@ -6,6 +6,27 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
+/* ---- frames ---- */
+
+/* IP headers, and likewise Ethernet headers, in one frame. Real nesting is
+ * three deep (VXLAN in GRE in MPLS); more is an attempt to keep us busy. */
+#define LIMIT_NESTING 8u
+
+/* IPv6 extension headers of one packet. RFC 8200 section 4.1 lists seven. */
+#define LIMIT_EXTENSION_HEADERS 16u
+
+/* Datagrams in progress, worst memory 16 MiB. TLS over fragmented IP is rare;
+ * large DTLS and QUIC handshakes and tunnels with a wrong MTU do it. */
+#define LIMIT_DATAGRAMS 256u
+
+/* What IP's 16-bit lengths and 13-bit offsets can express. */
+#define LIMIT_DATAGRAM_BYTES 65536u
+
+/* Linux waits 30 s, RFC 8200 says 60 s; identifications repeat sooner. */
+#define LIMIT_DATAGRAM_AGE (30 * TICK_SEC)
+
+/* ---- connections ---- */
+
 /* One connection's memory: hellos (2 x 8 KiB), chains (2 x 32 KiB), their
  * parsed form and the timeline. */
 #define LIMIT_SESSION_ARENA_BYTES (256u * 1024)
@@ -19,6 +40,9 @@
 /* The largest handshake message that is believed: clients stop between 100 and
  * 256 KiB (OpenSSL's default max_cert_list is 100 KiB). */
 #define LIMIT_MESSAGE_LENGTH (1u << 20)
+
+/* A handshake message that comes in pieces, as far as it is held. */
+#define LIMIT_PARTIAL_MESSAGE_BYTES (64u * 1024)
 
 /* A TLS record's length field (RFC 8446 5.2: 2^14 + 256; TLS 1.2: + 2048). */
 #define LIMIT_RECORD_LENGTH (16384u + 2048u)

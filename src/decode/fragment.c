@@ -8,17 +8,10 @@
  * twice is no overlap. Memory is bounded by the three limits below; what
  * exceeds them drops the oldest datagram.
  */
+#include "base/limits.h"
 #include "decode/layers.h"
 
 #include <stdlib.h>
-
-/* Datagrams in progress, worst memory 16 MiB. TLS over fragmented IP is rare;
- * large DTLS and QUIC handshakes and tunnels with a wrong MTU do it. */
-#define LIMIT_DATAGRAMS 256u
-/* What IP's 16-bit lengths and 13-bit offsets can express. */
-#define LIMIT_DATAGRAM_BYTES 65536u
-/* Linux waits 30 s, RFC 8200 says 60 s; identifications repeat sooner. */
-#define LIMIT_DATAGRAM_AGE (30 * TICK_SEC)
 
 #define BLOCK_BYTES 8u
 #define BLOCKS      (LIMIT_DATAGRAM_BYTES / BLOCK_BYTES)

@@ -6,14 +6,8 @@
 #ifndef DECODE_LAYERS_H
 #define DECODE_LAYERS_H
 
+#include "base/limits.h"
 #include "decode/packet.h"
-
-/* IP headers, and likewise Ethernet headers, in one frame. Real nesting is
- * three deep (VXLAN in GRE in MPLS); more is an attempt to keep us busy. */
-#define LIMIT_NESTING 8u
-
-/* IPv6 extension headers of one packet. RFC 8200 section 4.1 lists seven. */
-#define LIMIT_EXTENSION_HEADERS 16u
 
 /* ---- bytes of a layer ---- */
 

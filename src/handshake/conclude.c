@@ -643,6 +643,7 @@ void hs_conclude(struct handshake *hs)
         settle_eap(hs, out);
     }
     blame_foreign(hs, out);
+    out->blind |= hs->limited ? BLIND_LIMIT : 0;
     if (out->has_alert && out->alert_encrypted &&
         out->alert_code == ALERT_NONE) {
         out->blind |= BLIND_NO_KEYS;

@@ -110,6 +110,7 @@ void hs_keep(struct handshake *hs, enum hs_raw which, struct span body,
     }
     hs->raw[which] = (struct span){p, part.n};
     hs->raw_cut[which] = part.n < body.n;
+    hs->limited = hs->limited || part.n < body.n;
 }
 
 uint16_t hs_keep_record(struct handshake *hs, const struct hs_record *r,

@@ -501,8 +501,9 @@ struct handshake {
     bool psk_accepted;          /* pre_shared_key in the ServerHello */
     bool encrypted[2];          /* that side's records are protected now */
     bool midstream;             /* no SYN was captured */
-    bool many_sources;          /* its packets come from several captures, whose
-                                   frame numbers say nothing of their order */
+    bool limited;      /* a limit cut a message, or what came out of order */
+    bool many_sources; /* its packets come from several captures, whose
+                          frame numbers say nothing of their order */
     bool syn_seen[2];
     bool fin_seen[2], rst_seen[2];
     enum hs_end end;

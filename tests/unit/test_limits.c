@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Limits of src/base/limits.h, each at its value and one past it: what was cut
+ * shows in the handshake, or is counted. Those of files and of the HTML page
+ * are tested beside their writers.
+ */
+#include "base/limits.h"
+#include "dissectors/tls.h"
+#include "flow/doubt.h"
+#include "pipeline.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+/* ---- one handshake ---- */
+
+static bool blind_after_keeping(size_t n, size_t limit)
+{
+    struct handshake hs;
+    uint8_t *bytes = calloc(1, n);
+    cr_assert_not_null(bytes);
+    hs_init(&hs, LIMIT_SESSION_ARENA_BYTES);
+    hs_keep(&hs, HS_RAW_CLIENT_HELLO, span_of(bytes, n), limit);
+    cr_expect_eq(hs.raw[HS_RAW_CLIENT_HELLO].n, n < limit ? n : limit);
+    hs_conclude(&hs);
+    bool blind = hs.end_state.blind & BLIND_LIMIT;
+    hs_free(&hs);
+    free(bytes);
+    return blind;
+}
+
+Test(limits, kept_bytes_of_a_message)
+{
+    static const size_t limits[] = {LIMIT_HELLO_BYTES, LIMIT_CERTIFICATE_BYTES,
+                                    LIMIT_MESSAGE_BYTES};
+    for (size_t i = 0; i < 3; i++) {
+        cr_expect_not(blind_after_keeping(limits[i], limits[i]));
+        cr_expect(blind_after_keeping(limits[i] + 1, limits[i]));
+    }
+}
+
+Test(limits, the_arena)
+{
+    struct handshake hs;
+    hs_init(&hs, LIMIT_SESSION_ARENA_BYTES);
+    cr_expect_not_null(arena_alloc(&hs.arena, LIMIT_SESSION_ARENA_BYTES / 2));
+    hs_conclude(&hs);
+    cr_expect_not(hs.end_state.blind & BLIND_LIMIT);
+    cr_expect_null(arena_alloc(&hs.arena, LIMIT_SESSION_ARENA_BYTES));
+    hs_conclude(&hs);
+    cr_expect(hs.end_state.blind & BLIND_LIMIT);
+    hs_free(&hs);
+}
+
+Test(limits, the_timeline)
+{
+    struct handshake hs;
+    hs_init(&hs, LIMIT_SESSION_ARENA_BYTES);
+    for (unsigned i = 0; i <= HS_EVENTS_MAX; i++) {
+        hs_conclude(&hs);
+        cr_expect_not(hs.end_state.blind & BLIND_LIMIT, "%u", i);
+        hs_note(&hs, HS_CHANGE_CIPHER_SPEC, SIDE_CLIENT, 1, 0, 1, i + 1);
+    }
+    hs_conclude(&hs);
+    cr_expect(hs.end_state.blind & BLIND_LIMIT);
+    hs_free(&hs);
+}
+
+/* One message of `total` bytes in records of 16 KiB. */
+static bool limited_by_message(uint32_t total)
+{
+    struct handshake hs;
+    struct tls_state t = {0};
+    static uint8_t record[5 + 16384];
+    hs_init(&hs, LIMIT_SESSION_ARENA_BYTES);
+    for (uint32_t sent = 0; sent < total;) {
+        uint32_t n = total - sent < 16384 ? total - sent : 16384;
+        memcpy(record, "\x16\x03\x03", 3);
+        record[3] = (uint8_t)(n >> 8);
+        record[4] = (uint8_t)n;
+        memset(record + 5, 0, n);
+        if (sent == 0) { /* a NewSessionTicket: none of it is kept */
+            record[5] = 4;
+            record[6] = (uint8_t)((total - 4) >> 16);
+            record[7] = (uint8_t)((total - 4) >> 8);
+            record[8] = (uint8_t)(total - 4);
+        }
+        tls_feed(&t, &hs, SIDE_SERVER, span_of(record, 5 + n), 1, 1, true);
+        sent += n;
+    }
+    bool limited = hs.limited;
+    cr_expect_not_null(hs_find(&hs, HS_NEW_SESSION_TICKET, SIDE_SERVER));
+    tls_fini(&t);
+    hs_free(&hs);
+    return limited;
+}
+
+Test(limits, a_message_in_pieces)
+{
+    cr_expect_not(limited_by_message(LIMIT_PARTIAL_MESSAGE_BYTES));
+    cr_expect(limited_by_message(LIMIT_PARTIAL_MESSAGE_BYTES + 1));
+}
+
+/* A hello whose length is believed or not. */
+static enum tls_probe probe_of(uint32_t length, uint16_t record)
+{
+    const uint8_t first[] = {22,
+                             3,
+                             1,
+                             (uint8_t)(record >> 8),
+                             (uint8_t)record,
+                             1,
+                             (uint8_t)(length >> 16),
+                             (uint8_t)(length >> 8),
+                             (uint8_t)length,
+                             3,
+                             3};
+    return tls_probe(span_of(first, sizeof first));
+}
+
+Test(limits, lengths_that_are_believed)
+{
+    cr_expect_eq(probe_of(LIMIT_MESSAGE_LENGTH, 512), TLS_PROBE_CLIENT_HELLO);
+    cr_expect_eq(probe_of(LIMIT_MESSAGE_LENGTH + 1, 512), TLS_PROBE_NO);
+    cr_expect_eq(probe_of(512, LIMIT_RECORD_LENGTH), TLS_PROBE_CLIENT_HELLO);
+    cr_expect_eq(probe_of(512, LIMIT_RECORD_LENGTH + 1), TLS_PROBE_NO);
+}
+
+Test(limits, records_kept_for_decryption)
+{
+    struct handshake hs;
+    uint8_t *body = NULL;
+    struct hs_record r = {.body = {NULL, LIMIT_KEPT_RECORD_BYTES / 4}};
+    hs_init(&hs, LIMIT_SESSION_ARENA_BYTES);
+    hs.keep_records = true;
+    for (unsigned i = 0; i < 4; i++) {
+        cr_expect_neq(hs_keep_record(&hs, &r, &body), 0);
+    }
+    cr_expect_leq(hs.arena.cap_bytes,
+                  LIMIT_SESSION_ARENA_BYTES + LIMIT_DECRYPT_ARENA_BYTES);
+    r.body.n = 1;
+    cr_expect_eq(hs_keep_record(&hs, &r, &body), 0);
+    hs_free(&hs);
+}
+
+/* ---- one direction ---- */
+
+static void no_data(void *ctx, struct span bytes, struct stamp at, bool start)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)at;
+    (void)start;
+}
+
+static void no_gap(void *ctx, uint32_t n, struct stamp at, bool cut)
+{
+    (void)ctx;
+    (void)n;
+    (void)at;
+    (void)cut;
+}
+
+/* Segments of n bytes behind a hole; the flags of the last one. */
+static unsigned behind_a_hole(unsigned segments, uint32_t n)
+{
+    static uint8_t bytes[65536];
+    const struct stream_sink sink = {no_data, no_gap, NULL};
+    struct tcp_stream s = {0};
+    unsigned flags = 0;
+    tcp_stream_start(&s, 0);
+    for (unsigned i = 0; i < segments; i++) {
+        flags = tcp_stream_push(&s, 1 + i * n, span_of(bytes, n), n,
+                                (struct stamp){1, i + 1}, &sink);
+    }
+    tcp_stream_fini(&s);
+    return flags;
+}
+
+Test(limits, what_comes_out_of_order)
+{
+    cr_expect_not(behind_a_hole(LIMIT_REORDER_SEGMENTS, 1) & PUSH_LIMIT);
+    cr_expect(behind_a_hole(LIMIT_REORDER_SEGMENTS + 1, 1) & PUSH_LIMIT);
+    const uint32_t n = LIMIT_REORDER_BYTES / 8;
+    cr_expect_not(behind_a_hole(8, n) & PUSH_LIMIT);
+    cr_expect(behind_a_hole(9, n) & PUSH_LIMIT);
+}
+
+Test(limits, segments_in_doubt)
+{
+    struct doubts d = {0};
+    const struct packet p = {.payload = span_text("x"),
+                             .payload_wire_bytes = 1};
+    for (unsigned i = 0; i < LIMIT_DOUBTED_SEGMENTS; i++) {
+        cr_expect_not_null(doubts_hold(&d, &p, HS_RST_TTL_ODD));
+    }
+    cr_expect_null(doubts_hold(&d, &p, HS_RST_TTL_ODD));
+    doubts_fini(&d);
+}
+
+/* ---- packets that anybody can send ---- */
+
+#define CLIENT_ISN 1000u
+#define SERVER_ISN 5000u
+
+struct wire {
+    struct pipeline *p;
+    uint64_t number;
+    unsigned records, icmp, foreign;
+    bool midstream;
+};
+
+static void on_record(void *ctx, const struct record *r, uint32_t source)
+{
+    struct wire *w = ctx;
+    (void)source;
+    w->records++;
+    w->icmp = hs_count(r->hs, HS_ICMP, SIDE_NONE);
+    w->foreign = hs_count(r->hs, HS_FOREIGN, SIDE_NONE);
+    w->midstream = r->hs->midstream;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        p[i] = (uint8_t)(v >> (24 - 8 * i));
+    }
+}
+
+static void ip4(uint8_t *ip, uint8_t proto, bool server, size_t total)
+{
+    memset(ip, 0, 20);
+    ip[0] = 0x45;
+    ip[2] = (uint8_t)(total >> 8);
+    ip[3] = (uint8_t)total;
+    ip[6] = 0x40;
+    ip[8] = 64;
+    ip[9] = proto;
+    put32(ip + 12, server ? 0x0a000002 : 0x0a000001);
+    put32(ip + 16, server ? 0x0a000001 : 0x0a000002);
+}
+
+static void frame(struct wire *w, const uint8_t *bytes, size_t n)
+{
+    struct frame f = {.when = INT64_C(1700000000) * TICK_SEC +
+                              (tick_t)w->number * TICK_MSEC,
+                      .number = ++w->number,
+                      .linktype = 101, /* raw IP */
+                      .wire_bytes = (uint32_t)n,
+                      .data = span_of(bytes, n)};
+    pipeline_frame(w->p, &f, 0);
+}
+
+static void segment(struct wire *w, bool server, unsigned flags, uint32_t seq,
+                    uint32_t ack, struct span data)
+{
+    uint8_t b[2048];
+    uint8_t *tcp = b + 20;
+    ip4(b, 6, server, 40 + data.n);
+    memset(tcp, 0, 20);
+    put32(tcp, server ? 443u << 16 | 40000u : 40000u << 16 | 443u);
+    put32(tcp + 4, seq);
+    put32(tcp + 8, ack);
+    tcp[12] = 0x50;
+    tcp[13] = (uint8_t)flags;
+    tcp[14] = 0xff;
+    if (data.n) {
+        memcpy(tcp + 20, data.p, data.n);
+    }
+    frame(w, b, 40 + data.n);
+}
+
+static struct wire opened(void)
+{
+    return (struct wire){.records = 0};
+}
+
+static void open_pipeline(struct wire *w)
+{
+    const struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
+                                       .max_flows = 100,
+                                       .max_memory_bytes = 64 << 20,
+                                       .all = true,
+                                       .emit = on_record,
+                                       .emit_ctx = w};
+    const struct span none = {NULL, 0};
+    w->p = pipeline_new(&o);
+    cr_assert_not_null(w->p);
+    segment(w, false, TCP_SYN, CLIENT_ISN, 0, none);
+    segment(w, true, TCP_SYN | TCP_ACK, SERVER_ISN, CLIENT_ISN + 1, none);
+}
+
+static void close_pipeline(struct wire *w)
+{
+    pipeline_finish(w->p);
+    pipeline_free(w->p);
+}
+
+/* The beginning of a ClientHello, so that the connection is watched. */
+static const uint8_t hello[] = {22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3};
+
+Test(limits, icmp_errors_that_are_noted)
+{
+    struct wire w = opened();
+    uint8_t b[20 + 8 + 28];
+    open_pipeline(&w);
+    segment(&w, false, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1,
+            span_of(hello, sizeof hello));
+    for (unsigned i = 0; i < LIMIT_ICMP_NOTED + 3; i++) {
+        ip4(b, 1, true, sizeof b);
+        memset(b + 20, 0, 8);
+        b[20] = 3; /* unreachable: what the client sent */
+        ip4(b + 28, 6, false, 40);
+        put32(b + 48, 40000u << 16 | 443u);
+        put32(b + 52, CLIENT_ISN + 1);
+        frame(&w, b, sizeof b);
+    }
+    close_pipeline(&w);
+    cr_expect_eq(w.records, 1u);
+    cr_expect_eq(w.icmp, LIMIT_ICMP_NOTED);
+}
+
+Test(limits, foreign_resets_that_are_noted)
+{
+    const struct span none = {NULL, 0};
+    struct wire w = opened();
+    open_pipeline(&w);
+    segment(&w, false, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1,
+            span_of(hello, sizeof hello));
+    for (unsigned i = 0; i < LIMIT_FOREIGN_NOTED + 3; i++) {
+        segment(&w, true, TCP_RST, SERVER_ISN + (1u << 30), 0, none);
+    }
+    close_pipeline(&w);
+    cr_expect_eq(w.records, 1u);
+    cr_expect_eq(w.foreign, LIMIT_FOREIGN_NOTED);
+}
+
+/* A prelude of so many segments and bytes, and then a ClientHello: whether it
+ * is still found in its connection, and not as the beginning of another. */
+static bool found_behind(unsigned segments, size_t bytes)
+{
+    static uint8_t noise[1024];
+    struct wire w = opened();
+    uint32_t seq = CLIENT_ISN + 1;
+    memset(noise, '.', sizeof noise);
+    open_pipeline(&w);
+    for (unsigned i = 0; i < segments; i++, seq += (uint32_t)bytes) {
+        segment(&w, false, TCP_ACK, seq, SERVER_ISN + 1, span_of(noise, bytes));
+    }
+    segment(&w, true, TCP_ACK, SERVER_ISN + 1, seq, span_text("?"));
+    segment(&w, false, TCP_ACK, seq, SERVER_ISN + 2,
+            span_of(hello, sizeof hello));
+    close_pipeline(&w);
+    cr_expect_eq(w.records, 1u);
+    return !w.midstream;
+}
+
+Test(limits, what_may_come_before_tls)
+{
+    cr_expect(found_behind(LIMIT_PRELUDE_SEGMENTS - 1, 1));
+    cr_expect_not(found_behind(LIMIT_PRELUDE_SEGMENTS + 1, 1));
+    cr_expect(found_behind(LIMIT_PRELUDE_BYTES / 1024 - 1, 1024));
+    cr_expect_not(found_behind(LIMIT_PRELUDE_BYTES / 1024 + 1, 1024));
+}
