@@ -29,6 +29,8 @@ void fuzz_x509(struct span input);      /* one certificate */
 void fuzz_dns(struct span input);       /* one DNS message */
 void fuzz_keylog(struct span input);    /* SSLKEYLOGFILE */
 void fuzz_records(struct span input);   /* our JSON Lines */
+void fuzz_carriers(struct span input);  /* what is said before TLS */
+void fuzz_config(struct span input);    /* a file of settings */
 void fuzz_text(struct span input);      /* what goes out is escaped */
 void fuzz_compressed(struct span input); /* a CompressedCertificate */
 

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets that call one parser each, and what is behind it. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memfd_create */
+#endif
 #include "fuzz.h"
 
+#include "config_file.h"
 #include "dissectors/cert_compress.h"
 #include "dissectors/dns.h"
+#include "dissectors/prelude.h"
 #include "dissectors/tls_expand.h"
 #include "keys/keylog.h"
 #include "record_reader.h"
 #include "redact.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* Which message: u8 kind, u16 length, body; then concluded and judged as if
  * they had come on a wire. */
@@ -131,6 +139,63 @@ void fuzz_compressed(struct span input)
     struct uncompressed u = cert_uncompress(input);
     fuzz_check(u.n <= UNCOMPRESSED_MAX, "bounded");
     free(u.p);
+}
+
+/* u16 port, then u8 direction, u16 length, bytes; again and again. */
+void fuzz_carriers(struct span input)
+{
+    struct handshake hs;
+    struct prelude p = {0};
+    struct cursor c = cursor_open(input);
+    hs_init(&hs, 1u << 20);
+    p.port = cursor_u16(&c, "port");
+    for (tick_t when = 1; cursor_left(&c) && when < 4096; when++) {
+        unsigned dir = cursor_u8(&c, "direction") & 1;
+        size_t n = cursor_u16(&c, "length");
+        size_t left = cursor_left(&c);
+        struct span bytes = cursor_take(&c, n < left ? n : left, "bytes");
+        struct span tls;
+        while (p.wrapped && prelude_unwrap(&p, dir, &bytes, &tls)) {
+            fuzz_check(tls.n <= input.n, "TLS is a part of what was sent");
+        }
+        size_t at;
+        while (!p.wrapped && bytes.n &&
+               (at = prelude_feed(&p, &hs, dir, bytes, when, 1)) > 0) {
+            fuzz_check(at <= bytes.n, "no more is read than there is");
+            bytes = span_sub(bytes, at, bytes.n);
+        }
+        (void)prelude_verdict(&p, &hs);
+        (void)prelude_is_due(&p, &hs);
+    }
+    prelude_tls_begins(&p, &hs, 1, 1);
+    hs_free(&hs);
+}
+
+static bool on_setting(void *ctx, const char *name, const char *value,
+                       char error[256])
+{
+    (void)ctx;
+    (void)error;
+    fuzz_check(!strchr(name, '\n'), "a name is on one line");
+    fuzz_check(!value || !strchr(value, '\n'), "a value is on one line");
+    return true;
+}
+
+void fuzz_config(struct span input)
+{
+    int fd = memfd_create("config", MFD_CLOEXEC);
+    char path[32];
+    char error[256] = "";
+    if (fd < 0) {
+        return; /* a system without it */
+    }
+    ssize_t written = input.n ? write(fd, input.p, input.n) : 0;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (written == (ssize_t)input.n &&
+        !config_file_read(path, on_setting, NULL, error)) {
+        fuzz_check(*error, "an error says what is wrong");
+    }
+    close(fd);
 }
 
 /* The escapes: terminal, JSON, shell. */

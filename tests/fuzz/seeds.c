@@ -99,7 +99,8 @@ static void tcp_steps(struct seeds *s, const struct packet *k, unsigned dir)
 /* Follows the first connection of the capture. */
 static void packet(struct seeds *s, const struct packet *k)
 {
-    bool tcp = strcmp(s->target, "connection") == 0;
+    bool carriers = strcmp(s->target, "carriers") == 0;
+    bool tcp = carriers || strcmp(s->target, "connection") == 0;
     if (strcmp(s->target, "dns") == 0) {
         if (k->proto == PROTO_UDP && k->src.port == DNS_PORT) {
             add(s, k->payload.p, k->payload.n);
@@ -115,14 +116,21 @@ static void packet(struct seeds *s, const struct packet *k)
         s->end[0] = k->src;
         s->end[1] = k->dst;
         s->when = k->when;
-        add8(s, 0); /* port 443 */
+        if (carriers) {
+            add16(s, k->dst.port);
+        } else {
+            add8(s, 0); /* port 443 */
+        }
     }
     unsigned dir = same_end(&k->src, &s->end[0]) ? 0 : 1;
     if (!same_end(dir ? &k->dst : &k->src, &s->end[0]) ||
         !same_end(dir ? &k->src : &k->dst, &s->end[1])) {
         return;
     }
-    if (!tcp) {
+    if (carriers && !k->payload.n) {
+        return;
+    }
+    if (!tcp || carriers) {
         add8(s, dir);
         add16(s, (unsigned)k->payload.n);
         add(s, k->payload.p, k->payload.n);
@@ -213,6 +221,7 @@ static void from_frames(struct seeds *s, struct capture *c)
             add(s, f.data.p, f.data.n);
         } else if (decoder_frame(d, &f, &k) == DECODE_PACKET &&
                    (strcmp(s->target, "connection") == 0 ||
+                    strcmp(s->target, "carriers") == 0 ||
                     strcmp(s->target, "datagrams") == 0 ||
                     strcmp(s->target, "dns") == 0)) {
             packet(s, &k);

@@ -12,6 +12,8 @@ const struct fuzz_target fuzz_targets[] = {
     {"dns", fuzz_dns},
     {"keylog", fuzz_keylog},
     {"records", fuzz_records},
+    {"carriers", fuzz_carriers},
+    {"config", fuzz_config},
     {"text", fuzz_text},
     {"compressed", fuzz_compressed},
     {NULL, NULL},

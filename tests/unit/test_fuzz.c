@@ -164,6 +164,11 @@ Test(fuzz, records)
     run_target("records");
 }
 
+Test(fuzz, carriers)
+{
+    run_target("carriers");
+}
+
 /* These have no seeds in captures: noise of many lengths. */
 static void run_noise(const char *name)
 {
@@ -182,6 +187,11 @@ static void run_noise(const char *name)
         }
         t->run(span_of(p, n));
     }
+}
+
+Test(fuzz, config)
+{
+    run_noise("config");
 }
 
 Test(fuzz, stream)
