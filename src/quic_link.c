@@ -207,3 +207,9 @@ uint32_t quic_link_packet(struct quic_link *l, const struct packet *k)
     bool might = l->shared && span_u8(k->payload, 0) < 0x80;
     return might ? short_header(l, k) : 0;
 }
+
+bool quic_link_shared(struct quic_link *l, const struct packet *k)
+{
+    const struct pair *p = l->shared ? pair_of(l, k, false) : NULL;
+    return p && p->shared;
+}

@@ -18,4 +18,7 @@ void quic_link_free(struct quic_link *l);
 /* Which connection a UDP datagram belongs to; 0 when it is no QUIC. */
 uint32_t quic_link_packet(struct quic_link *l, const struct packet *k);
 
+/* Whether several connections share the endpoints of a packet. */
+bool quic_link_shared(struct quic_link *l, const struct packet *k);
+
 #endif

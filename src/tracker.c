@@ -568,8 +568,9 @@ static void datagram(struct tracker *t, const struct packet *packet)
         f = add_flow(t, k);
         dir = 0;
     }
-    if (!f && !eap) {
-        ignore(t, k);
+    /* What the kernel drops it knows by its two ends. */
+    if (!f && !eap && !quic_link_shared(t->quic, packet)) {
+        ignore(t, packet);
     }
     if (!f || is_over(f)) {
         return;
