@@ -1190,6 +1190,9 @@ enum session_want session_packet(struct session *s, struct flow *f,
     }
     note_fin(s, f, dir, at);
     if (p->flags & TCP_RST) {
+        if (s->mode == MODE_PRELUDE) { /* it may be the end, or all there is */
+            session_settle(s, f);
+        }
         note_reset(s, f, p, dir);
     } else {
         note_life_after_reset(s, p, dir);

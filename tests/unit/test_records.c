@@ -173,12 +173,13 @@ Test(records, viewers_are_plain_words)
 {
     struct record_reader *r = record_reader_new();
     struct record out;
-    cr_assert(reads(r,
-                    "{\"event\":{\"dataset\":\"tlswhy.handshake\"},"
-                    "\"tlswhy\":{\"cause\":\"unclassified\",\"seen_as\":{"
-                    "\"go-server\":\"yes\",\"a\\\":1,\\\"b\":\"no\","
-                    "\"n\\u007fginx\":\"no\",\"\":\"no\",\"\u202e\":\"no\"}}}",
-                    &out));
+    cr_assert(reads(
+        r,
+        "{\"event\":{\"dataset\":\"tlswhy.handshake\",\"outcome\":\"failure\"},"
+        "\"tlswhy\":{\"cause\":\"unclassified\",\"seen_as\":{"
+        "\"go-server\":\"yes\",\"a\\\":1,\\\"b\":\"no\","
+        "\"n\\u007fginx\":\"no\",\"\":\"no\",\"\u202e\":\"no\"}}}",
+        &out));
     cr_assert_eq(out.verdict->seen_as_n, 1u);
     cr_expect_str_eq(out.verdict->seen_as[0].viewer, "go-server");
     record_reader_free(r);

@@ -566,8 +566,8 @@ static bool rests_on_sizes(json_t *records)
 
 static void check_file(struct test *t, const char *path, const char *name)
 {
-    if (strncmp(name, "fake_", 5) == 0) {
-        return; /* what is wrong with their headers must stay */
+    if (strncmp(name, "fake_", 5) == 0 || strncmp(name, "encap_", 6) == 0) {
+        return; /* what is wrong, or told twice, in their headers must stay */
     }
     struct frames in = load(path);
     struct frames out = {.random = 88172645463325252u};

@@ -31,8 +31,8 @@ two_sides() {
 }
 two_sides two_sides_passed true nginx rsa -- success - - - - - 1.2
 two_sides two_sides_expired true nginx expired -- failure client alert 45 client server_certificate_expired 1.2
-two_sides two_sides_reset_forged refuse_hello nginx rsa -- failure server reset - - client_hello_reset,connection_tampered -
-remark 'the router sent the reset: from the inside alone it is the server'"'"'s'
+two_sides two_sides_reset_forged refuse_hello nginx rsa -- failure middlebox reset - - connection_tampered -
+remark 'the router sent the reset'
 two_sides two_sides_reset_own true raw reset -- failure server reset - - client_hello_reset -
 two_sides two_sides_lost drop_large nginx rsa -- failure client close - - server_flight_lost,client_hello_unanswered -
 inspected two_sides_intercepted mitmproxy 'sites_curl --tls-max 1.2' failure client alert 48 client $lost 1.2
