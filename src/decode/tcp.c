@@ -115,31 +115,37 @@ enum decode_result tcp_decode(struct walk *w, struct slice s)
     return DECODE_PACKET;
 }
 
-/* The ones' complement sum of RFC 1071, not folded, of an even number of bytes
- * or of the last ones; four bytes at a time, as that is what costs. */
-static uint64_t sum_of(struct span s)
+__extension__ typedef unsigned __int128 wide_sum;
+
+/* The ones' complement sum of RFC 1071 (sections 1 and 2: its bytes come out in
+ * the order they have in memory, however wide the words are that are added). */
+static wide_sum sum_of(struct span s)
 {
-    uint64_t sum = 0;
+    wide_sum sum = 0;
+    uint64_t word;
     size_t at = 0;
-    for (; s.n - at >= 4; at += 4) {
-        sum += span_u32(s, at);
+    for (; s.n - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, s.p + at, sizeof word);
+        sum += word;
     }
-    if (s.n - at >= 2) {
-        sum += span_u16(s, at);
-        at += 2;
-    }
-    if (s.n - at == 1) {
-        sum += (uint64_t)span_u8(s, at) << 8;
+    if (s.n > at) {
+        word = 0;
+        memcpy(&word, s.p + at, s.n - at);
+        sum += word;
     }
     return sum;
 }
 
-static uint16_t folded(uint64_t sum)
+static uint16_t folded(wide_sum sum)
 {
-    while (sum >> 16) {
-        sum = (sum & 0xffff) + (sum >> 16);
+    uint64_t half = (uint64_t)sum;
+    half += (uint64_t)(sum >> 64);
+    half += half < (uint64_t)(sum >> 64);
+    while (half >> 16) {
+        half = (half & 0xffff) + (half >> 16);
     }
-    return (uint16_t)sum;
+    uint16_t words = (uint16_t)half;
+    return span_u16(span_of(&words, sizeof words), 0);
 }
 
 enum checksum packet_checksum(const struct packet *p)
@@ -149,17 +155,21 @@ enum checksum packet_checksum(const struct packet *p)
     }
     size_t ip = p->ip_version == 6 ? 16 : 4;
     size_t length = p->header_bytes + p->payload.n;
+    const uint8_t proto[2] = {0, PROTO_TCP};
+    const uint8_t bytes[4] = {0, (uint8_t)(length >> 16),
+                              (uint8_t)(length >> 8), (uint8_t)length};
     struct span segment = span_of(p->payload.p - p->header_bytes, length);
-    uint64_t pseudo = sum_of(span_of(p->src.ip, ip)) +
-                      sum_of(span_of(p->dst.ip, ip)) + PROTO_TCP + length;
+    wide_sum ends = sum_of(span_of(p->src.ip, ip)) +
+                    sum_of(span_of(p->dst.ip, ip)) +
+                    sum_of(span_of(proto, sizeof proto));
+    wide_sum pseudo = ends + sum_of(span_of(bytes, sizeof bytes));
     if (folded(pseudo + sum_of(segment)) == 0xffff) {
         return CHECKSUM_GOOD;
     }
     /* Offload: the sum of the pseudo header waits for the rest of it; some
      * cards want it without the length, some want nothing. */
     uint16_t there = span_u16(segment, 16);
-    bool waits = there == 0 || there == folded(pseudo) ||
-                 there == folded(pseudo - length);
+    bool waits = there == 0 || there == folded(pseudo) || there == folded(ends);
     return waits ? CHECKSUM_UNKNOWN : CHECKSUM_WRONG;
 }
 
