@@ -11,28 +11,22 @@
  * long it is: a receiver makes all of its IDs equally long. They are looked at
  * only where endpoints were seen to share.
  *
- * What is remembered is bounded: a newer entry takes the place of an older one,
- * whose packets then count as the first connection's.
+ * What is remembered is bounded: what was not used for longest is forgotten,
+ * and its packets then count as the first connection's.
  */
 #include "quic_link.h"
 
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/lru.h"
 #include "dissectors/quic.h"
 
 #include <stdlib.h>
 
-#define SLOTS (LIMIT_QUIC_IDS)
 #define PAIRS (LIMIT_QUIC_IDS / 4)
-
-struct id_slot {
-    uint64_t key; /* 0: empty */
-    uint32_t conversation;
-};
 
 /* Two endpoints. */
 struct pair {
-    uint64_t key;    /* 0: empty */
     uint32_t latest; /* the conversation that began last */
     bool shared;     /* there was more than one */
     bool negotiated; /* the server wanted another version: the client may try
@@ -42,8 +36,8 @@ struct pair {
 
 struct quic_link {
     struct hash_seed seed;
-    struct id_slot ids[SLOTS];
-    struct pair pairs[PAIRS];
+    struct lru *ids;   /* of uint64_t: the conversation */
+    struct lru *pairs; /* of struct pair */
     uint32_t conversations;
     bool shared; /* some pair is */
 };
@@ -51,15 +45,26 @@ struct quic_link {
 struct quic_link *quic_link_new(void)
 {
     struct quic_link *l = calloc(1, sizeof *l);
-    if (l) {
-        l->seed = hash_seed_random();
+    if (!l) {
+        return NULL;
+    }
+    l->seed = hash_seed_random();
+    l->ids = lru_new(LIMIT_QUIC_IDS, sizeof(uint64_t), NULL);
+    l->pairs = lru_new(PAIRS, sizeof(struct pair), NULL);
+    if (!l->ids || !l->pairs) {
+        quic_link_free(l);
+        return NULL;
     }
     return l;
 }
 
 void quic_link_free(struct quic_link *l)
 {
-    free(l);
+    if (l) {
+        lru_free(l->ids);
+        lru_free(l->pairs);
+        free(l);
+    }
 }
 
 /* ---- keys ---- */
@@ -82,8 +87,7 @@ static uint64_t id_key(const struct quic_link *l, const struct endpoint *owner,
     size_t n = put_end(b, owner);
     n += put_end(b + n, peer);
     memcpy(b + n, id.p, id.n);
-    uint64_t h = hash_bytes(&l->seed, span_of(b, n + id.n));
-    return h ? h : 1;
+    return hash_bytes(&l->seed, span_of(b, n + id.n));
 }
 
 /* 0 or 1: which of two endpoints this one is, in an order of their own. */
@@ -102,22 +106,8 @@ static struct pair *pair_of(struct quic_link *l, const struct packet *k,
     unsigned at = place(&k->src, &k->dst);
     put_end(b + (size_t)at * END_BYTES, &k->src);
     put_end(b + (size_t)(1 - at) * END_BYTES, &k->dst);
-    uint64_t h = hash_bytes(&l->seed, span_of(b, sizeof b));
-    h = h ? h : 1;
-    struct pair *p = &l->pairs[h % PAIRS];
-    if (p->key == h) {
-        return p;
-    }
-    if (!make) {
-        return NULL;
-    }
-    *p = (struct pair){.key = h};
-    return p;
-}
-
-static struct id_slot *slot_of(struct quic_link *l, uint64_t key)
-{
-    return &l->ids[key % SLOTS];
+    uint64_t key = hash_bytes(&l->seed, span_of(b, sizeof b));
+    return make ? lru_use(l->pairs, key) : lru_find(l->pairs, key);
 }
 
 static bool find(struct quic_link *l, const struct endpoint *owner,
@@ -126,20 +116,18 @@ static bool find(struct quic_link *l, const struct endpoint *owner,
     if (id.n == 0) {
         return false;
     }
-    uint64_t key = id_key(l, owner, peer, id);
-    const struct id_slot *s = slot_of(l, key);
-    if (s->key == key) {
-        *found = s->conversation;
+    const uint64_t *is = lru_find(l->ids, id_key(l, owner, peer, id));
+    if (is) {
+        *found = (uint32_t)*is;
     }
-    return s->key == key;
+    return is != NULL;
 }
 
 static void learn(struct quic_link *l, const struct endpoint *owner,
                   const struct endpoint *peer, struct span id, uint32_t is)
 {
     if (id.n) {
-        uint64_t key = id_key(l, owner, peer, id);
-        *slot_of(l, key) = (struct id_slot){key, is};
+        *(uint64_t *)lru_use(l->ids, id_key(l, owner, peer, id)) = is;
     }
 }
 

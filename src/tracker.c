@@ -501,6 +501,9 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
 {
     unsigned dir = 0;
     struct flow *f = flow_of(t, k, &dir);
+    if (f && f->class == FLOW_SETTLED) {
+        ignore(t, k);
+    }
     if (!f || is_over(f)) {
         return;
     }
@@ -569,7 +572,8 @@ static void datagram(struct tracker *t, const struct packet *packet)
         dir = 0;
     }
     /* What the kernel drops it knows by its two ends. */
-    if (!f && !eap && !quic_link_shared(t->quic, packet)) {
+    bool settled = !f || f->class == FLOW_SETTLED;
+    if (settled && !eap && !quic_link_shared(t->quic, packet)) {
         ignore(t, packet);
     }
     if (!f || is_over(f)) {
