@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -371,11 +372,39 @@ static void finish(struct run *r)
     }
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 &&
+           S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Nothing that is to be read may be written over. */
+static bool spares_inputs(struct run *r)
+{
+    const struct options *o = &r->options;
+    const char *const outputs[] = {o->output, o->annotate};
+    for (size_t i = 0; i < 2; i++) {
+        bool input = same_file(outputs[i], o->keylog);
+        for (size_t k = 0; k < o->files_n && !input; k++) {
+            input = same_file(outputs[i], o->files[k]);
+        }
+        if (input) {
+            run_complain(r, outputs[i], "is to be read, too: not overwritten");
+            return false;
+        }
+    }
+    return true;
+}
+
 static int run(struct run *r)
 {
     const struct options *o = &r->options;
     const char *name;
     char error[256];
+    if (!spares_inputs(r)) {
+        return EXIT_ERROR;
+    }
     if (!senders_start(o, &r->senders, &name, error)) {
         run_complain(r, name, error);
         return EXIT_ERROR;

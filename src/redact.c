@@ -284,7 +284,11 @@ static void remember_certificate(struct redactor *r, const struct cert *c)
 static void remember_record(struct redactor *r, const struct record *in)
 {
     const struct handshake *hs = in->hs;
+    struct hs_target target;
     remember(r, record_sni(in));
+    if (hs_tunnel_target(hs, &target)) {
+        remember(r, target.host);
+    }
     for (unsigned side = 0; side < 2; side++) {
         if (in->domain[side]) {
             remember(r, span_text(in->domain[side]));

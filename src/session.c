@@ -1254,6 +1254,7 @@ static void fill_transport(struct session *s, const struct flow *f,
     enum side side = side_of(s, dir);
     memcpy(s->hs.addr[side].ip, f->end[dir].ip, sizeof f->end[dir].ip);
     s->hs.addr[side].port = f->end[dir].port;
+    d->packets = h->packets;
     d->stream_bytes = h->flags & HALF_SYN
                           ? (t->next - (h->isn + 1)) - d->gap_bytes
                           : d->bytes;

@@ -211,6 +211,23 @@ Test(cli, several_files_name_themselves)
     cr_expect_eq(count(r.out, "\"file\":\"b\""), 1u);
 }
 
+Test(cli, what_is_read_is_not_written_over)
+{
+    static const char *const outputs[] = {"-o a", "--annotate a", "-o ./a",
+                                          "--keylog k -o k", "-o l"};
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        char command[256];
+        snprintf(command, sizeof command,
+                 "cp $PCAPS/demo.pcap a; ln -sf a l; echo x >k; $TLSWHY %s a",
+                 outputs[i]);
+        struct result r = run(command);
+        cr_expect_eq(r.status, 2, "%s", command);
+        cr_expect_eq(count(r.err, "is to be read, too"), 1u, "%s", r.err);
+        r = run("cmp a $PCAPS/demo.pcap && grep -q x k");
+        cr_expect_eq(r.status, 0, "%s", command);
+    }
+}
+
 Test(cli, output_that_cannot_be_written)
 {
     expect_error("$TLSWHY -f json -o /nonexistent/x $PCAPS/demo.pcap",

@@ -164,6 +164,8 @@ Test(redact, nothing_is_left_in_the_records_of_our_captures)
         json_decref(root);
     }
     cr_expect_gt(checked, 2000u);
+    /* Also what no field holds: whom a proxy was asked for. */
+    cr_expect_null(strstr(redacted, "example.test"));
     free(plain);
     free(redacted);
 }
