@@ -944,7 +944,9 @@ static bool take_one(struct session *s, struct flow *f, unsigned dir,
 {
     struct hs_dir *d = dir_stats(s, dir);
     x->taken = true;
-    if (__builtin_popcount(x->odd) >= 2) {
+    /* It was taken, so what would have kept a stack from taking it is the
+     * capture's doing. */
+    if (__builtin_popcount(x->odd & ~(unsigned)UNACCEPTABLE) >= 2) {
         note_doubted(s, dir, x, HS_ODD_TAKEN);
     }
     if (x->odd & HS_ODD_CHECKSUM) {

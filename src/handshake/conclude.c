@@ -597,6 +597,25 @@ static void conclude_timeline(struct handshake *hs)
     }
 }
 
+/* Whether the handshake went on with what a segment said, and nobody said
+ * otherwise: then it is its sender's, on another path than its SYN (behind a
+ * SYN proxy or a load balancer TTL and flags differ). */
+static bool is_borne_out(const struct handshake *hs,
+                         const struct hs_event *said)
+{
+    if (said->aux & HS_RST_DATA_AFTER) {
+        return false;
+    }
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->side == said->side && e->frame >= said->frame &&
+            conclude_is_progress(e)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a foreign segment that was taken for a peer's brought about is the work
  * of who sent it: the alert in it, or how the receiver went away. */
 static void blame_foreign(const struct handshake *hs, struct conclusion *out)
@@ -608,7 +627,8 @@ static void blame_foreign(const struct handshake *hs, struct conclusion *out)
         const struct hs_event *e = &hs->events[i];
         if (e->kind == HS_FOREIGN && (e->aux & HS_ODD_TAKEN) && is_foreign(e) &&
             e->frame <= out->frame_decisive &&
-            (e->frame == out->frame_decisive || out->by != by_side(e))) {
+            (e->frame == out->frame_decisive || out->by != by_side(e)) &&
+            !is_borne_out(hs, e)) {
             out->by = BY_MIDDLEBOX;
             out->frame_decisive = e->frame;
             out->when_decisive = e->when;

@@ -57,6 +57,14 @@ static void add_foreign(const struct hs_event *e, struct text_list *out)
     text_free(&t);
 }
 
+/* What was taken, never contradicted and broke nothing is its sender's, for all
+ * that is odd about it. */
+static bool is_told(const struct handshake *hs, const struct hs_event *e)
+{
+    return !(e->aux & HS_ODD_TAKEN) || (e->aux & HS_RST_DATA_AFTER) ||
+           hs->end_state.by == BY_MIDDLEBOX;
+}
+
 /* A reset after which both sides made progress. */
 static bool is_ignored(const struct handshake *hs, const struct hs_event *rst)
 {
@@ -78,7 +86,7 @@ void foreign_evidence(const struct handshake *hs, struct text_list *out)
     text_init(&t, SENTENCE_BYTES);
     for (uint16_t i = 0; i < hs->events_n && n < SENTENCES_MAX; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (e->kind == HS_FOREIGN) {
+        if (e->kind == HS_FOREIGN && is_told(hs, e)) {
             add_foreign(e, out);
             n++;
         } else if (e->kind == HS_RST && is_ignored(hs, e)) {
