@@ -885,6 +885,14 @@ static void note_doubted(struct session *s, unsigned dir, struct doubted *x,
             x->at.when, x->at.frame);
 }
 
+/* A keep-alive repeats the last byte, as whatever byte its stack likes (RFC
+ * 1122 section 4.2.3.6). */
+static bool is_keepalive(const struct session *s, unsigned dir, uint32_t seq,
+                         uint32_t wire)
+{
+    return wire <= 1 && seq + 1 == s->stream[dir].next;
+}
+
 /* The sender's own bytes have come: what was held for their place is not
  * its. */
 static void beat_rivals(struct session *s, unsigned dir, uint32_t seq,
@@ -1112,7 +1120,7 @@ static bool data_packet(struct session *s, struct flow *f,
         return false;
     }
     uint32_t seq = p->flags & TCP_SYN ? p->seq + 1 : p->seq;
-    if (s->doubts[dir].n) {
+    if (s->doubts[dir].n && !is_keepalive(s, dir, seq, p->payload_wire_bytes)) {
         beat_rivals(s, dir, seq, p->payload);
     }
     return believe(s, dir, seq, p->payload, p->payload_wire_bytes, at);
