@@ -341,6 +341,22 @@ static uint32_t random_of(const struct profiles *p,
     return (uint32_t)hash_bytes(&p->seed, hello->random);
 }
 
+/* A recording neither answers a server nor judges its certificate: a client
+ * that does has a poor source of randoms, and its failures are real. */
+static bool goes_on(const struct handshake *hs)
+{
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        bool alert = e->kind == HS_ALERT && (e->aux & 0xff) != 0;
+        if (e->side == SIDE_CLIENT &&
+            (alert || e->kind == HS_CLIENT_KEY_EXCHANGE ||
+             e->kind == HS_PROTECTED || e->kind == HS_ENCRYPTED_ALERT)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Once it was a canned one, others in between do not disturb. The same port is
  * the same connection, seen twice. */
 static void learn_random(struct pair_slot *pair, uint32_t random, uint16_t port)
@@ -378,8 +394,12 @@ void profiles_learn(struct profiles *p, const struct handshake *hs)
     learn_name(p, hs, outcome, hello.sni);
     struct client_slot *c = lru_use(p->clients, client);
     struct pair_slot *pair = lru_use(p->pairs, both);
-    if (hello.seen) {
+    if (hello.seen && goes_on(hs)) {
+        pair->same_random = 0;
+    } else if (hello.seen) {
         learn_random(pair, random_of(p, &hello), hs->addr[SIDE_CLIENT].port);
+    }
+    if (hello.seen) {
         learn_burst(&pair->burst, hs, hello.kind, outcome == OUTCOME_FAILURE);
     }
     if (outcome == OUTCOME_SUCCESS) {
@@ -457,5 +477,5 @@ bool profiles_canned(const struct profiles *p, const struct handshake *hs)
     hello_look(hs, &hello);
     const struct pair_slot *pair = lru_find(p->pairs, pair_key(p, hs));
     return hello.seen && pair && pair->same_random >= CANNED_HELLOS &&
-           pair->random == random_of(p, &hello);
+           pair->random == random_of(p, &hello) && !goes_on(hs);
 }

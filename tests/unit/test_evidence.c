@@ -666,7 +666,8 @@ Test(harmless, not_what_clients_do)
 }
 
 /* Whether a hello with this random is harmless after three others. */
-static bool is_canned(const char *const randoms[3], bool own_ports)
+static bool is_canned(const char *const randoms[3], bool own_ports,
+                      enum side refuses)
 {
     struct profiles *p = profiles_new();
     bool canned = false;
@@ -677,7 +678,7 @@ static bool is_canned(const char *const randoms[3], bool own_ports)
         open_scene_12(&s);
         set_hello(&s, &h);
         s.hs.addr[SIDE_CLIENT].port = (uint16_t)(40000 + (own_ports ? i : 0));
-        alert(&s, SIDE_SERVER, 70);
+        alert(&s, refuses, refuses == SIDE_SERVER ? 70 : 48);
         finish(&s);
         canned = harmless_why(p, &s.hs) != NULL;
         profiles_learn(p, &s.hs);
@@ -694,9 +695,10 @@ Test(harmless, the_same_hello_again_and_again)
     static const char other[] = "another random of thirty-two byte";
     const char *const same[] = {any_random, any_random, any_random};
     const char *const mixed[] = {any_random, other, any_random};
-    cr_expect(is_canned(same, true));
-    cr_expect(!is_canned(same, false));
-    cr_expect(!is_canned(mixed, true));
+    cr_expect(is_canned(same, true, SIDE_SERVER));
+    cr_expect(!is_canned(same, true, SIDE_CLIENT), "it judges certificates");
+    cr_expect(!is_canned(same, false, SIDE_SERVER));
+    cr_expect(!is_canned(mixed, true, SIDE_SERVER));
 }
 
 Test(harmless, probes_that_sign_their_hello)
