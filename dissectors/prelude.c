@@ -415,7 +415,10 @@ static bool is_unanswered(const struct handshake *hs)
 void prelude_closed(struct prelude *p, struct handshake *hs)
 {
     const struct carrier *s = p->state;
-    if (!p->missing || p->not_tls || !p->dissector || s->moved_on ||
+    /* One that says nothing where it has the word (IMAP and ManageSieve greet
+     * with the list) only looks whether the port answers. */
+    bool mute = p->dissector && p->dissector->takes_turns && !p->spoke[0];
+    if (!p->missing || mute || p->not_tls || !p->dissector || s->moved_on ||
         s->offer != OFFER_NONE || (!s->leaving && leaver(hs) != SIDE_CLIENT)) {
         forget_missing(p, hs);
         return;
