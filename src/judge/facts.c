@@ -387,9 +387,11 @@ static bool is_late_refusal(const struct facts *f)
 {
     unsigned faults = FAULT_EXPIRED | FAULT_NOT_YET_VALID | FAULT_CA_EXPIRED |
                       FAULT_NAME | FAULT_SELF_SIGNED | FAULT_USAGE | FAULT_WEAK;
-    /* What depends on whose roots are asked counts when they were named. */
+    /* What depends on whose roots are asked counts when they were named. Not a
+     * missing intermediate: SChannel fetches it (RFC 5280 section 4.2.2.1), and
+     * Firefox has them all (its preloaded intermediates). */
     if (f->trust.anchors_given) {
-        faults |= FAULT_UNKNOWN_ISSUER | FAULT_INCOMPLETE;
+        faults |= FAULT_UNKNOWN_ISSUER;
     }
     bool judges_late =
         f->client_stack == STACK_NSS || f->client_stack == STACK_SCHANNEL;
