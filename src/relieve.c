@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relieve.h"
 
+#include "dissectors/dns.h"
+
 #include <string.h>
 
 /* Conversations that the kernel passes over, of all captures together. */
@@ -29,9 +31,16 @@ static bool is_tunnel(const struct packet *k)
     return false;
 }
 
+/* Resolvers that keep a socket go on for ever, and each answer may name an
+ * address (names.h). */
+static bool is_dns(const struct packet *k)
+{
+    return k->src.port == DNS_PORT || k->dst.port == DNS_PORT;
+}
+
 void relieve_packet(struct capture *c, const struct packet *k)
 {
-    if (k->proto == PROTO_UDP && is_tunnel(k)) {
+    if (k->proto == PROTO_UDP && (is_tunnel(k) || is_dns(k))) {
         return;
     }
     struct capture_talk t = {.ip_version = k->ip_version,
