@@ -37,6 +37,7 @@ struct server_profile {
     uint16_t versions[8], ciphers[16], groups[8]; /* chosen so far */
     uint16_t min_version, max_version;            /* of those chosen */
     bool asked_client_certificate;
+    bool takes_header; /* a client behind a PROXY header succeeded */
     bool alpn_seen;
 };
 

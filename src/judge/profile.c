@@ -245,6 +245,11 @@ static void learn_choice(struct server_profile *p, const struct handshake *hs)
     }
 }
 
+static bool has_header(const struct handshake *hs)
+{
+    return hs->carrier && strcmp(hs->carrier, "proxy-protocol") == 0;
+}
+
 static void learn_server(struct profiles *p, const struct handshake *hs,
                          enum outcome outcome, uint64_t client)
 {
@@ -252,6 +257,7 @@ static void learn_server(struct profiles *p, const struct handshake *hs,
     s->profile.known = true;
     if (outcome == OUTCOME_SUCCESS) {
         count(&s->profile.successes);
+        s->profile.takes_header = s->profile.takes_header || has_header(hs);
     } else if (outcome == OUTCOME_FAILURE) {
         count(&s->profile.failures);
     }

@@ -73,7 +73,7 @@ static bool is_header_refused(const struct facts *f)
                   end->how == HOW_PLAINTEXT);
     return hs->carrier && strcmp(hs->carrier, "proxy-protocol") == 0 &&
            (f->phase == PHASE_HELLO || f->phase == PHASE_BEFORE) &&
-           (alert || close) && f->client.successes_here == 0;
+           (alert || close) && !f->server.takes_header;
 }
 
 static void header_refused(struct hypotheses *hy)
