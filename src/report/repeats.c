@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define STORIES    64u
 #define SHORT_ONES 3u              /* told in a line each, before counting */
@@ -37,6 +38,16 @@ static const char *slug_of(const struct record *r)
     return cause ? cause->slug : "";
 }
 
+/* Where many names share an address (a proxy, a CDN) each is a story of its
+ * own. */
+static bool is_named(const struct story *t, struct span sni)
+{
+    size_t n = strlen(t->name);
+    sni = span_sub(sni, 0, sizeof t->name - 1);
+    return sni.n == n &&
+           (n == 0 || strncasecmp(t->name, (const char *)sni.p, n) == 0);
+}
+
 static bool is_of(const struct story *t, const struct record *r)
 {
     const struct conclusion *c = &r->hs->end_state;
@@ -44,7 +55,7 @@ static bool is_of(const struct story *t, const struct record *r)
     return t->heard && t->alert == c->alert_code &&
            t->ended_by == (uint8_t)c->by && t->server.port == a->port &&
            memcmp(t->server.ip, a->ip, sizeof a->ip) == 0 &&
-           strcmp(t->cause, slug_of(r)) == 0;
+           strcmp(t->cause, slug_of(r)) == 0 && is_named(t, record_sni(r));
 }
 
 static void label(struct story *t, const struct record *r)
@@ -72,6 +83,10 @@ static void begin(struct story *t, const struct record *r)
                         .alert = r->hs->end_state.alert_code,
                         .ended_by = (uint8_t)r->hs->end_state.by,
                         .told = record_when(r)};
+    struct span sni = span_sub(record_sni(r), 0, sizeof t->name - 1);
+    for (size_t i = 0; i < sni.n; i++) {
+        t->name[i] = (char)sni.p[i];
+    }
     label(t, r);
 }
 

@@ -16,6 +16,7 @@
 /* One failure that goes on and on. */
 struct story {
     struct hs_addr server;
+    char name[254];            /* that clients asked for; "" when none */
     const char *cause;         /* slug; "" when there is none */
     const char *sentence;      /* about the cause, from the table */
     char label[REPEATS_LABEL]; /* the server, as text for a terminal */
