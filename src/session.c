@@ -629,8 +629,8 @@ static void learn_looks(struct session *s, const struct flow *f,
     w->window = window > w->window ? window : w->window;
 }
 
-/* Further from its sender than all its other packets, or nearer. */
-/* `slack`: how many hops more than seen so far are still the same sender. */
+/* Further from its sender than all its other packets, or nearer; `slack`: how
+ * many hops more than seen so far are still the same sender. */
 static bool is_ttl_odd(const struct hs_dir *d, const struct packet *p,
                        unsigned slack)
 {
@@ -659,8 +659,6 @@ static bool is_ip_id_odd(const struct sender *w, const struct packet *p)
            step > 2048 && step < 65536 - 2048;
 }
 
-/* What a genuine reset or FIN would not show: two of these mean that somebody
- * else sent it. */
 /* An application that gives a connection up resets it with an acknowledgement
  * (RFC 9293 section 3.10.5). One without answers a segment of a connection that
  * its sender does not know (section 3.10.7.1): a firewall's refusal, or a host
@@ -673,6 +671,8 @@ static bool is_bare(const struct session *s, const struct packet *p,
            s->hs.dir[SIDE_SERVER].bytes == 0 && !s->sender[dir].fin_noted;
 }
 
+/* What a genuine reset or FIN would not show: two of these mean that somebody
+ * else sent it. */
 static uint16_t oddities(const struct session *s, const struct flow *f,
                          const struct packet *p, unsigned dir)
 {
