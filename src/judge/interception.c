@@ -230,10 +230,11 @@ static struct group *group_use(struct interception *ix, uint64_t key,
                                const struct sighting *s)
 {
     struct group **entry = lru_use(ix->groups, key);
-    if (*entry) {
-        return *entry;
+    struct group *g = *entry;
+    if (g) {
+        return g;
     }
-    struct group *g = *entry = calloc(1, sizeof *g);
+    *entry = g = calloc(1, sizeof *g);
     if (!g) {
         return NULL;
     }
