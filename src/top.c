@@ -15,6 +15,7 @@
 #include "top_model.h"
 
 #include <curses.h>
+#include <poll.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -172,20 +173,28 @@ static void draw(struct top *t, const struct totals *totals)
     refresh();
 }
 
+/* Nobody is there to see it: the window was closed, the line was cut. */
+static bool is_gone(void)
+{
+    struct pollfd terminal = {.fd = STDIN_FILENO};
+    return poll(&terminal, 1, 0) > 0 &&
+           (terminal.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
 bool top_poll(struct top *t, const struct totals *totals, tick_t now)
 {
     if (obey_keys(t) || now >= t->next) {
         t->next = now + DRAW_EVERY;
         draw(t, totals);
     }
-    return !t->model.leave;
+    return !t->model.leave && !is_gone();
 }
 
 void top_stay(struct top *t, const struct totals *totals,
               const volatile sig_atomic_t *stop)
 {
     timeout(STAY_MS);
-    while (!t->model.leave && !*stop) {
+    while (!t->model.leave && !*stop && !is_gone()) {
         draw(t, totals);
         int key = getch();
         if (key != ERR && key != KEY_RESIZE) {

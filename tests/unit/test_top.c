@@ -229,7 +229,8 @@ static bool wait_for(int fd, const char *part)
     return false;
 }
 
-Test(top, in_a_terminal)
+/* The program with --top in a terminal of its own; -1 where there is none. */
+static pid_t start_in_terminal(int *fd)
 {
     char capture[4096];
     const char *src = getenv("TLSWHY_SRCDIR");
@@ -237,15 +238,21 @@ Test(top, in_a_terminal)
     cr_assert(src && program, "run by make check");
     snprintf(capture, sizeof capture, "%s/pcaps/demo.pcap", src);
     struct winsize size = {.ws_row = 24, .ws_col = 80};
-    int fd;
-    pid_t pid = forkpty(&fd, NULL, NULL, &size);
-    if (pid < 0) {
-        cr_skip_test("no pseudo-terminals here");
-    }
+    pid_t pid = forkpty(fd, NULL, NULL, &size);
     if (pid == 0) {
         setenv("TERM", "xterm", 1);
         execl(program, program, "--top", capture, (char *)NULL);
         _exit(127);
+    }
+    return pid;
+}
+
+Test(top, in_a_terminal)
+{
+    int fd;
+    pid_t pid = start_in_terminal(&fd);
+    if (pid < 0) {
+        cr_skip_test("no pseudo-terminals here");
     }
     cr_expect(wait_for(fd, "server_certificate_expired"));
     cr_assert_eq(write(fd, "\r", 1), 1);
@@ -258,4 +265,19 @@ Test(top, in_a_terminal)
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     close(fd);
+}
+
+/* The window is closed: it neither stays nor spins. */
+Test(top, ends_with_its_terminal, .timeout = 60)
+{
+    int fd;
+    pid_t pid = start_in_terminal(&fd);
+    if (pid < 0) {
+        cr_skip_test("no pseudo-terminals here");
+    }
+    cr_expect(wait_for(fd, "server_certificate_expired"));
+    close(fd);
+    int status;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_expect(WIFEXITED(status));
 }
