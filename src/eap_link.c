@@ -22,7 +22,8 @@
 
 #include <stdlib.h>
 
-#define SLOTS 8192u /* a power of two */
+/* A power of two; so many that of some hundred log-ins hardly two meet. */
+#define SLOTS 131072u
 
 struct slot {
     uint64_t key;
