@@ -11,37 +11,36 @@
  * answer; a repeated request has the Authenticator of the first. Some clients
  * change their port in between, so the first one stands for all.
  *
- * What is remembered is bounded: a newer entry takes the place of an older one,
- * whose conversation then looks as if the capture had begun in its middle.
+ * What is remembered is bounded: what was not used for longest is forgotten, and
+ * its conversation then looks as if the capture had begun in its middle.
  */
 #include "eap_link.h"
 
 #include "base/hash.h"
+#include "base/lru.h"
 #include "dissectors/eap.h"
 #include "dissectors/radius.h"
 
 #include <stdlib.h>
 
-/* A power of two; so many that of some hundred log-ins hardly two meet. */
-#define SLOTS 131072u
+#define KEYS_MAX  8192u
+#define PEERS_MAX 1024u
 
 struct slot {
-    uint64_t key;
     uint32_t conversation;
     uint16_t port; /* the client's first */
 };
 
 struct peer {
-    uint64_t key;
     uint8_t mac[6];
     bool known;
 };
 
 struct eap_link {
     struct hash_seed seed;
-    struct slot slots[SLOTS];
-    struct peer authenticators[SLOTS / 8]; /* by their supplicants */
-    uint8_t supplicant[6];                 /* heard last */
+    struct lru *slots;          /* of struct slot */
+    struct lru *authenticators; /* of struct peer, by their supplicants */
+    uint8_t supplicant[6];      /* heard last */
     bool heard;
     uint32_t conversations;
 };
@@ -49,15 +48,26 @@ struct eap_link {
 struct eap_link *eap_link_new(void)
 {
     struct eap_link *l = calloc(1, sizeof *l);
-    if (l) {
-        l->seed = hash_seed_random();
+    if (!l) {
+        return NULL;
+    }
+    l->seed = hash_seed_random();
+    l->slots = lru_new(KEYS_MAX, sizeof(struct slot), NULL);
+    l->authenticators = lru_new(PEERS_MAX, sizeof(struct peer), NULL);
+    if (!l->slots || !l->authenticators) {
+        eap_link_free(l);
+        return NULL;
     }
     return l;
 }
 
 void eap_link_free(struct eap_link *l)
 {
-    free(l);
+    if (l) {
+        lru_free(l->slots);
+        lru_free(l->authenticators);
+        free(l);
+    }
 }
 
 bool eap_link_wants(const struct packet *k)
@@ -71,12 +81,7 @@ bool eap_link_wants(const struct packet *k)
 
 static struct peer *peer_of(struct eap_link *l, const uint8_t mac[6])
 {
-    uint64_t h = hash_bytes(&l->seed, span_of(mac, 6));
-    struct peer *p = &l->authenticators[h % (SLOTS / 8)];
-    if (p->key != h) {
-        *p = (struct peer){.key = h};
-    }
-    return p;
+    return lru_use(l->authenticators, hash_bytes(&l->seed, span_of(mac, 6)));
 }
 
 /* Unknown, or the address of a group. */
@@ -141,14 +146,12 @@ static uint64_t key_of(const struct eap_link *l, uint8_t kind,
 
 static const struct slot *get(const struct eap_link *l, uint64_t key)
 {
-    const struct slot *s = &l->slots[key % SLOTS];
-    return s->conversation && s->key == key ? s : NULL;
+    return lru_find(l->slots, key);
 }
 
 static void put(struct eap_link *l, uint64_t key, struct slot s)
 {
-    s.key = key;
-    l->slots[key % SLOTS] = s;
+    *(struct slot *)lru_use(l->slots, key) = s;
 }
 
 static struct slot new_conversation(struct eap_link *l,
