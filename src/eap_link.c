@@ -11,8 +11,8 @@
  * answer; a repeated request has the Authenticator of the first. Some clients
  * change their port in between, so the first one stands for all.
  *
- * What is remembered is bounded: what was not used for longest is forgotten, and
- * its conversation then looks as if the capture had begun in its middle.
+ * What is remembered is bounded: what was not used for longest is forgotten,
+ * and its conversation then looks as if the capture had begun in its middle.
  */
 #include "eap_link.h"
 
