@@ -4,13 +4,15 @@
  * the main fields. Cells pass the terminal's escapes first, so no control
  * character gets out; a cell that a spreadsheet would take for a formula gets
  * an apostrophe in front. Unknown values are empty cells; lists are joined with
- * "; ".
+ * " | ", which no sentence of ours holds. Words, names, versions and times are
+ * those of the JSON records.
  */
 #include "report/fields.h"
 
 #include <inttypes.h>
 
-#define CELL_BYTES (16u * 1024)
+#define CELL_BYTES     (16u * 1024)
+#define LIST_SEPARATOR " | "
 
 extern const struct reporter csv_reporter;
 
@@ -77,7 +79,7 @@ static void cell_uint(struct csv *c, uint64_t v, bool known)
 static void cell_list(struct csv *c, const struct text_list *l)
 {
     for (size_t i = 0; i < l->n; i++) {
-        text_add(&c->cell, i ? "; " : "");
+        text_add(&c->cell, i ? LIST_SEPARATOR : "");
         text_term(&c->cell, span_text(l->v[i]));
     }
     cell_end(c);
@@ -158,8 +160,14 @@ static void col_protocol(struct csv *c, const struct record *r)
 
 static void col_version(struct csv *c, const struct record *r)
 {
-    uint16_t v = record_version(r);
-    cell_str(c, v != UNSEEN_U16 ? known_version_title(v) : NULL);
+    const char *protocol;
+    cell_str(c, record_version_name(r, &protocol));
+}
+
+static void col_version_protocol(struct csv *c, const struct record *r)
+{
+    const char *protocol;
+    cell_str(c, record_version_name(r, &protocol) ? protocol : NULL);
 }
 
 static void col_cipher(struct csv *c, const struct record *r)
@@ -254,7 +262,7 @@ static void col_blind(struct csv *c, const struct record *r)
 {
     for (unsigned i = 0; i < BLIND_SPOTS; i++) {
         if (r->hs->end_state.blind & blind_spots[i].bit) {
-            text_add(&c->cell, c->cell.n ? "; " : "");
+            text_add(&c->cell, c->cell.n ? LIST_SEPARATOR : "");
             text_add(&c->cell, blind_spots[i].name);
         }
     }
@@ -272,7 +280,7 @@ static void col_not_after(struct csv *c, const struct record *r)
 {
     const struct cert *leaf = chain_leaf(&r->hs->server_chain);
     if (leaf && leaf->not_after != INT64_MAX && leaf->not_after != INT64_MIN) {
-        text_time(&c->cell, leaf->not_after);
+        text_date(&c->cell, leaf->not_after);
     }
     cell_end(c);
 }
@@ -328,6 +336,7 @@ static const struct column {
     {"server_name", col_server_name},
     {"protocol", col_protocol},
     {"version", col_version},
+    {"version_protocol", col_version_protocol},
     {"cipher", col_cipher},
     {"curve", col_curve},
     {"next_protocol", col_next_protocol},

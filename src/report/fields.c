@@ -111,6 +111,18 @@ uint16_t record_group(const struct record *r)
     return r->hs->ske.seen ? r->hs->ske.group : UNSEEN_U16;
 }
 
+const char *record_version_name(const struct record *r, const char **protocol)
+{
+    uint16_t version = record_version(r);
+    *protocol = NULL;
+    const char *name =
+        version != UNSEEN_U16 ? known_version_name(version, protocol) : NULL;
+    if (name && r->hs->flavour == FLAVOUR_DTLS) {
+        *protocol = "dtls";
+    }
+    return name;
+}
+
 const struct cert *chain_leaf(const struct cert_chain *chain)
 {
     return chain->seen && chain->n ? chain->v[0] : NULL;
@@ -154,6 +166,15 @@ void text_code(struct text *t, const char *name, uint16_t code)
     } else {
         text_fmt(t, "0x%04x", (unsigned)code);
     }
+}
+
+void text_date(struct text *t, tick_t when)
+{
+    text_time(t, when);
+    if (!t->cut) {
+        text_truncate(t, t->n - strlen(".000000Z"));
+    }
+    text_char(t, 'Z');
 }
 
 void text_clock(struct text *t, tick_t when)

@@ -35,6 +35,9 @@ uint16_t record_version(const struct record *r);
 uint16_t record_cipher(const struct record *r);
 uint16_t record_group(const struct record *r);
 
+/* "1.2" and "tls", as ECS has them; NULL when it is unknown. */
+const char *record_version_name(const struct record *r, const char **protocol);
+
 /* The leaf certificate of a chain, or NULL. */
 const struct cert *chain_leaf(const struct cert_chain *chain);
 
@@ -52,6 +55,9 @@ const char *alert_level_name(unsigned level);
 
 /* The name of a code point, or "0x1234" when it has none. */
 void text_code(struct text *t, const char *name, uint16_t code);
+
+/* Whole seconds, as certificates have them: 2026-11-25T12:34:56Z */
+void text_date(struct text *t, tick_t when);
 
 /* For people: 2026-11-25 12:34:56.123Z */
 void text_clock(struct text *t, tick_t when);

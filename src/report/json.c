@@ -40,11 +40,7 @@ static void json_date(struct json *j, const char *key, tick_t when)
         return;
     }
     json_open_str(j, key);
-    text_time(j->t, when);
-    if (!j->t->cut) {
-        text_truncate(j->t, j->t->n - strlen(".000000Z"));
-    }
-    text_char(j->t, 'Z');
+    text_date(j->t, when);
     json_close_str(j);
 }
 
@@ -441,18 +437,13 @@ static void json_alerts(struct json *j, const struct handshake *hs)
 static void json_negotiated(struct json *j, const struct record *r)
 {
     const struct server_choice *choice = &r->hs->choice;
-    uint16_t version = record_version(r);
     uint16_t cipher = record_cipher(r);
     uint16_t group = record_group(r);
-    const char *protocol = NULL;
-    const char *name = NULL;
-    if (version != UNSEEN_U16) {
-        name = known_version_name(version, &protocol);
-    }
+    const char *protocol;
+    const char *name = record_version_name(r, &protocol);
     if (name) {
-        bool dtls = r->hs->flavour == FLAVOUR_DTLS;
         json_str(j, "version", name);
-        json_str(j, "version_protocol", dtls ? "dtls" : protocol);
+        json_str(j, "version_protocol", protocol);
     }
     if (cipher != UNSEEN_U16) {
         json_code(j, "cipher", suite_name(cipher), cipher);

@@ -661,7 +661,7 @@ Test(csv, rows_have_as_many_cells_as_the_header)
     const char *row = render(&f, "csv");
     cr_expect_eq(count_char(row, ','), header);
     has(row, "2026-11-25T12:34:56.124456Z,failure,no_shared_version,certain,"
-             "server,,192.0.2.9,51000,198.51.100.7,443,,tls,,,,,direct,"
+             "server,,192.0.2.9,51000,198.51.100.7,443,,tls,,,,,,direct,"
              "client_hello,server,alert,protocol_version,server,");
     has(row, ",3,9,8,,\r\n");
     tear_down(&f);
