@@ -543,25 +543,28 @@ static void print_stories(struct paint *p, const struct totals *t)
     paint_newline(p);
 }
 
-/* "N what" on a line of its own; nothing for zero. */
-static void hint(struct text *out, uint64_t n, const char *what)
+/* "N nouns what" on a line of its own; nothing for zero. */
+static void hint(struct text *out, uint64_t n, const char *noun,
+                 const char *what)
 {
     if (n) {
-        text_fmt(out, "%" PRIu64 " %s\n", n, what);
+        text_fmt(out, "%" PRIu64 " %s%s %s\n", n, noun, n == 1 ? "" : "s",
+                 what);
     }
 }
 
 static void print_secrets(const struct secret_totals *s, struct text *out)
 {
-    hint(out, s->found, "secrets in the key log");
-    hint(out, s->malformed, "malformed lines in the key log");
-    hint(out, s->forgotten, "secrets forgotten to make room");
-    hint(out, s->decrypted, "connections decrypted");
-    hint(out, s->unknown, "encrypted connections whose secrets are not there");
-    hint(out, s->unopened,
-         "encrypted records that their secrets did not open (damaged, or a "
+    hint(out, s->found, "secret", "in the key log");
+    hint(out, s->malformed, "malformed line", "in the key log");
+    hint(out, s->forgotten, "secret", "forgotten to make room");
+    hint(out, s->decrypted, "connection", "decrypted");
+    hint(out, s->unknown, "encrypted connection",
+         "whose secrets are not there");
+    hint(out, s->unopened, "encrypted record",
+         "that the secrets did not open (damaged, or a "
          "wrong key log)");
-    hint(out, s->updated, "packets under keys that were updated");
+    hint(out, s->updated, "packet", "under keys that were updated");
 }
 
 /* Scripts read these lines: their wording is fixed. */
@@ -570,24 +573,25 @@ static void print_capture(const struct totals *t, struct text *out)
     text_fmt(out, "%" PRIu64 " packets captured\n", t->packets_captured);
     text_fmt(out, "%" PRIu64 " packets dropped by the kernel\n",
              t->packets_dropped);
-    hint(out, t->packets_dropped_interface, "packets dropped by the interface");
-    hint(out, t->packets_relieved,
-         "packets of settled connections left in the kernel, not captured");
-    hint(out, t->records_read, "records read back");
+    hint(out, t->packets_dropped_interface, "packet",
+         "dropped by the interface");
+    hint(out, t->packets_relieved, "packet",
+         "of settled connections left in the kernel, not captured");
+    hint(out, t->records_read, "record", "read back");
     text_fmt(out, "%" PRIu64 " flows evicted\n", t->flows_evicted);
-    hint(out, t->frames_cut,
-         "packets too short to read: the snapshot length cut their headers "
+    hint(out, t->frames_cut, "packet",
+         "too short to read: the snapshot length cut the headers "
          "(capture them whole)");
-    hint(out, t->frames_malformed, "packets with malformed headers");
-    hint(out, t->frames_unknown, "packets of a link type that is not known");
-    hint(out, t->limited,
-         "connections on which a limit of the analysis was reached");
+    hint(out, t->frames_malformed, "packet", "with malformed headers");
+    hint(out, t->frames_unknown, "packet", "of a link type that is not known");
+    hint(out, t->limited, "connection",
+         "on which a limit of the analysis was reached");
     print_secrets(&t->secrets, out);
-    hint(out, t->tcp_refused,
-         "TCP connections refused: a reset answered the SYN");
-    hint(out, t->tcp_unanswered, "TCP connections never answered");
-    hint(out, t->tcp_unused,
-         "TCP connections opened and closed without a word of the client");
+    hint(out, t->tcp_refused, "TCP connection",
+         "refused: a reset answered the SYN");
+    hint(out, t->tcp_unanswered, "TCP connection", "never answered");
+    hint(out, t->tcp_unused, "TCP connection",
+         "opened and closed without a word of the client");
 }
 
 static void print_connections(const struct totals *t, struct text *out)
