@@ -816,7 +816,6 @@ bool x509_read(struct arena *arena, struct span der, struct cert *out)
 {
     *out = (struct cert){.not_before = INT64_MIN,
                          .not_after = INT64_MAX,
-                         .key_name = "unknown",
                          .key_group = UNSEEN_U16};
     if (!der.n) {
         out->why = "empty certificate";

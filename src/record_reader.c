@@ -472,7 +472,8 @@ static void read_certificate(struct record_reader *r, const json_t *owner,
                              enum side side, struct cert_chain *chain)
 {
     const json_t *x509 = json_object_get(owner, "x509");
-    if (!x509) {
+    const json_t *hash = json_object_get(owner, "hash");
+    if (!x509 && !hash) { /* one that cannot be parsed has its hash alone */
         return;
     }
     struct cert *c = &r->leaf[side];
@@ -489,9 +490,9 @@ static void read_certificate(struct record_reader *r, const json_t *owner,
     c->key_name = copy_member(r, x509, "public_key_algorithm");
     c->key_bits = (uint16_t)number_of(x509, "public_key_size");
     c->signature_algorithm = span_member(r, x509, "signature_algorithm");
-    struct span hash = hex_member(r, json_object_get(owner, "hash"), "sha256");
-    if (hash.n == sizeof c->sha256) {
-        memcpy(c->sha256, hash.p, sizeof c->sha256);
+    struct span sha256 = hex_member(r, hash, "sha256");
+    if (sha256.n == sizeof c->sha256) {
+        memcpy(c->sha256, sha256.p, sizeof c->sha256);
     }
     r->chain[side][0] = c;
     *chain = (struct cert_chain){.seen = true, .n = 1, .v = r->chain[side]};

@@ -44,7 +44,7 @@ struct cert {
     bool has_san;
     bool names_cut; /* the SAN has more names than were kept */
     enum cert_key key;
-    const char *key_name; /* "rsa", "ecdsa", "ed25519" ... static */
+    const char *key_name; /* "rsa", "ecdsa" ... static; NULL: unknown */
     uint16_t key_bits;
     uint16_t key_group; /* named curve's TLS code point, or UNSEEN_U16 */
     struct span signature_algorithm; /* text: "sha256WithRSAEncryption" */
