@@ -169,7 +169,8 @@ static bool set_up(struct run *r, const struct trust *trust)
     const char *format = o->top && !o->output ? "none" : o->format;
     const struct reporter *reporter = reporter_find(format);
     if (!reporter) {
-        run_complain(r, o->format, "no such output format");
+        reporter_unknown(o->format, error);
+        run_complain(r, "--format", error);
         return false;
     }
     struct report_options ro =
@@ -458,8 +459,7 @@ static int check_config(const struct options *o)
     char error[256] = "";
     bool ok = sandbox_find_user(geteuid() == 0 ? o->user : NULL, &user, error);
     if (ok && !reporter_find(o->format)) {
-        snprintf(error, sizeof error, "no such output format: %.64s",
-                 o->format);
+        reporter_unknown(o->format, error);
         ok = false;
     }
     if (ok) {

@@ -36,7 +36,8 @@ bool capture_check_filter(const char *text, char error[CAPTURE_ERROR_BYTES])
     return ok;
 }
 
-void filter_explain(const char *pcap_error, char error[CAPTURE_ERROR_BYTES])
+void filter_explain(const char *text, const char *pcap_error,
+                    char error[CAPTURE_ERROR_BYTES])
 {
     const char *prefix = "can't parse filter expression: ";
     if (strncmp(pcap_error, prefix, strlen(prefix)) == 0) {
@@ -45,8 +46,10 @@ void filter_explain(const char *pcap_error, char error[CAPTURE_ERROR_BYTES])
     const char *what = strcmp(pcap_error, "syntax error") == 0
                            ? "see pcap-filter(7)"
                            : pcap_error;
-    snprintf(error, CAPTURE_ERROR_BYTES, "%s in filter expression: %s",
-             what == pcap_error ? "error" : "syntax error", what);
+    snprintf(error, CAPTURE_ERROR_BYTES,
+             "%s in filter expression '%.90s%s': %.100s",
+             what == pcap_error ? "error" : "syntax error", text,
+             strlen(text) > 90 ? "..." : "", what);
 }
 
 static bool compile(struct filter *f, struct filter_program *p,
@@ -60,7 +63,7 @@ static bool compile(struct filter *f, struct filter_program *p,
     p->usable =
         pcap_compile(dead, &p->bpf, f->text, 1, PCAP_NETMASK_UNKNOWN) == 0;
     if (!p->usable) {
-        filter_explain(pcap_geterr(dead), error);
+        filter_explain(f->text, pcap_geterr(dead), error);
     }
     pcap_close(dead);
     return p->usable;

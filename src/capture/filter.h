@@ -40,7 +40,8 @@ bool filter_add(struct filter *f, int linktype,
  * be compiled do not. */
 bool filter_match(struct filter *f, const struct frame *frame);
 
-/* libpcap's complaint about an expression as one line of ours. */
-void filter_explain(const char *pcap_error, char error[CAPTURE_ERROR_BYTES]);
+/* libpcap's complaint about the expression `text` as one line of ours. */
+void filter_explain(const char *text, const char *pcap_error,
+                    char error[CAPTURE_ERROR_BYTES]);
 
 #endif

@@ -342,7 +342,7 @@ static bool live_filter(struct live_capture *l, const char *text, char *error)
         return true;
     }
     if (pcap_compile(l->pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-        filter_explain(pcap_geterr(l->pcap), error);
+        filter_explain(text, pcap_geterr(l->pcap), error);
         return false;
     }
     int rc = pcap_setfilter(l->pcap, &program);

@@ -5,6 +5,8 @@
  */
 #include "report/report.h"
 
+#include <stdio.h>
+
 #define X(name) extern const struct reporter name##_reporter;
 #include "report/list.inc"
 #undef X
@@ -24,4 +26,15 @@ const struct reporter *reporter_find(const char *name)
         }
     }
     return NULL;
+}
+
+void reporter_unknown(const char *name, char error[256])
+{
+    int n =
+        snprintf(error, 256, "no such output format: %.64s (there is", name);
+    for (size_t i = 0; reporters[i] && n < 200; i++) {
+        n += snprintf(error + n, 256 - (size_t)n, "%s %s", i ? "," : "",
+                      reporters[i]->name);
+    }
+    snprintf(error + n, 256 - (size_t)n, ")");
 }

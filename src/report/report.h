@@ -95,6 +95,8 @@ struct reporter {
 /* NULL-terminated, in the order of list.am. */
 extern const struct reporter *const reporters[];
 const struct reporter *reporter_find(const char *name);
+/* What to tell who asked for one that there is not. */
+void reporter_unknown(const char *name, char error[256]);
 
 /* ---- the totals as text, shared by reporters and --summary ---- */
 
