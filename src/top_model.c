@@ -15,6 +15,14 @@
 #define HEAD_LINES   5u
 #define DETAIL_BYTES 8192u
 #define DETAIL_WIDTH 78u
+#define HANG         14u /* of what goes on below: behind the labels */
+
+/* The list of failures: the columns grow with the screen up to these. */
+#define NARROW         60u
+#define TIME_COLUMNS   13u
+#define CAUSE_COLUMNS  36u
+#define SERVER_COLUMNS 40u
+#define CLIENT_COLUMNS 15u
 
 static const char *const view_names[TOP_VIEWS] = {"newest", "causes", "servers",
                                                   "clients"};
@@ -157,6 +165,36 @@ static char *detail_text(const struct record *r)
     return s;
 }
 
+static bool passes(const struct top_model *m, const struct top_row *row)
+{
+    return !*m->filter || strstr(row->cause, m->filter) ||
+           strstr(row->server, m->filter) || strstr(row->client, m->filter);
+}
+
+/* The ring is in the order of time, which is not that in which failures are
+ * known: silence takes its time. What a paused list shows stays in its place.
+ * Returns how many newer ones pass the filter. */
+static unsigned insert(struct top_model *m, struct top_row row)
+{
+    unsigned at = m->rows_at;
+    unsigned above = 0;
+    row_free(&m->rows[at]);
+    while (!m->paused || at != m->paused_rows_at) {
+        unsigned before = (at + TOP_ROWS_MAX - 1) % TOP_ROWS_MAX;
+        if (before == m->rows_at || !m->rows[before].cause ||
+            m->rows[before].when <= row.when) {
+            break;
+        }
+        above += passes(m, &m->rows[before]);
+        m->rows[at] = m->rows[before];
+        at = before;
+    }
+    m->rows[at] = row;
+    m->rows_at = (m->rows_at + 1) % TOP_ROWS_MAX;
+    m->rows_n += m->rows_n < TOP_ROWS_MAX;
+    return above;
+}
+
 void top_model_add(struct top_model *m, const struct record *r)
 {
     const struct known_cause *cause = record_cause(r);
@@ -176,23 +214,15 @@ void top_model_add(struct top_model *m, const struct record *r)
     count(m, TOP_SERVERS, row.server, row.when);
     count(m, TOP_CLIENTS, row.client, row.when);
     count_rate(m, row.when);
-    row_free(&m->rows[m->rows_at]);
-    m->rows[m->rows_at] = row;
-    m->rows_at = (m->rows_at + 1) % TOP_ROWS_MAX;
-    m->rows_n += m->rows_n < TOP_ROWS_MAX;
+    unsigned above = insert(m, row);
     /* The selection stays with its failure while new ones come in above. */
-    if (m->view == TOP_NEWEST && !m->paused && m->selected > 0) {
+    if (m->view == TOP_NEWEST && !m->paused && m->selected > 0 &&
+        m->selected >= above) {
         m->selected++;
     }
 }
 
 /* ---- the list that is shown ---- */
-
-static bool passes(const struct top_model *m, const struct top_row *row)
-{
-    return !*m->filter || strstr(row->cause, m->filter) ||
-           strstr(row->server, m->filter) || strstr(row->client, m->filter);
-}
 
 /* The i-th failure that passes the filter, newest first; NULL past the end. A
  * paused list ends where it stood. */
@@ -269,16 +299,80 @@ static unsigned list_lines(const struct top_model *m)
     return m->lines > HEAD_LINES + 2 ? m->lines - HEAD_LINES - 1 : 1;
 }
 
-/* ---- keys ---- */
+/* ---- what is open, wrapped ---- */
+
+static size_t columns_of(const char *s)
+{
+    size_t n = 0;
+    for (; *s; s++) {
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+/* How many bytes of the text fit the columns; a character takes one. */
+static size_t prefix(const char *s, size_t n, size_t columns)
+{
+    size_t at = 0;
+    for (size_t used = 0; at < n; at++) {
+        bool begins = ((unsigned char)s[at] & 0xc0) != 0x80;
+        if (begins && used++ == columns) {
+            break;
+        }
+    }
+    return at;
+}
+
+/* The same, up to a space if there is one. */
+static size_t fitting(const char *s, size_t n, size_t columns)
+{
+    size_t k = prefix(s, n, columns);
+    for (size_t i = k; i > 0 && k < n; i--) {
+        if (s[i] == ' ' && s[i - 1] != ' ') {
+            return i;
+        }
+    }
+    return k;
+}
+
+/* A piece of the opened failure as one line of the screen has it. */
+struct piece {
+    const char *p; /* NULL: there is none */
+    size_t n, indent;
+};
+
+/* Commands are one line, however long: the text reporter leaves them so that
+ * they can be copied; here what does not fit goes on below. */
+static struct piece detail_piece(const struct top_model *m, unsigned i)
+{
+    size_t columns = m->columns > 2 * HANG ? m->columns : 2 * HANG;
+    for (const char *p = m->opened.detail; p && *p; p += *p == '\n') {
+        size_t left = strcspn(p, "\n");
+        size_t hang = 0;
+        do {
+            size_t n = fitting(p, left, columns - hang);
+            if (i-- == 0) {
+                return (struct piece){p, n, hang};
+            }
+            n += strspn(p + n, " ");
+            p += n;
+            left -= n;
+            hang = HANG;
+        } while (left > 0);
+    }
+    return (struct piece){NULL, 0, 0};
+}
 
 static unsigned detail_line_count(const struct top_model *m)
 {
     unsigned n = 0;
-    for (const char *p = m->opened.detail; p && *p; p++) {
-        n += *p == '\n';
+    while (detail_piece(m, n).p) {
+        n++;
     }
     return n;
 }
+
+/* ---- keys ---- */
 
 static void open_row(struct top_model *m, const struct top_row *row)
 {
@@ -361,9 +455,7 @@ static void type(struct top_model *m, int key)
 
 static void back(struct top_model *m, int key)
 {
-    if (m->help) {
-        m->help = false;
-    } else if (m->open) {
+    if (m->open) {
         m->open = false;
     } else if (key == 'q') {
         m->leave = true;
@@ -377,6 +469,10 @@ void top_model_key(struct top_model *m, int key)
     int64_t page = list_lines(m);
     if (m->typing) {
         type(m, key);
+        return;
+    }
+    if (m->help) {
+        m->help = false;
         return;
     }
     switch (key) {
@@ -429,7 +525,7 @@ void top_model_key(struct top_model *m, int key)
         break;
     case '?':
     case 'h':
-        m->help = !m->help;
+        m->help = true;
         break;
     default:
         break;
@@ -475,11 +571,45 @@ static void views_line(const struct top_model *m, struct text *out)
     }
 }
 
+/* A cell, filled up; of what is longer the end is missing, which shows. */
+static void cell(struct text *out, const char *s, size_t columns)
+{
+    size_t n = strlen(s);
+    size_t k = prefix(s, n, columns);
+    text_char(out, ' ');
+    if (k < n) {
+        text_add_n(out, s, prefix(s, n, columns - 1));
+        text_char(out, '~');
+        return;
+    }
+    text_add_n(out, s, n);
+    for (size_t used = columns_of(s); used < columns; used++) {
+        text_char(out, ' ');
+    }
+}
+
+static void failure_columns(const struct top_model *m, const char *cause,
+                            const char *server, const char *client,
+                            struct text *out)
+{
+    size_t rest = m->columns > NARROW ? m->columns : NARROW;
+    rest -= TIME_COLUMNS + 3;
+    size_t cause_columns = (rest - CLIENT_COLUMNS) * 9 / 16;
+    cause_columns =
+        cause_columns < CAUSE_COLUMNS ? cause_columns : CAUSE_COLUMNS;
+    size_t server_columns = rest - CLIENT_COLUMNS - cause_columns;
+    server_columns =
+        server_columns < SERVER_COLUMNS ? server_columns : SERVER_COLUMNS;
+    cell(out, cause, cause_columns);
+    cell(out, server, server_columns);
+    cell(out, client, rest - cause_columns - server_columns);
+}
+
 static void columns_line(const struct top_model *m, struct text *out)
 {
     if (m->view == TOP_NEWEST) {
-        text_fmt(out, "%-13s %-36s %-28s %s", "TIME", "CAUSE", "SERVER",
-                 "CLIENT");
+        text_fmt(out, "%-*s", (int)TIME_COLUMNS, "TIME");
+        failure_columns(m, "CAUSE", "SERVER", "CLIENT", out);
     } else {
         text_fmt(out, "%8s  %-13s  %s", "FAILURES", "LAST", "NAME");
     }
@@ -504,7 +634,7 @@ static enum top_look item_line(struct top_model *m, unsigned i,
             return LOOK_PLAIN;
         }
         add_clock(out, row->when);
-        text_fmt(out, " %-36s %-28s %s", row->cause, row->server, row->client);
+        failure_columns(m, row->cause, row->server, row->client, out);
     } else {
         const struct top_entry *e = entry_at(m, i);
         if (!e) {
@@ -519,13 +649,10 @@ static enum top_look item_line(struct top_model *m, unsigned i,
 
 static void detail_line(const struct top_model *m, unsigned i, struct text *out)
 {
-    const char *p = m->opened.detail;
-    for (i += m->detail_scroll; i > 0 && p; i--) {
-        p = strchr(p, '\n');
-        p = p ? p + 1 : NULL;
-    }
-    if (p) {
-        text_add_n(out, p, strcspn(p, "\n"));
+    struct piece l = detail_piece(m, m->detail_scroll + i);
+    if (l.p) {
+        text_fmt(out, "%*s", (int)l.indent, "");
+        text_add_n(out, l.p, l.n);
     }
 }
 
@@ -540,6 +667,9 @@ static void help_line(unsigned i, struct text *out)
         "  s              sort by count, last seen, name",
         "  p              hold the lists; again: go on",
         "  q, Esc         back; q in a list leaves",
+        "",
+        "  The newest stand above, by the time their hello came; what was",
+        "  silent is known later and stands further down.",
     };
     if (i < sizeof lines / sizeof *lines) {
         text_add(out, lines[i]);
@@ -562,7 +692,9 @@ static enum top_look body_line(struct top_model *m, unsigned i,
 
 static void bottom_line(const struct top_model *m, struct text *out)
 {
-    if (*m->message) {
+    if (m->help) {
+        text_add(out, "any key: back");
+    } else if (*m->message) {
         text_add(out, m->message);
     } else if (m->open) {
         text_add(out, "up/down scroll  q back");

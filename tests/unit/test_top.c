@@ -96,6 +96,82 @@ Test(top, newest_first)
     cr_expect_lt(strstr(s, "b.test:443"), strstr(s, "00:00:01.000"));
 }
 
+Test(top, newest_by_time_not_by_arrival)
+{
+    add("server_closed", "a.test", "10.0.0.1", 20);
+    add("decode_error", "b.test", "10.0.0.1", 25);
+    top_model_key(&model, TOP_KEY_DOWN);
+    add("client_hello_unanswered", "late.test", "10.0.0.1", 15);
+    expect("\n00:00:25.000");
+    expect(">00:00:20.000");
+    const char *s = screen();
+    cr_expect_lt(strstr(s, "00:00:20.000"), strstr(s, "late.test"));
+    /* What is held stays as it stands. */
+    top_model_key(&model, 'p');
+    add("client_hello_unanswered", "later.test", "10.0.0.1", 12);
+    expect_none("later.test");
+    top_model_key(&model, 'p');
+    expect("later.test");
+}
+
+Test(top, the_ring_stays_in_order_when_it_is_full)
+{
+    for (unsigned i = 0; i < TOP_ROWS_MAX + 700; i++) {
+        add("server_closed", "a.test", "10.0.0.1", 10 + i * 7 % 50);
+    }
+    add("server_closed", "old.test", "10.0.0.1", 1);
+    cr_expect_eq(model.rows_n, TOP_ROWS_MAX);
+    unsigned at = model.rows_at;
+    cr_expect_str_eq(model.rows[at].server, "old.test:443");
+    for (unsigned i = 1; i < TOP_ROWS_MAX; i++) {
+        const struct top_row *older = &model.rows[at];
+        at = (at + 1) % TOP_ROWS_MAX;
+        cr_expect_leq(older->when, model.rows[at].when);
+    }
+}
+
+Test(top, all_columns_are_on_a_small_screen)
+{
+    add("server_certificate_incomplete_chain",
+        "a-very-long-name-of-a-server.example.test", "255.255.255.255", 1);
+    expect("server_certificate_incompl~ a-very-long-name-of-a~ "
+           "255.255.255.255");
+    model.columns = 160;
+    expect(" server_certificate_incomplete_chain  "
+           "a-very-long-name-of-a-server.example.te~ 255.255.255.255");
+}
+
+/* What can be copied from the report in one line is not cut off here. */
+Test(top, long_lines_go_on_below)
+{
+    add("server_closed", "a.test", "10.0.0.1", 1);
+    top_model_key(&model, TOP_KEY_ENTER);
+    free(model.opened.detail);
+    model.opened.detail = strdup(
+        "  try       openssl s_client -connect 192.0.2.1:443 -servername "
+        "a.test </dev/null | openssl x509 -noout -subject -dates\n"
+        "  frames    7\n");
+    expect("-servername a.test\n"
+           "              </dev/null | openssl x509 -noout -subject -dates\n"
+           "  frames    7\n");
+    top_model_key(&model, TOP_KEY_END);
+    expect("  frames    7\n");
+    expect_none("openssl");
+}
+
+Test(top, any_key_leaves_the_help)
+{
+    three();
+    top_model_key(&model, '?');
+    expect("any key: back");
+    top_model_key(&model, TOP_KEY_DOWN);
+    expect(">00:00:03.000");
+    top_model_key(&model, 'h');
+    top_model_key(&model, 'q');
+    cr_expect_not(model.leave);
+    expect(">00:00:03.000");
+}
+
 Test(top, a_failure_opens_and_closes)
 {
     three();
