@@ -320,7 +320,11 @@ static void on_record(void *state, const struct report_options *o,
         return;
     }
     size_t before = out->n;
-    bool failure = row_kind(r) == ROW_FAILURE || row_kind(r) == ROW_BENIGN;
+    bool benign = row_kind(r) == ROW_BENIGN;
+    bool failure = row_kind(r) == ROW_FAILURE || benign;
+    if (benign && !o->all) {
+        return; /* the page says how many */
+    }
     if (failure &&
         (s->failures >= LIMIT_HTML_FAILURES || s->bytes >= LIMIT_HTML_BYTES)) {
         s->failures_left++;

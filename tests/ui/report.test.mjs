@@ -95,6 +95,49 @@ test('search, filter, sort', async () => {
   await page.done();
 });
 
+test('how it ended is a column and a filter', async () => {
+  const page = await open(report('ended', '-a', pcap('group_12_openssl'), pcap('carrier_dovecot_imap_expired'), pcap('hello_large_reset')));
+  const all = await rows(page);
+  const ended = page.locator('button[data-facet=ending]', { hasText: 'reset by server' });
+  await ended.click();
+  const found = await page.$$eval('tr.row td:nth-child(7)', (c) => c.map((x) => x.textContent));
+  assert.ok(found.length > 0 && found.length < all);
+  assert.deepEqual(new Set(found), new Set(['reset by server']));
+  await page.done();
+});
+
+test('causes and ports are not cut off', async () => {
+  const page = await open(some());
+  const cut = await page.$$eval('tr.row', (list) => list.flatMap((tr) => [2, 4].map((n) => tr.cells[n]))
+    .filter((td) => td.scrollWidth > td.clientWidth).map((td) => td.textContent));
+  assert.deepEqual(cut, []);
+  // The longest of each.
+  const right = await page.$eval('tr.row', (tr) => {
+    tr.cells[2].textContent = 'server_certificate_incomplete_chain';
+    const name = tr.cells[3].querySelector('.end');
+    name.firstChild.textContent = 'a-long-label.'.repeat(19);
+    name.append(':65535');
+    tr.cells[4].querySelector('.end').firstChild.textContent = '255.255.255.255';
+    const range = document.createRange();
+    range.selectNodeContents(name.lastChild);
+    const shown = range.getBoundingClientRect().right <= tr.cells[3].getBoundingClientRect().right;
+    return [shown, ...[2, 4].map((n) => tr.cells[n].scrollWidth <= tr.cells[n].clientWidth)];
+  });
+  assert.deepEqual(right, [true, true, true]);
+  await page.done();
+});
+
+test('harmless endings are listed with -a only, and counted', async () => {
+  const capture = pcap('client_cancels_early');
+  const page = await open(report('harmless', capture));
+  assert.equal(await rows(page), 0);
+  assert.match(await page.locator('#notices').innerText(), /harmless ending/);
+  await page.done();
+  const all = await open(report('harmless_all', '-a', capture));
+  assert.equal(await all.$$eval('tr.row .tag', (c) => c.filter((x) => x.textContent === 'harmless').length), 1);
+  await all.done();
+});
+
 test('a failure opens by keyboard and shows all of it', async () => {
   const page = await open(report('one', pcap('group_12_openssl')));
   const [record] = execFileSync(TLSWHY, ['-f', 'json', pcap('group_12_openssl')], { encoding: 'utf8' }).trim().split('\n').map((l) => JSON.parse(l));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts the page together: totals, breakdown, chart, table; holds the filter.
-import { el, byId, say, count, bytes, clock } from './dom.js';
+import { el, byId, say, count, several, bytes, clock } from './dom.js';
 import { load, KINDS, FAILURE } from './model.js';
 import { Chart } from './chart.js';
 import { Table } from './table.js';
@@ -46,7 +46,7 @@ function totals(model) {
   ].filter(Boolean));
   const top = model.tally(model.facets[0], Array.from({ length: model.n }, (_, i) => i))[0];
   byId('headline').replaceChildren(
-    t.failed ? el('strong', null, `${count(t.failed)} of ${count(t.tls)} TLS handshakes failed`) : el('strong', null, t.tls ? 'No TLS handshake failed' : 'No TLS handshake was seen'),
+    t.failed ? el('strong', null, `${count(t.failed)} of ${several(t.tls, 'TLS handshake')} failed`) : el('strong', null, t.tls ? 'No TLS handshake failed' : 'No TLS handshake was seen'),
     t.failed ? ` (${percent.toFixed(percent < 10 ? 1 : 0)} %)` : '', '.',
     top ? ` Most often: ${(model.doc.items && model.causeText(top.id)) || model.facets[0].labels[top.id]} (${count(top.n)}).` : '');
   const known = t.first > 0 && t.last >= t.first;
@@ -57,13 +57,14 @@ function totals(model) {
 function notices(model) {
   const { left, totals: t } = model.doc;
   const list = [];
-  if (left.details) list.push(`${count(left.details)} failures are listed without details, to keep this report small.`);
-  if (left.failures) list.push(`${count(left.failures)} more failures are counted in the totals but not listed: the report reached its limit.`);
-  if (left.rows) list.push(`${count(left.rows)} more connections that did not fail are counted but not listed.`);
-  if (t.dropped + t.dropped_interface) list.push(`${count(t.dropped + t.dropped_interface)} packets were dropped while capturing: some verdicts may lack what these would have shown.`);
-  if (t.cut) list.push(`${count(t.cut)} packets were cut by the snapshot length: capture them whole.`);
-  if (t.evicted) list.push(`${count(t.evicted)} connections were given up to stay within the memory limit.`);
-  if (t.limited) list.push(`A limit of the analysis was reached in ${count(t.limited)} connections.`);
+  if (left.details) list.push(`${several(left.details, 'failure')} listed without details, to keep this report small.`);
+  if (left.failures) list.push(`${several(left.failures, 'more failure')} counted in the totals but not listed: the report reached its limit.`);
+  if (left.rows) list.push(`${several(left.rows, 'more connection')} that did not fail counted but not listed.`);
+  if (t.benign && !model.doc.all) list.push(`${several(t.benign, 'harmless ending')} (a client that changed its mind, a probe) counted but not listed: -a lists all connections.`);
+  if (t.dropped + t.dropped_interface) list.push(`${several(t.dropped + t.dropped_interface, 'packet')} dropped while capturing: some verdicts may lack what these would have shown.`);
+  if (t.cut) list.push(`${several(t.cut, 'packet')} cut by the snapshot length: capture them whole.`);
+  if (t.evicted) list.push(`${several(t.evicted, 'connection')} given up to stay within the memory limit.`);
+  if (t.limited) list.push(`A limit of the analysis was reached in ${several(t.limited, 'connection')}.`);
   byId('notices').replaceChildren(...list.map((text) => el('li', null, text)));
 }
 
@@ -76,7 +77,7 @@ function stories(model) {
     return el('div', { class: 'story' },
       el('p', null, el('span', { class: `tag ${s.verdict === 'detected' ? 'bad' : 'warn'}` }, s.verdict), ' ',
         el('strong', null, s.product || s.issuer), s.product ? ` (issuer ${s.issuer})` : '',
-        ` answered ${count(s.handshakes)} ${s.handshakes === 1 ? 'handshake' : 'handshakes'} of ${count(s.clients)} ${s.clients === 1 ? 'client' : 'clients'} with its own certificates; `,
+        ` answered ${several(s.handshakes, 'handshake')} of ${several(s.clients, 'client')} with its own certificates; `,
         s.broken ? el('strong', null, `${count(s.broken)} failed because the client does not trust it`) : 'none failed for lack of trust', '.'),
       names.length ? el('p', { class: 'muted small' }, `Servers: ${more(names, s.servers)}${s.more ? ', and others' : ''}`) : null,
       s.open && s.open.length ? el('p', { class: 'muted small' }, `Left alone for the same clients: ${s.open.join(', ')}`) : null);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One connection in full, in a dialog.
-import { el, byId, say, withCopy, bytes, clock, lasting, count } from './dom.js';
+import { el, byId, say, withCopy, bytes, clock, lasting, count, several } from './dom.js';
 import { KINDS, SUCCESS, FAILURE } from './model.js';
 import { ladder } from './ladder.js';
 import { chain } from './chain.js';
@@ -151,7 +151,7 @@ function facts(model, d, row) {
   const n = d.n || [0, 0, 0, 0];
   const entries = [
     ['Time', `${clock(model.time[row], 6)} UTC`], ['Duration', lasting(model.took[row])],
-    ['Client sent', `${bytes(n[0])} in ${count(n[1])} packets`], ['Server sent', `${bytes(n[2])} in ${count(n[3])} packets`],
+    ['Client sent', `${bytes(n[0])} in ${several(n[1], 'packet')}`], ['Server sent', `${bytes(n[2])} in ${several(n[3], 'packet')}`],
     ['Last step reached', plain(model.value(d.st) || '')], ['Reached by', d.car ? model.value(d.car) : null],
     ['Application', d.app ? model.value(d.app) : null], ['Interface', d.iface ? model.value(d.iface) : null],
     ['JA4', d.ja4 ? model.value(d.ja4) : null], ['JA3', d.ja3 ? model.value(d.ja3) : null],
@@ -174,14 +174,14 @@ function head(model, row, d) {
   const reason = d && d.r ? model.value(d.r) : cause ? cause.t : kind === 'success' ? 'the handshake succeeded' : `the outcome is ${kind}`;
   const name = (model.value(model.server[row]) || {}).n;
   return [
-    el('p', { class: 'muted path' }, `${clock(model.time[row])} UTC · ${model.clientHost(row)}:${model.port[row]} → ${model.serverAddress(row)}${name ? ` (${name})` : ''}`),
+    el('p', { class: 'muted path' }, `${clock(model.time[row])} UTC · ${model.clientAddress(row)} → ${model.serverAddress(row)}${name ? ` (${name})` : ''}`),
     el('h2', { id: 'detail-title' }, sentence(reason)),
     el('div', { class: 'tags' },
       el('span', { class: `tag ${model.kind[row] === FAILURE ? 'bad' : model.kind[row] === SUCCESS ? 'good' : 'warn'}` }, kind),
       cause ? el('span', { class: 'tag bad' }, cause.s) : null,
       model.confidence[row] ? el('span', { class: 'tag' }, CONFIDENCE[model.confidence[row]]) : null,
-      model.endingText(row) ? el('span', { class: 'tag' }, `ended by ${model.endingText(row)}`) : null,
-      model.alertOf(model.ending[row]) ? el('span', { class: 'tag' }, `alert ${model.alertOf(model.ending[row])}`) : null),
+      model.endingText(row) ? el('span', { class: 'tag' }, `ended: ${model.endingText(row)}`) : null,
+      model.alertOf(model.ending[row]) ? el('span', { class: 'tag' }, model.alertOf(model.ending[row]).replace(/^(?!encrypted)/, 'alert ')) : null),
   ];
 }
 

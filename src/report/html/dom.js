@@ -63,6 +63,7 @@ export const withCopy = (node, text, what) =>
 // ---- numbers and times ----
 
 export const count = (n) => n.toLocaleString('en-US');
+export const several = (n, noun) => `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
 
 export function bytes(n) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

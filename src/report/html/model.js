@@ -26,7 +26,7 @@ function searchable(value) {
   if (typeof value !== 'object') return lower(value);
   if (value.s && value.t) return lower(`${value.s} ${value.t}`); // cause
   if (value.how || value.by) {
-    return lower([value.by, value.how, value.alert, value.code].filter((x) => x !== undefined).join(' '));
+    return lower([value.by, value.how, value.how === 'timeout' ? 'silence' : '', value.alert, value.code].filter((x) => x !== undefined).join(' '));
   }
   if (value.p !== undefined) return lower(`${value.n || ''} ${value.h || ''}:${value.p} ${value.f || ''}`);
   if (value.h) return lower(value.h);
@@ -74,12 +74,17 @@ class Model {
     return s.h.includes(':') ? `[${s.h}]:${s.p}` : `${s.h}:${s.p}`;
   }
 
+  clientAddress(i) {
+    const host = this.clientHost(i);
+    return `${host.includes(':') ? `[${host}]` : host}:${this.port[i]}`;
+  }
+
   clientHost(i) { return (this.value(this.client[i]) || {}).h || ''; }
 
   alertOf(number) {
     const e = this.value(number);
     if (!e || !e.from) return '';
-    if (e.code === undefined) return `encrypted, by the ${e.from}`;
+    if (e.code === undefined) return `encrypted alert, by the ${e.from}`;
     return `${e.alert || 'unknown'} (${e.code}), by the ${e.from}`;
   }
 
@@ -94,7 +99,7 @@ class Model {
     const e = this.value(this.ending[i]);
     if (!e || !e.how) return '';
     if (e.how === 'timeout') return 'silence';
-    return `${e.how.replace('_', ' ')} by ${e.by === 'nobody' || !e.by ? 'nobody' : e.by}`;
+    return `${e.how.replace('_', ' ')} by ${e.by || 'nobody'}`;
   }
 
   // ---- facets: each row has one label per facet ----
@@ -126,7 +131,7 @@ class Model {
     const negotiated = (i) => this.value(this.negotiated[i]) || {};
     this.facets = [
       this.makeFacet('cause', 'By cause', this.cause, (i) => (this.value(this.cause[i]) || {}).s),
-      this.makeFacet('alert', 'By alert', this.ending, (i) => this.alertOf(this.ending[i])),
+      this.makeFacet('ending', 'How it ended', this.ending, (i) => this.alertOf(this.ending[i]) || this.endingText(i)),
       this.makeFacet('server', 'By server', this.server, (i) => this.serverName(i)),
       this.makeFacet('client', 'By client', this.client, (i) => this.clientHost(i)),
       this.makeFacet('version', 'Versions', this.negotiated, (i) => negotiated(i).v, true),

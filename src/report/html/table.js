@@ -8,9 +8,16 @@ const AROUND = 12; // rows drawn above and below what is in sight
 const PRINTED = 500;
 
 const COLUMNS = [
-  ['time', 'Time (UTC)', '186px'], ['kind', 'Outcome', '104px'], ['cause', 'Cause', '25%'], ['server', 'Server', '22%'],
-  ['client', 'Client', '16%'], ['version', 'Version', '82px'], ['alert', 'Alert or end', '22%'], ['took', 'Took', '84px'],
+  // The longest cause and an IPv4 address with its port fit.
+  ['time', 'Time (UTC)', '160px'], ['kind', 'Outcome', '100px'], ['cause', 'Cause', '276px'], ['server', 'Server', '50%'],
+  ['client', 'Client', '166px'], ['version', 'Version', '78px'], ['ending', 'How it ended', '50%'], ['took', 'Took', '76px'],
 ];
+
+// A long name gives way, its port does not.
+function endpoint(text) {
+  const [, host, port] = text.match(/^(.*?)(:\d+)?$/s);
+  return el('td', { title: text }, el('span', { class: 'end' }, el('span', null, host), port));
+}
 
 export class Table {
   constructor(model, onOpen, onSort) {
@@ -90,7 +97,7 @@ export class Table {
     return el('tr', { class: 'row', tabindex: at === this.focus ? 0 : -1, 'data-at': at, 'aria-rowindex': at + 2 },
       el('td', { class: 'num' }, clock(model.time[i]).slice(5)),
       el('td', null, el('span', { class: `tag ${kind === FAILURE ? 'bad' : kind === SUCCESS ? 'good' : 'warn'}` }, KINDS[kind])),
-      cell(facet(0)), cell(facet(2)), cell(`${model.clientHost(i)}:${model.port[i]}`), cell(facet(4)),
+      cell(facet(0)), endpoint(facet(2)), endpoint(model.clientAddress(i)), cell(facet(4)),
       cell(model.alertShort(model.ending[i]) || model.endingText(i), { title: facet(1) || null }), cell(lasting(model.took[i]), { class: 'r' }));
   }
 
