@@ -107,11 +107,14 @@ static bool readable(struct readable *r, const struct confine_needs *n)
 }
 
 /* Stays root, without its capabilities, rather than fail to write where only
- * root may. */
+ * root may. Of a user asked for that is an error, unless it is only `perhaps`
+ * that files are made. */
 static bool settle_user(const struct confine_needs *n, struct sandbox_user *u,
-                        int directory, const char *name, char error[256])
+                        int directory, const char *name, bool perhaps,
+                        char error[256])
 {
-    if (directory < 0 || !u->change || sandbox_may_write(u, directory)) {
+    if (directory < 0 || !u->change || sandbox_may_write(u, directory) ||
+        (perhaps && n->options->user)) {
         return true;
     }
     if (n->options->user) {
@@ -146,10 +149,11 @@ static bool settle_outputs(const struct confine_needs *n,
         snprintf(error, 256, "%.120s: %s", o->extract, strerror(errno));
         return false;
     }
-    if (!settle_user(n, &p->user, n->extract, o->extract, error) ||
-        !settle_user(n, &p->user, rotates ? n->output_directory : -1, o->output,
+    /* The output's directory is open when it may be opened again. */
+    if (!settle_user(n, &p->user, n->extract, o->extract, false, error) ||
+        !settle_user(n, &p->user, n->output_directory, o->output, !rotates,
                      error) ||
-        !settle_user(n, &p->user, n->metrics, o->metrics, error)) {
+        !settle_user(n, &p->user, n->metrics, o->metrics, false, error)) {
         return false;
     }
     /* So that it can be opened again, and its successors be alike. */
