@@ -422,7 +422,9 @@ struct pipeline *pipeline_new(const struct pipeline_options *o)
     const struct verdicts_options vo = {
         .all = o->all,
         .live = o->live,
+        .unnumbered = o->live && o->workers > 1,
         .application = o->application,
+        .max_bytes = o->max_memory_bytes / 4,
         .trust = o->trust,
         .keys = o->keys,
         .emit = o->emit,

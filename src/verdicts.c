@@ -35,7 +35,7 @@ struct verdicts {
     struct application *application; /* set up when first needed */
     bool application_tried;
     struct handshake **pending; /* concluded, waiting for their verdict */
-    size_t pending_n, pending_size, pending_bytes;
+    size_t pending_n, pending_size, pending_bytes, max_pending_bytes;
     /* Concluded without secrets that may still come; the oldest first. */
     struct late *late;
     size_t late_n, late_size, late_bytes;
@@ -200,12 +200,13 @@ static bool want_verdict(struct verdicts *v, const struct handshake *done)
         return false;
     }
     *hs = *done;
+    hs->unnumbered = v->o.unnumbered;
     if (v->o.live || !pending_add(v, hs)) {
         judge_one(v, hs);
         return true;
     }
     if (v->pending_n >= LIMIT_PENDING_VERDICTS ||
-        v->pending_bytes > LIMIT_PENDING_BYTES) {
+        v->pending_bytes > v->max_pending_bytes) {
         judge_pending(v, v->pending_n / 2);
     }
     return true;
@@ -392,6 +393,9 @@ struct verdicts *verdicts_new(const struct verdicts_options *o)
         return NULL;
     }
     v->o = *o;
+    v->max_pending_bytes = o->max_bytes && o->max_bytes < LIMIT_PENDING_BYTES
+                               ? o->max_bytes
+                               : LIMIT_PENDING_BYTES;
     v->seed = hash_seed_random();
     v->judge = judge_new(o->trust);
     v->cert_cache = cert_cache_new();

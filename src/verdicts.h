@@ -11,9 +11,12 @@
 #include "report/report.h"
 
 struct verdicts_options {
-    bool all;            /* successes and unknowns are emitted too */
-    bool live;           /* emit at once instead of waiting for evidence */
-    bool application;    /* ask nDPI */
+    bool all;         /* successes and unknowns are emitted too */
+    bool live;        /* emit at once instead of waiting for evidence */
+    bool unnumbered;  /* frame numbers say nothing: several threads count */
+    bool application; /* ask nDPI */
+    size_t max_bytes; /* of handshakes that wait, LIMIT_PENDING_BYTES at most;
+                         0: that */
     struct trust *trust; /* borrowed; may be NULL */
     struct keylog *keys; /* the same */
     /* Called for every record; `source` is the index of the capture. */

@@ -504,6 +504,7 @@ struct handshake {
     bool limited;      /* a limit cut a message, or what came out of order */
     bool many_sources; /* its packets come from several captures, whose
                           frame numbers say nothing of their order */
+    bool unnumbered;   /* frame numbers are one thread's own: for nobody else */
     bool syn_seen[2];
     bool fin_seen[2], rst_seen[2];
     enum hs_end end;

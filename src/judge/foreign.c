@@ -31,18 +31,19 @@ unsigned foreign_count(unsigned bits)
     return n;
 }
 
-static void add_foreign(const struct hs_event *e, struct text_list *out)
+static void add_foreign(const struct handshake *hs, const struct hs_event *e,
+                        struct text_list *out)
 {
     struct text t;
     text_init(&t, SENTENCE_BYTES);
-    text_fmt(&t, "in frame %llu a ", (unsigned long long)e->frame);
     if (e->aux & (HS_ODD_RST | HS_ODD_FIN)) {
-        text_add(&t, e->aux & HS_ODD_RST ? "reset" : "FIN");
+        text_fmt(&t, "a %s", e->aux & HS_ODD_RST ? "reset" : "FIN");
     } else {
-        text_fmt(&t, "segment of %u bytes", e->len);
+        text_fmt(&t, "a segment of %u bytes", e->len);
     }
-    text_fmt(&t, " came in the %s's name that is not the %s's",
-             side_name((enum side)e->side), side_name((enum side)e->side));
+    text_fmt(&t, "%s came in the %s's name that is not the %s's",
+             say_frame(hs, e->frame).s, side_name((enum side)e->side),
+             side_name((enum side)e->side));
     const char *between = ": ";
     for (const struct foreign_oddity *o = foreign_oddities; o->bit; o++) {
         if (e->aux & o->bit) {
@@ -87,15 +88,14 @@ void foreign_evidence(const struct handshake *hs, struct text_list *out)
     for (uint16_t i = 0; i < hs->events_n && n < SENTENCES_MAX; i++) {
         const struct hs_event *e = &hs->events[i];
         if (e->kind == HS_FOREIGN && is_told(hs, e)) {
-            add_foreign(e, out);
+            add_foreign(hs, e, out);
             n++;
         } else if (e->kind == HS_RST && is_ignored(hs, e)) {
             text_clear(&t);
             text_fmt(&t,
-                     "the reset in frame %llu, in the %s's name, ended "
-                     "nothing: both sides went on",
-                     (unsigned long long)e->frame,
-                     side_name((enum side)e->side));
+                     "the reset%s, in the %s's name, ended nothing: both sides "
+                     "went on",
+                     say_frame(hs, e->frame).s, side_name((enum side)e->side));
             text_list_add(out, text_str(&t));
             n++;
         }

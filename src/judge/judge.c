@@ -214,11 +214,9 @@ static void add_second_alert(const struct facts *f, struct verdict *v)
         }
         struct text t;
         text_init(&t, SENTENCE_BYTES);
-        text_fmt(&t,
-                 "in frame %llu the %s sent the alert %s: a reaction, not the "
-                 "cause",
-                 (unsigned long long)e->frame, side_name((enum side)e->side),
-                 say_alert(code).s);
+        text_fmt(&t, "the %s sent the alert %s%s: a reaction, not the cause",
+                 side_name((enum side)e->side), say_alert(code).s,
+                 say_frame(f->hs, e->frame).s);
         add_evidence(v, text_str(&t));
         text_free(&t);
         return;

@@ -269,12 +269,17 @@ static const char *who(const struct conclusion *end)
     }
 }
 
-static struct say in_frame(const struct conclusion *end)
+struct say say_frame(const struct handshake *hs, uint64_t frame)
 {
-    if (!end->frame_decisive) {
+    if (!frame || hs->unnumbered) {
         return (struct say){{0}};
     }
-    return said(" in frame %llu", (unsigned long long)end->frame_decisive);
+    return said(" in frame %llu", (unsigned long long)frame);
+}
+
+static struct say in_frame(const struct facts *f)
+{
+    return say_frame(f->hs, f->end->frame_decisive);
 }
 
 static struct say after_hello(const struct facts *f)
@@ -293,26 +298,26 @@ static struct say gave_up(const struct handshake *hs)
         enum side side = i & 1 ? SIDE_SERVER : SIDE_CLIENT;
         const struct hs_event *e = hs_find(hs, kinds[i / 2], side);
         if (e && hs->when_hello && e->when > hs->when_hello) {
-            return said(
-                "; the %s gave up %s after the ClientHello (%s in frame "
-                "%llu)",
-                side_name(side), say_duration(e->when - hs->when_hello).s,
-                kinds[i / 2] == HS_FIN ? "close" : "reset",
-                (unsigned long long)e->frame);
+            return said("; the %s gave up %s after the ClientHello (%s%s)",
+                        side_name(side),
+                        say_duration(e->when - hs->when_hello).s,
+                        kinds[i / 2] == HS_FIN ? "close" : "reset",
+                        say_frame(hs, e->frame).s);
         }
     }
     return (struct say){{0}};
 }
 
-static struct say say_alert_ending(const struct conclusion *end)
+static struct say say_alert_ending(const struct facts *f)
 {
+    const struct conclusion *end = f->end;
     const char *by = side_name(end->alert_side);
     if (end->alert_code == ALERT_NONE) {
-        return said("the %s sent an encrypted alert%s", by, in_frame(end).s);
+        return said("the %s sent an encrypted alert%s", by, in_frame(f).s);
     }
     return said("the %s sent the %s alert %s%s", by,
                 end->alert_level == 1 ? "warning" : "fatal",
-                say_alert(end->alert_code).s, in_frame(end).s);
+                say_alert(end->alert_code).s, in_frame(f).s);
 }
 
 struct say say_ending(const struct facts *f)
@@ -320,18 +325,18 @@ struct say say_ending(const struct facts *f)
     const struct conclusion *end = f->end;
     switch (end->how) {
     case HOW_ALERT:
-        return say_alert_ending(end);
+        return say_alert_ending(f);
     case HOW_RESET:
-        return said("%s reset the connection%s%s", who(end), in_frame(end).s,
+        return said("%s reset the connection%s%s", who(end), in_frame(f).s,
                     after_hello(f).s);
     case HOW_CLOSE:
         if (end->by == BY_SERVER && hs_is_eap(f->hs)) {
             return said("the server ended the log-in with EAP-Failure, without "
                         "an alert%s%s",
-                        in_frame(end).s, after_hello(f).s);
+                        in_frame(f).s, after_hello(f).s);
         }
         return said("%s closed the connection without an alert%s%s", who(end),
-                    in_frame(end).s, after_hello(f).s);
+                    in_frame(f).s, after_hello(f).s);
     case HOW_TIMEOUT:
         return said("nothing more came after %s%s", stage_words(end->stage),
                     gave_up(f->hs).s);
@@ -340,10 +345,9 @@ struct say say_ending(const struct facts *f)
             return said("the %s closed the QUIC connection with the alert "
                         "%s%s",
                         side_name(end->alert_side),
-                        say_alert(end->alert_code).s, in_frame(end).s);
+                        say_alert(end->alert_code).s, in_frame(f).s);
         }
-        return said("%s closed the QUIC connection%s", who(end),
-                    in_frame(end).s);
+        return said("%s closed the QUIC connection%s", who(end), in_frame(f).s);
     default:
         return (struct say){{0}};
     }
@@ -359,11 +363,11 @@ struct say say_injected(const struct handshake *hs)
     if (n == 0) {
         return (struct say){{0}};
     }
-    return said("%u bytes of plaintext from the %s stand in frame %llu between "
+    return said("%u bytes of plaintext from the %s stand%s between "
                 "%s and TLS: injected commands or replies look like this "
                 "(CVE-2011-0411)",
                 n, side_name(side),
-                (unsigned long long)hs->carrier_injected_frame[side],
+                say_frame(hs, hs->carrier_injected_frame[side]).s,
                 hs->carrier_request ? hs->carrier_request : "STARTTLS");
 }
 

@@ -38,6 +38,9 @@ struct say say_ip(const struct handshake *hs, enum side side);
 /* The server as a person would name it: SNI, else its address. */
 struct say say_server(const struct handshake *hs);
 
+/* " in frame 12"; empty where frames have no numbers. */
+struct say say_frame(const struct handshake *hs, uint64_t frame);
+
 /* What lay between the two, as far as it said so: a tunnel's target, the client
  * of a PROXY header, the parties of an 802.1X log-in. Empty when nothing did.
  */

@@ -50,6 +50,9 @@ static void list(struct text *t, const char *label, const struct text_list *l)
 
 static void frames(struct text *t, const struct record *r)
 {
+    if (!record_frame(r, r->hs->frame_first)) {
+        return;
+    }
     text_fmt(t, "\nFrames in the original capture: %" PRIu64 " to %" PRIu64,
              r->hs->frame_first, r->hs->frame_last);
     uint64_t decisive = record_frame_decisive(r);
@@ -87,13 +90,15 @@ void comment_verdict(struct text *t, const struct record *r)
 void comment_pointer(struct text *t, const struct record *r)
 {
     headline(t, r);
-    uint64_t decisive = record_frame_decisive(r);
+    uint64_t decisive = record_frame(r, record_frame_decisive(r));
     if (decisive) {
         text_fmt(t,
                  "\nThe verdict stands at frame %" PRIu64
                  " of the original capture.",
                  decisive);
     } else {
-        text_add(t, "\nThe verdict stands at the last packet.");
+        text_add(t, record_frame_decisive(r)
+                        ? "\nThe verdict stands at the decisive packet."
+                        : "\nThe verdict stands at the last packet.");
     }
 }

@@ -293,20 +293,25 @@ static void col_community(struct csv *c, const struct record *r)
     cell_end(c);
 }
 
+static void frame_cell(struct csv *c, const struct record *r, uint64_t frame)
+{
+    frame = record_frame(r, frame);
+    cell_uint(c, frame, frame > 0);
+}
+
 static void col_frame_first(struct csv *c, const struct record *r)
 {
-    cell_uint(c, r->hs->frame_first, r->hs->frame_first > 0);
+    frame_cell(c, r, r->hs->frame_first);
 }
 
 static void col_frame_last(struct csv *c, const struct record *r)
 {
-    cell_uint(c, r->hs->frame_last, r->hs->frame_last > 0);
+    frame_cell(c, r, r->hs->frame_last);
 }
 
 static void col_frame_decisive(struct csv *c, const struct record *r)
 {
-    uint64_t frame = record_frame_decisive(r);
-    cell_uint(c, frame, frame > 0);
+    frame_cell(c, r, record_frame_decisive(r));
 }
 
 static void col_interface(struct csv *c, const struct record *r)

@@ -141,6 +141,11 @@ uint64_t record_frame_decisive(const struct record *r)
     return r->hs->end_state.frame_decisive;
 }
 
+uint64_t record_frame(const struct record *r, uint64_t frame)
+{
+    return r->hs->unnumbered ? 0 : frame;
+}
+
 const char *flavour_name(enum tls_flavour f)
 {
     switch (f) {

@@ -47,6 +47,9 @@ tick_t record_when(const struct record *r);
 /* 0 when nothing in particular decided. */
 uint64_t record_frame_decisive(const struct record *r);
 
+/* A frame's number as it is told; 0: it has none. */
+uint64_t record_frame(const struct record *r, uint64_t frame);
+
 /* "tls", "dtls", "quic" */
 const char *flavour_name(enum tls_flavour f);
 

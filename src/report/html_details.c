@@ -398,9 +398,9 @@ static void transport(struct html_writer *w, struct json *j,
     json_uint(j, NULL, server->packets);
     json_list_end(j, at);
     at = json_list(j, "fr");
-    json_uint(j, NULL, hs->frame_first);
-    json_uint(j, NULL, hs->frame_last);
-    json_uint(j, NULL, record_frame_decisive(r));
+    json_uint(j, NULL, record_frame(r, hs->frame_first));
+    json_uint(j, NULL, record_frame(r, hs->frame_last));
+    json_uint(j, NULL, record_frame(r, record_frame_decisive(r)));
     json_list_end(j, at);
     member(j, "file", html_str(w, r->file));
     member(j, "iface", html_str(w, r->interface));

@@ -590,8 +590,8 @@ static void json_interception(struct json *j, const struct verdict *v)
 static void json_frames(struct json *j, const struct record *r)
 {
     size_t at = json_object(j, "frames");
-    uint64_t decisive = record_frame_decisive(r);
-    if (r->hs->frame_first) {
+    uint64_t decisive = record_frame(r, record_frame_decisive(r));
+    if (record_frame(r, r->hs->frame_first)) {
         json_uint(j, "first", r->hs->frame_first);
         json_uint(j, "last", r->hs->frame_last);
     }

@@ -213,7 +213,7 @@ static void frames(struct paint *p, const struct record *r)
 {
     uint64_t decisive = record_frame_decisive(r);
     struct text t;
-    if (!r->hs->frame_first && !decisive) {
+    if (!record_frame(r, r->hs->frame_first | decisive)) {
         return;
     }
     text_init(&t, LINE_BYTES);

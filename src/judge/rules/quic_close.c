@@ -34,7 +34,8 @@ static const char *error_name(uint16_t code)
                                                : "an unknown error";
 }
 
-static void by_version(const struct hs_event *vn, struct hypotheses *hy)
+static void by_version(const struct handshake *hs, const struct hs_event *vn,
+                       struct hypotheses *hy)
 {
     struct hypothesis *h =
         hypothesis_add(hy, "no_shared_version", CONF_CERTAIN, 95);
@@ -42,8 +43,8 @@ static void by_version(const struct hs_event *vn, struct hypotheses *hy)
                          "QUIC, and the client none of those it named");
     hypothesis_because(h,
                        "the server answered with Version Negotiation, which "
-                       "lists %u versions, in frame %llu",
-                       (unsigned)vn->aux, (unsigned long long)vn->frame);
+                       "lists %u versions%s",
+                       (unsigned)vn->aux, say_frame(hs, vn->frame).s);
 }
 
 /* After a long wait without an answer, silence is the cause: it leads. */
@@ -76,7 +77,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
     const struct hs_event *vn =
         hs_find(hs, HS_VERSION_NEGOTIATION, SIDE_SERVER);
     if (!close && vn) {
-        by_version(vn, hy);
+        by_version(hs, vn, hy);
         return;
     }
     if (!close) {
@@ -86,9 +87,9 @@ static void run(const struct facts *f, struct hypotheses *hy)
     struct hypothesis *h =
         side == SIDE_CLIENT ? by_client(f, hy) : by_server(code, hy);
     hypothesis_because(h, "the last step was %s", stage_words(f->end->stage));
-    hypothesis_because(h, "the %s closed with %s (0x%x) in frame %llu",
-                       side_name(side), error_name(code), (unsigned)code,
-                       (unsigned long long)close->frame);
+    hypothesis_because(h, "the %s closed with %s (0x%x)%s", side_name(side),
+                       error_name(code), (unsigned)code,
+                       say_frame(hs, close->frame).s);
 }
 
 const struct rule quic_close_rule = {

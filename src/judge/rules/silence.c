@@ -31,10 +31,10 @@ static void add_mtu(const struct facts *f, struct hypothesis *h)
     const struct hs_event *e = find_too_big(f->hs);
     if (e) {
         hypothesis_because(h,
-                           "a router reported a packet too big for the path "
-                           "(ICMP, frame %llu): the path MTU is smaller than "
-                           "the sender believes",
-                           (unsigned long long)e->frame);
+                           "a router reported by ICMP%s a packet too big for "
+                           "the path: the path MTU is smaller than the sender "
+                           "believes",
+                           say_frame(f->hs, e->frame).s);
     }
 }
 
@@ -89,9 +89,9 @@ static void unanswered_udp(const struct facts *f, struct hypotheses *hy)
                              "takes it at the server, or a filter rejects it");
         hypothesis_because(h,
                            "ICMP said that it cannot be delivered: type %u "
-                           "code %u in frame %llu",
+                           "code %u%s",
                            (unsigned)icmp->aux >> 8, (unsigned)icmp->aux & 0xff,
-                           (unsigned long long)icmp->frame);
+                           say_frame(f->hs, icmp->frame).s);
     }
 }
 
