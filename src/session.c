@@ -79,7 +79,7 @@ struct session {
 struct session_pool {
     struct arena_pool arenas;
     struct session *free;
-    size_t n, session_bytes;
+    size_t n, max, session_bytes;
     struct hash_seed seed;
 };
 
@@ -109,11 +109,14 @@ static void note_syn(struct session *s, const struct flow *f, unsigned dir)
     }
 }
 
-struct session_pool *session_pool_new(void)
+struct session_pool *session_pool_new(size_t bytes)
 {
     struct session_pool *pool = calloc(1, sizeof *pool);
     if (pool) {
+        size_t most = bytes / 2 / SESSION_BYTES;
         pool->session_bytes = SESSION_BYTES;
+        pool->max = most < POOLED_SESSIONS ? most : POOLED_SESSIONS;
+        pool->arenas.max_bytes = bytes / 2 + 1;
         pool->seed = hash_seed_random();
     }
     return pool;
@@ -204,7 +207,7 @@ void session_free(struct session *s)
     tls_fini(&s->tls);
     arena_free(&s->hs.arena);
     struct session_pool *pool = s->pool;
-    if (pool->n >= POOLED_SESSIONS) {
+    if (pool->n >= pool->max) {
         free(s);
         return;
     }

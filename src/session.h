@@ -27,8 +27,9 @@ enum session_want {
 /* Memory of sessions that ended, for the next ones (bounded). */
 struct session_pool;
 
-/* NULL when memory is out. Must outlive the sessions and their handshakes. */
-struct session_pool *session_pool_new(void);
+/* At most about `bytes`. NULL when memory is out. Must outlive the sessions and
+ * their handshakes. */
+struct session_pool *session_pool_new(size_t bytes);
 void session_pool_free(struct session_pool *pool);
 
 /* The first data of a flow; NULL when memory is out. */

@@ -272,11 +272,17 @@ static bool evict_one(struct tracker *t)
     return false;
 }
 
-static void make_room(struct tracker *t)
+/* What waits to be judged no longer waits. */
+static void relieve(const struct tracker *t)
 {
     if (t->o.relieve) {
         t->o.relieve(t->o.ctx);
     }
+}
+
+static void make_room(struct tracker *t)
+{
+    relieve(t);
     /* Flow lines stay allocated, so memory only falls with sessions. */
     for (int i = 0; i < 64 && over_memory(t) && t->session_bytes; i++) {
         if (!evict_one(t)) {
@@ -652,6 +658,9 @@ void tracker_end(struct tracker *t, const struct tracker_now *now)
             }
             end_session(t, f, end);
             remove_flow(t, f);
+            if (over_memory(t)) {
+                relieve(t);
+            }
         }
     }
 }
@@ -674,6 +683,14 @@ const struct tls_decrypt_stats *tracker_decrypted(const struct tracker *t)
 
 /* ---- life ---- */
 
+/* The table's memory does not come back, so it gets half of what is granted:
+ * a flood that fills it leaves the other half to what connections say. */
+static uint32_t most_flows(const struct tracker_options *o)
+{
+    uint32_t room = flow_table_room(o->max_memory_bytes / 2);
+    return room < o->max_flows ? room : o->max_flows;
+}
+
 struct tracker *tracker_new(const struct tracker_options *o)
 {
     struct tracker *t = calloc(1, sizeof *t);
@@ -681,8 +698,8 @@ struct tracker *tracker_new(const struct tracker_options *o)
         return NULL;
     }
     t->o = *o;
-    t->flows = flow_table_new(o->max_flows);
-    t->sessions = session_pool_new();
+    t->flows = flow_table_new(most_flows(o));
+    t->sessions = session_pool_new(o->max_memory_bytes / 32);
     t->quic = quic_link_new();
     if (!t->flows || !t->sessions || !t->quic) {
         tracker_free(t);

@@ -44,6 +44,7 @@ void arena_pool_fini(struct arena_pool *p)
         }
         p->sizes[i].n = 0;
     }
+    p->bytes = 0;
 }
 
 /* The smallest pooled size of at least `size` bytes; ARENA_POOL_SIZES when it
@@ -66,6 +67,7 @@ static struct arena_chunk *chunk_new(struct arena_pool *p, size_t size)
         struct arena_chunk *c = p->sizes[class].free;
         p->sizes[class].free = c->next;
         p->sizes[class].n--;
+        p->bytes -= size;
         return c;
     }
     return malloc(sizeof(struct arena_chunk) + size);
@@ -75,13 +77,15 @@ static void chunk_free(struct arena_pool *p, struct arena_chunk *c)
 {
     unsigned class = p ? size_class(c->size) : ARENA_POOL_SIZES;
     if (class == ARENA_POOL_SIZES || c->size != pooled[class].bytes ||
-        p->sizes[class].n >= pooled[class].max) {
+        p->sizes[class].n >= pooled[class].max ||
+        (p->max_bytes && p->bytes + c->size > p->max_bytes)) {
         free(c);
         return;
     }
     c->next = p->sizes[class].free;
     p->sizes[class].free = c;
     p->sizes[class].n++;
+    p->bytes += c->size;
 }
 
 void arena_free(struct arena *a)

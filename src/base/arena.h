@@ -20,6 +20,8 @@ struct arena_pool {
         struct arena_chunk *free;
         uint32_t n;
     } sizes[ARENA_POOL_SIZES];
+    size_t bytes;     /* kept */
+    size_t max_bytes; /* to be kept; 0: bounded by numbers only */
 };
 
 void arena_pool_fini(struct arena_pool *p);

@@ -165,6 +165,8 @@ struct flow *flow_table_oldest(struct flow_table *t, enum flow_class class);
 
 uint32_t flow_table_count(const struct flow_table *t);
 size_t flow_table_bytes(const struct flow_table *t);
+/* How many connections a table of so many bytes holds, one at least. */
+uint32_t flow_table_room(size_t bytes);
 bool flow_table_full(const struct flow_table *t);
 
 /* Exchanges the two ends (the second packet seen was the SYN). */

@@ -335,6 +335,13 @@ size_t flow_table_bytes(const struct flow_table *t)
            ((size_t)t->mask + 1) * sizeof(struct slot);
 }
 
+uint32_t flow_table_room(size_t bytes)
+{
+    /* Slots are three quarters full at most, three eighths after they grew. */
+    size_t n = bytes / (sizeof(struct flow) + sizeof(struct slot) * 8 / 3);
+    return n > UINT32_MAX ? UINT32_MAX : n ? (uint32_t)n : 1;
+}
+
 bool flow_table_full(const struct flow_table *t)
 {
     return t->used >= t->max_flows;

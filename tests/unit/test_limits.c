@@ -362,3 +362,38 @@ Test(limits, what_may_come_before_tls)
     cr_expect(found_behind(LIMIT_PRELUDE_BYTES / 1024 - 1, 1024));
     cr_expect_not(found_behind(LIMIT_PRELUDE_BYTES / 1024 + 1, 1024));
 }
+
+/* Half-open connections without end, 200 a millisecond: what they take stays
+ * below the bound. */
+Test(limits, memory_of_half_open_connections)
+{
+    const size_t bound = (size_t)4 << 20;
+    struct wire w = opened();
+    const struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
+                                       .max_flows = 1000000,
+                                       .max_memory_bytes = bound,
+                                       .emit = on_record,
+                                       .emit_ctx = &w};
+    uint64_t most = 0;
+    struct totals t = {0};
+    w.p = pipeline_new(&o);
+    cr_assert_not_null(w.p);
+    for (uint32_t i = 0; i < 100000; i++) {
+        uint8_t b[40] = {0};
+        ip4(b, 6, false, sizeof b);
+        put32(b + 12, 0x0b000000 + i);
+        put32(b + 20, 40000u << 16 | 443u);
+        b[32] = 0x50;
+        b[33] = TCP_SYN;
+        frame(&w, b, sizeof b);
+        w.number -= i % 200 != 0;
+        if (i % 1000 == 0) {
+            pipeline_totals(w.p, &t);
+            most = t.memory_bytes > most ? t.memory_bytes : most;
+        }
+    }
+    cr_expect_lt(most, (uint64_t)bound);
+    cr_expect_gt(most, (uint64_t)bound / 4);
+    cr_expect_gt(t.flows_evicted, 50000u);
+    close_pipeline(&w);
+}
