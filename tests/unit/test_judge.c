@@ -962,6 +962,42 @@ Test(certificate, an_unknown_issuer_is_not_what_42_is_about)
     cr_expect_eq(h.confidence, CONF_POSSIBLE);
 }
 
+/* So has Mbed TLS, whose 46 is for what has no code of its own. */
+Test(certificate, an_unknown_issuer_is_not_what_46_of_mbedtls_is_about)
+{
+    static const uint8_t formats[] = {0};
+    static uint16_t extensions[] = {10, 13, 11, 22, 23};
+    struct trust_result t = {.state = TRUST_UNKNOWN_ISSUER};
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.hs.offer.has_etm = true;
+    s.hs.offer.has_scsv = true;
+    s.hs.offer.point_formats = span_of(formats, sizeof formats);
+    s.hs.offer.extensions = (struct u16_list){extensions, 5, true};
+    alert(&s, SIDE_CLIENT, 46);
+    struct hypothesis h =
+        best_of(&certificate_trust_rule, &s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.confidence, CONF_POSSIBLE);
+}
+
+/* Java says 46 to that, too. */
+Test(certificate, an_unknown_issuer_may_be_what_46_of_java_is_about)
+{
+    static uint16_t extensions[] = {17};
+    struct trust_result t = {.state = TRUST_UNKNOWN_ISSUER};
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.hs.offer.extensions = (struct u16_list){extensions, 1, true};
+    alert(&s, SIDE_CLIENT, 46);
+    struct hypothesis h =
+        best_of(&certificate_trust_rule, &s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.confidence, CONF_LIKELY);
+}
+
 /* A hello that tells no stack may be of one that says 42 to everything. */
 Test(certificate, an_unknown_issuer_may_be_what_42_of_anybody_is_about)
 {

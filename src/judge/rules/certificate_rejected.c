@@ -25,27 +25,38 @@ static void what_is_left(struct hypotheses *hy)
     hypothesis_add(hy, "server_certificate_weak", CONF_POSSIBLE, 34);
 }
 
-/* Causes that the hidden certificate may have had. */
+/* Causes that the hidden certificate may have had. A certificate by itself is
+ * mostly one that cannot be traced to a root; with its chain, any other fault
+ * is more probable than that. */
 static void possible_faults(const struct facts *f, struct hypotheses *hy)
 {
-    /* A certificate by itself is mostly one that cannot be traced to a root;
-     * with its chain, any fault may be it. */
-    bool alone = f->hidden.alone;
-    struct hypothesis *h = hypothesis_add(
-        hy, "server_certificate_unknown_issuer", CONF_POSSIBLE, 38);
-    int traced = alone ? 37 : 32;
-    hypothesis_add(hy, "server_certificate_incomplete_chain", CONF_POSSIBLE,
-                   f->public_name && alone ? 39 : traced);
-    hypothesis_add(hy, "server_certificate_self_signed", CONF_POSSIBLE,
-                   alone ? 36 : 30);
-    hypothesis_add(hy, "server_certificate_name_mismatch", CONF_POSSIBLE,
-                   alone ? 33 : 36);
-    hypothesis_add(hy, "server_certificate_expired", CONF_POSSIBLE,
-                   alone ? 32 : 35);
-    hypothesis_add(hy, "server_certificate_not_yet_valid", CONF_POSSIBLE, 26);
-    if (alone) {
-        hypothesis_because(h, "by the sizes of its records, the server sent "
-                              "one certificate alone");
+    enum { ALONE, WITH_MORE, UNKNOWN };
+    unsigned size = f->hidden.alone                           ? ALONE
+                    : f->hidden.seen && !f->hidden.compressed ? WITH_MORE
+                                                              : UNKNOWN;
+    static const struct {
+        const char *cause;
+        int weight[3];
+    } rows[] = {
+        {"server_certificate_unknown_issuer", {38, 38, 38}},
+        {"server_certificate_incomplete_chain", {37, 28, 32}},
+        {"server_certificate_self_signed", {36, 25, 30}},
+        {"server_certificate_name_mismatch", {33, 36, 36}},
+        {"server_certificate_expired", {32, 35, 35}},
+        {"server_certificate_not_yet_valid", {26, 33, 26}},
+        {"server_certificate_wrong_usage", {20, 31, 24}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct hypothesis *h = hypothesis_add(hy, rows[i].cause, CONF_POSSIBLE,
+                                              rows[i].weight[size]);
+        if (i == 0 && size == ALONE) {
+            hypothesis_because(h, "by the sizes of its records, the server "
+                                  "sent one certificate alone");
+        }
+    }
+    if (size == ALONE && f->public_name) {
+        hypothesis_add(hy, "server_certificate_incomplete_chain", CONF_POSSIBLE,
+                       39);
     }
 }
 

@@ -20,10 +20,15 @@ static bool is_generic(uint16_t alert)
  * their clients, so without the client's word (48) or a lone fault it is one
  * candidate among others; and a silent close says least.
  */
-/* Stacks that have codes for the issuer (48, or Java's 46) mean something else
- * by 42: the dates, the name, the key. Go and GnuTLS say 42 to everything. */
+/* Stacks that have a code for the issuer (48, or Java's 46) mean something else
+ * by 42: the dates, the name, the key; and all but Java by 46: the usage, the
+ * strength. Go and GnuTLS say 42, Chrome 46 to everything. */
 static bool says_issuer_otherwise(const struct facts *f)
 {
+    if (f->alert == 46) {
+        return stack_names_issuer(f->client_stack) &&
+               f->client_stack != STACK_JSSE;
+    }
     return f->alert == 42 && (stack_names_issuer(f->client_stack) ||
                               f->client.successes_here > 0);
 }

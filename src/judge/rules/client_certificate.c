@@ -141,6 +141,8 @@ static void rejected(const struct facts *f, struct hypotheses *hy)
                                           CONF_LIKELY, named ? 55 : 60);
     const struct cert *c = f->client_leaf;
     if (c && c->has_eku && !c->eku_client_auth && !c->eku_any) {
+        hypothesis_reason(h, "the client's certificate is not one for clients: "
+                             "its extended key usage lacks clientAuth");
         hypothesis_because(h, "the extended key usage of the client's "
                               "certificate lacks clientAuth");
     } else if (c) {

@@ -21,6 +21,7 @@ bad cert_unknown_12_mbedtls unknown 1.2 48 server_certificate_unknown_issuer mbe
 bad cert_incomplete_12_mbedtls incomplete 1.2 48 server_certificate_incomplete_chain,server_certificate_unknown_issuer mbedtls
 bad cert_name_12_mbedtls othername 1.2 42 server_certificate_name_mismatch mbedtls
 bad cert_usage_12_mbedtls usage 1.2 43 server_certificate_wrong_usage mbedtls
+pair cert_sha1_12_mbedtls 's_server sha1 -tls1_2 -cipher DEFAULT:@SECLEVEL=0' mbedtls failure client alert 46 client server_certificate_weak 1.2
 pair cert_weakkey_12_mbedtls 's_server weakkey -tls1_2 -cipher DEFAULT:@SECLEVEL=0' mbedtls failure client alert 43 client server_certificate_weak 1.2
 
 bad cert_expired_12_wolfssl expired 1.2 45 server_certificate_expired wolfssl
