@@ -377,6 +377,13 @@ static enum objection objection_of(const struct facts *f)
     return silent ? OBJECTION_SILENT : OBJECTION_NONE;
 }
 
+/* Whether the end came right after the server's Finished. */
+static bool is_at_once(const struct facts *f)
+{
+    const struct hs_event *e = hs_find(f->hs, HS_FINISHED, SIDE_SERVER);
+    return e && tick_sub(f->end->when_decisive, e->when) <= TICK_SEC;
+}
+
 /*
  * A handshake that finished on both sides, and then an encrypted alert of the
  * client before any data. Most clients close like that out of habit; those that
@@ -395,8 +402,12 @@ static bool is_late_refusal(const struct facts *f)
     }
     bool judges_late =
         f->client_stack == STACK_NSS || f->client_stack == STACK_SCHANNEL;
+    /* Those that trust an inspection leave connections, too, which they opened
+     * to be quick, but not at once and not always. */
+    bool forged = f->inspection == INSPECTION_DETECTED &&
+                  f->inspection_distrusted && is_at_once(f);
     return f->end->late_alert_unanswered && judges_late && f->leaf &&
-           (f->faults & faults);
+           (forged || (f->faults & faults));
 }
 
 static void derive_client_auth(struct facts *f)
@@ -433,6 +444,17 @@ void facts_derive(struct facts *f, const struct handshake *hs,
     derive_certificate(f, trust);
     f->faults_n = (unsigned)__builtin_popcount(f->faults);
     derive_client_auth(f);
+    f->late_refusal = is_late_refusal(f);
+    f->objection = objection_of(f);
+}
+
+void facts_inspected(struct facts *f, enum inspection i, bool distrusted,
+                     const char *product, const struct text_list *because)
+{
+    f->inspection = i;
+    f->inspection_distrusted = distrusted;
+    f->inspection_product = product;
+    f->inspection_because = because;
     f->late_refusal = is_late_refusal(f);
     f->objection = objection_of(f);
 }

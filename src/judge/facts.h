@@ -164,6 +164,7 @@ struct facts {
     tick_t when;                /* the time certificates are judged at */
     tick_t waited_ns;           /* from the ClientHello to the end */
     enum inspection inspection; /* what the certificate shows of one */
+    bool inspection_distrusted; /* and the client always left it */
     const char *inspection_product;
     const struct text_list *inspection_because; /* or NULL */
 };
@@ -171,6 +172,11 @@ struct facts {
 /* Derives everything. The facts borrow from hs. `trust` may be NULL. */
 void facts_derive(struct facts *f, const struct handshake *hs,
                   struct trust *trust);
+
+/* Adds what was found out about inspection, and what follows from it. The
+ * strings are borrowed. */
+void facts_inspected(struct facts *f, enum inspection i, bool distrusted,
+                     const char *product, const struct text_list *because);
 
 /* What is unusual about an offer (offer.c). */
 void offer_look(const struct client_offer *o, struct offer_view *out);

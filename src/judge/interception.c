@@ -20,6 +20,7 @@
 #include "judge/interception_group.h"
 #include "judge/interception_hidden.h"
 #include "judge/say.h"
+#include "judge/stack.h"
 
 #define GROUPS_MAX   4096u
 #define SEEN_MAX     16384u
@@ -296,6 +297,44 @@ static void group_count(const struct interception *ix, struct group *g,
               hash_of(ix, span_text(s->host)), s->host);
 }
 
+/* One program on a client may trust what another does not. */
+static uint64_t hash_program(const struct interception *ix,
+                             const struct handshake *hs)
+{
+    return hash_client(ix, hs) + 2 * (uint64_t)stack_of_client(&hs->offer);
+}
+
+static struct program *program_find(struct group *g, uint64_t hash)
+{
+    for (unsigned i = 0; i < g->programs_n; i++) {
+        if (g->programs[i].hash == hash) {
+            return &g->programs[i];
+        }
+    }
+    return NULL;
+}
+
+static void program_learn(const struct interception *ix, struct group *g,
+                          const struct handshake *hs)
+{
+    const struct conclusion *c = &hs->end_state;
+    uint64_t hash = hash_program(ix, hs);
+    struct program *p = program_find(g, hash);
+    bool success = c->outcome == OUTCOME_SUCCESS;
+    bool refused = c->outcome == OUTCOME_FAILURE && c->by == BY_CLIENT;
+    if ((!success && !refused) || (!p && g->programs_n == GROUP_CLIENTS_MAX)) {
+        return;
+    }
+    if (!p) {
+        p = &g->programs[g->programs_n++];
+        p->hash = hash;
+    }
+    p->went_on = p->went_on || (success && !c->late_rejection_possible);
+    if ((refused || c->late_alert_unanswered) && p->left < UINT16_MAX) {
+        p->left++;
+    }
+}
+
 /* Whether the name was shown with a public chain of another issuer. Not when it
  * was shown by who is the client now: a reverse proxy that encrypts again on
  * the way to its own servers. */
@@ -362,6 +401,7 @@ static void learn_forging(struct interception *ix, struct sighting *s,
         group_leaf_add(ix, g, der, s);
     }
     group_count(ix, g, s);
+    program_learn(ix, g, s->hs);
     session_forged(ix, s, key);
     s->other_issuer = has_other_issuer(ix, s);
     enum inspection v = group_weigh(g, group_leaf_find(g, der), s, NULL);
@@ -532,13 +572,26 @@ enum inspection interception_judge(struct interception *ix,
     return found;
 }
 
+/* The group of the certificate that was shown. */
+static struct group *group_of(const struct interception *ix,
+                              const struct handshake *hs)
+{
+    return hs->server_chain.n
+               ? group_find(ix, hash_of(ix, hs->server_chain.v[0]->issuer.der))
+               : NULL;
+}
+
+bool interception_distrusted(const struct interception *ix,
+                             const struct handshake *hs)
+{
+    struct group *g = group_of(ix, hs);
+    const struct program *p = g ? program_find(g, hash_program(ix, hs)) : NULL;
+    return p && !p->went_on && p->left > 1;
+}
+
 void interception_broke(struct interception *ix, const struct handshake *hs)
 {
-    if (!hs->server_chain.n) {
-        return;
-    }
-    struct span issuer = hs->server_chain.v[0]->issuer.der;
-    struct group *g = group_find(ix, hash_of(ix, issuer));
+    struct group *g = group_of(ix, hs);
     if (g) {
         g->broken++;
     }

@@ -43,6 +43,11 @@ enum inspection interception_judge(struct interception *ix,
                                    const struct handshake *hs,
                                    struct trust *trust, struct verdict *v);
 
+/* Whether its client, judged by what it made of the certificates of this issuer
+ * so far, does not trust it: it always left, and more than once. */
+bool interception_distrusted(const struct interception *ix,
+                             const struct handshake *hs);
+
 /* Counts a handshake that failed because its client does not trust the
  * inspection. */
 void interception_broke(struct interception *ix, const struct handshake *hs);

@@ -42,6 +42,14 @@ void crowd_add(struct crowd *c, uint64_t client, uint64_t name,
 /* What a story says of a crowd. */
 void crowd_tell(const struct crowd *c, struct interception_story *out);
 
+/* What a program on a client makes of an inspection's certificates. */
+struct program {
+    uint64_t hash;
+    bool went_on;  /* it sent data once: it trusts them */
+    uint16_t left; /* before the end, or with an alert that nobody answered;
+                      saturating */
+};
+
 /* Forging leaves of one issuer. */
 struct group {
     char issuer[ISSUER_BYTES];
@@ -50,6 +58,8 @@ struct group {
     struct group_leaf leaves[GROUP_LEAVES_MAX];
     unsigned leaves_n;
     struct crowd crowd;
+    struct program programs[GROUP_CLIENTS_MAX];
+    unsigned programs_n;
     uint64_t handshakes, broken;
     tick_t first, last;
 };

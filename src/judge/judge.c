@@ -388,11 +388,30 @@ static void run_rules(const struct facts *f, struct hypotheses *hy)
     hypotheses_rank(hy);
 }
 
+/* What the certificates tell about inspection, into *v and *f. Not of 802.1X:
+ * private authorities are the rule there. */
+static void look_for_inspection(struct judge *j, struct facts *f,
+                                struct verdict *v)
+{
+    enum inspection i = INSPECTION_NONE;
+    if (!hs_is_eap(f->hs)) {
+        i = interception_judge(j->interception, f->hs, j->trust, v);
+    }
+    bool distrusted =
+        i != INSPECTION_NONE && interception_distrusted(j->interception, f->hs);
+    facts_inspected(f, i, distrusted, v->interception_product,
+                    &v->interception_evidence);
+}
+
 bool judge_is_late_refusal(struct judge *j, const struct handshake *hs)
 {
     struct facts f;
+    struct verdict v = {.outcome = OUTCOME_SUCCESS};
     facts_derive(&f, hs, j->trust);
-    return f.late_refusal;
+    look_for_inspection(j, &f, &v);
+    bool refused = f.late_refusal;
+    text_list_free(&v.interception_evidence);
+    return refused;
 }
 
 const char *judge_harmless(const struct judge *j, const struct handshake *hs)
@@ -417,11 +436,7 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
         trust_learn(j->trust, &hs->server_chain);
     }
     v->outcome = hs->end_state.outcome;
-    if (!hs_is_eap(hs)) { /* private authorities are the rule there */
-        f.inspection = interception_judge(j->interception, hs, j->trust, v);
-    }
-    f.inspection_product = v->interception_product;
-    f.inspection_because = &v->interception_evidence;
+    look_for_inspection(j, &f, v);
     if (v->outcome == OUTCOME_SUCCESS) {
         notes_of_success(&f, &v->evidence);
     }

@@ -668,6 +668,56 @@ Test(interception, story_counts)
     X509_free(ca);
 }
 
+/* ---- clients that leave ---- */
+
+/* A client of the proxy that finished the handshake and went on, or left with
+ * an alert that nobody answered. */
+static void goes(X509 *ca, unsigned name, uint8_t client, bool on)
+{
+    struct scene s;
+    show(&s, public_names[name],
+         leaf_of(ca, public_names[name], env.key[0], NULL, DAY), read_cert(ca),
+         client, (int)name);
+    s.hs.end_state.outcome = OUTCOME_SUCCESS;
+    s.hs.end_state.late_rejection_possible = !on;
+    s.hs.end_state.late_alert_unanswered = !on;
+    interception_learn(env.ix, &s.hs, NULL);
+    hs_free(&s.hs);
+}
+
+static bool distrusts(X509 *ca, uint8_t client)
+{
+    struct scene s;
+    show(&s, public_names[0],
+         leaf_of(ca, public_names[0], env.key[0], NULL, DAY), read_cert(ca),
+         client, 9);
+    bool distrusted = interception_distrusted(env.ix, &s.hs);
+    hs_free(&s.hs);
+    return distrusted;
+}
+
+Test(interception, who_always_leaves_distrusts)
+{
+    X509 *ca = make_ca("Web Gateway", "Example");
+    goes(ca, 0, 1, false);
+    cr_expect(!distrusts(ca, 1)); /* once is no habit */
+    goes(ca, 1, 1, false);
+    cr_expect(distrusts(ca, 1));
+    cr_expect(!distrusts(ca, 2));
+    X509_free(ca);
+}
+
+Test(interception, who_goes_on_trusts)
+{
+    X509 *ca = make_ca("Web Gateway", "Example");
+    goes(ca, 0, 1, false);
+    goes(ca, 1, 1, true);
+    goes(ca, 2, 1, false);
+    goes(ca, 3, 1, false);
+    cr_expect(!distrusts(ca, 1));
+    X509_free(ca);
+}
+
 /* ---- resumed sessions ---- */
 
 /* Without a certificate, it is what the session began with. */

@@ -20,6 +20,7 @@ inspect_mitmproxy_explicit() {
     place $sites
     cd "$dir" && in_router mitmdump -q --mode regular -p 8443 --ssl-insecure --set "confdir=$dir/proxy" "$@"
 }
+inspect_mitmproxy_logging() { SSLKEYLOGFILE=$keylog inspect_mitmproxy; }
 inspect_mitmproxy_chain() { # hands everything to a proxy behind it
     place $sites
     cd "$dir" && in_router mitmdump -q --mode regular -p 8444 --set "confdir=$dir/outer" --ssl-insecure --ignore-hosts '.*' &
@@ -101,6 +102,29 @@ try:
 except OSError as e:
     print("client:", e)' "$pki/root.crt" "$@"
 }
+# Some of the sites by browsers, and all by NSS's own client, which like Firefox judges certificates late.
+client_sites_nss() { # OPTION...
+    nss_db nss-client >/dev/null 2>&1
+    visit in_client sh -c 'sleep 1 | timeout 4 tstclnt -h "$0" -a "$0" -p 443 -d nss-client "$@"' '{}' "$@" 2>&1 | sed 's/^tstclnt/client: tstclnt/'
+}
+# The proxy's authority is in its database. It visits a site, and then leaves each right after the handshake.
+client_trusting_nss() { # AUTHORITY OPTION...
+    wait_for 20 proxying
+    nss_db nss-client >/dev/null 2>&1
+    certutil -A -d nss-client -n proxy -t CT,C,C -i "$dir/$1"
+    { sleep 0.5; printf 'GET / HTTP/1.0\r\n\r\n'; sleep 0.5; } |
+        in_client timeout 4 tstclnt -h "${sites%% *}" -a "${sites%% *}" -p 443 -d nss-client "${@:2}"
+    set -- "$@" -Q
+    visit in_client sh -c 'sleep 1 | timeout 4 tstclnt -h "$0" -a "$0" -p 443 -d nss-client "$@"' '{}' "${@:2}" 2>&1 | sed 's/^tstclnt/client: tstclnt/'
+}
+client_browser() { # KIND OPTION...
+    local few name
+    wait_for 20 proxying
+    read -ra few <<<"$sites"
+    for name in "${few[@]:0:2}"; do
+        host=$name limit=25 "client_$@"
+    done
+}
 # Two clients behind one explicit proxy.
 client_pair_explicit() { # OPTION...
     in_client ip addr add 10.1.0.3/24 dev eth0
@@ -135,6 +159,13 @@ inspected inspection_mitmproxy_12_node mitmproxy 'sites_node TLSv1.2' success - 
 remark 'Node looks at the certificate after the handshake and hangs up'
 inspected inspection_mitmproxy_12_python mitmproxy 'sites_python TLSv1_2' failure client alert 48 client $lost 1.2
 inspected inspection_mitmproxy_13_go mitmproxy sites_go failure client alert 42 client server_certificate_rejected,$lost 1.3
+inspected inspection_mitmproxy_12_nss mitmproxy_logging 'sites_nss -V tls1.2:tls1.2' failure client alert 48 client $lost 1.2
+inspected inspection_squid_12_nss squid 'sites_nss -V tls1.2:tls1.2' failure client alert - client $lost 1.2
+inspected inspection_sslsplit_12_nss sslsplit 'sites_nss -V tls1.2:tls1.2' failure client alert - client $lost 1.2
+inspected inspection_mitmproxy_12_nss_leaves mitmproxy 'trusting_nss proxy/mitmproxy-ca-cert.pem -V tls1.2:tls1.2' success - - - - - 1.2
+inspected inspection_sslsplit_12_nss_leaves sslsplit 'trusting_nss proxy.crt -V tls1.2:tls1.2' success - - - - - 1.2
+inspected inspection_mitmproxy_12_firefox mitmproxy 'browser firefox user_pref("security.tls.version.max",3);' failure client alert 48 client $lost 1.2
+inspected inspection_squid_12_chromium squid 'browser chromium --ssl-version-max=tls1.2' failure client alert 46 client $lost 1.2
 explicit inspection_mitmproxy_12_explicit mitmproxy_explicit 'sites_explicit --tls-max 1.2' failure client alert 48 client $lost 1.2
 explicit inspection_mitmproxy_12_explicit_trusting mitmproxy_explicit 'trusting_explicit proxy/mitmproxy-ca-cert.pem --tls-max 1.2' success - - - - - 1.2
 explicit inspection_mitmproxy_12_chain mitmproxy_chain 'sites_explicit --tls-max 1.2' failure client alert 48 client $lost 1.2
