@@ -7,7 +7,9 @@
  * as they may be translated on the way.
  *
  * Which of the two captures has the client's side is the caller's word. Clocks
- * of the two need not agree by more than a few seconds.
+ * of the two need not agree by more than a few seconds, and not at all where
+ * randoms match: these tell how far they are apart. What one capture shows from
+ * a time when the other did not run tells nothing about the path.
  */
 #include "compare_sight.h"
 
@@ -25,6 +27,9 @@ struct list {
 
 struct compare {
     struct list side[2];
+    struct compare_window window[2];
+    tick_t ahead; /* of the outer clock */
+    bool ahead_known;
     uint64_t left_out;
 };
 
@@ -152,6 +157,16 @@ void compare_add(struct compare *c, const struct record *r,
     }
 }
 
+void compare_saw(struct compare *c, enum compare_where where, tick_t when)
+{
+    struct compare_window *w = &c->window[where];
+    if (!w->any) {
+        *w = (struct compare_window){true, when, when};
+    }
+    w->first = when < w->first ? when : w->first;
+    w->last = when > w->last ? when : w->last;
+}
+
 /* ---- matching ---- */
 
 static int by_random(const void *a, const void *b)
@@ -222,9 +237,35 @@ static struct sight **collect(struct list *l, bool paired, size_t *n,
     return v;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const tick_t *x = a;
+    const tick_t *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* The clocks, by the median of the connections that both captures have. */
+static void compare_clocks(struct compare *c)
+{
+    const struct list *in = &c->side[COMPARE_INSIDE];
+    tick_t *v = calloc(in->n ? in->n : 1, sizeof *v);
+    size_t n = 0;
+    for (size_t i = 0; v && i < in->n; i++) {
+        if (in->v[i].partner) {
+            v[n++] = tick_sub(in->v[i].partner->when, in->v[i].when);
+        }
+    }
+    if (n) {
+        qsort(v, n, sizeof *v, by_value);
+        c->ahead = v[n / 2];
+        c->ahead_known = true;
+    }
+    free(v);
+}
+
 /* The first outer connection to the same name that is still free and begins
  * about when the inner one does. */
-static void match_names(struct list *in, struct list *out)
+static void match_names(struct list *in, struct list *out, tick_t ahead)
 {
     size_t inner_n;
     size_t outer_n;
@@ -233,14 +274,15 @@ static void match_names(struct list *in, struct list *out)
     size_t k = 0;
     for (size_t i = 0; inner && outer && i < inner_n; i++) {
         struct sight *s = inner[i];
+        tick_t when = s->when + ahead;
         while (k < outer_n && (strcmp(outer[k]->name, s->name) < 0 ||
                                (strcmp(outer[k]->name, s->name) == 0 &&
-                                tick_sub(outer[k]->when, s->when) < -APART))) {
+                                tick_sub(outer[k]->when, when) < -APART))) {
             k++;
         }
         bool fits = k < outer_n && s->name[0] &&
                     strcmp(outer[k]->name, s->name) == 0 &&
-                    tick_sub(outer[k]->when, s->when) <= APART;
+                    tick_sub(outer[k]->when, when) <= APART;
         if (fits) {
             pair(s, outer[k++]);
         }
@@ -288,11 +330,25 @@ bool sight_is_lost(const struct sight *from, enum side who)
            from->bytes[who] > to->bytes[who];
 }
 
-static enum compare_fate fate_of(const struct sight *in)
+/* Whether the capture at `where` ran at that time of its clock, as far as its
+ * packets tell: it may have begun some time before the first and ended some
+ * time after the last. */
+static bool is_covered(const struct compare *c, enum compare_where where,
+                       tick_t when)
+{
+    const struct compare_window *w = &c->window[where];
+    return !w->any || (tick_sub(when, w->first) >= -APART &&
+                       tick_sub(when, w->last) <= APART);
+}
+
+static enum compare_fate fate_of(const struct compare *c,
+                                 const struct sight *in)
 {
     const struct sight *out = in->partner;
     if (!out) {
-        return COMPARE_ABSENT;
+        return is_covered(c, COMPARE_OUTSIDE, in->when + c->ahead)
+                   ? COMPARE_ABSENT
+                   : COMPARE_UNCOVERED;
     }
     bool other_server =
         in->has_server_random && out->has_server_random &&
@@ -314,21 +370,29 @@ void compare_print(struct compare *c, bool all, bool json, struct text *out,
 {
     struct list *inside = &c->side[COMPARE_INSIDE];
     struct list *outside = &c->side[COMPARE_OUTSIDE];
-    *result = (struct compare_result){.left_out = c->left_out};
     match_randoms(inside, outside);
-    match_names(inside, outside);
+    compare_clocks(c);
+    match_names(inside, outside, c->ahead);
+    *result = (struct compare_result){.window = {c->window[0], c->window[1]},
+                                      .ahead = c->ahead,
+                                      .ahead_known = c->ahead_known,
+                                      .left_out = c->left_out};
     size_t n;
     struct sight **v = collect(inside, true, &n, by_time);
     for (size_t i = 0; v && i < n; i++) {
-        enum compare_fate fate = fate_of(v[i]);
+        enum compare_fate fate = fate_of(c, v[i]);
         result->n[fate]++;
-        if (all || fate != COMPARE_SAME) {
+        if (all || (fate != COMPARE_SAME && fate != COMPARE_UNCOVERED)) {
             (json ? compare_tell_json : compare_tell)(out, v[i], fate);
         }
     }
     free(v);
     for (size_t i = 0; i < outside->n; i++) {
-        result->n[COMPARE_OUTER] += !outside->v[i].partner;
+        const struct sight *s = &outside->v[i];
+        if (!s->partner) {
+            bool covered = is_covered(c, COMPARE_INSIDE, s->when - c->ahead);
+            result->n[covered ? COMPARE_OUTER : COMPARE_UNCOVERED]++;
+        }
     }
     compare_tell_counts(out, result, json);
 }
@@ -348,12 +412,14 @@ static void on_record(void *ctx, const struct record *r, uint32_t source)
 }
 
 /* Until the end or damage; false then. */
-static bool read_frames(struct capture *c, struct pipeline *p, char error[256])
+static bool read_frames(struct capture *c, struct pipeline *p,
+                        const struct reading *reading, char error[256])
 {
     struct frame f;
     for (;;) {
         switch (capture_next(c, &f)) {
         case CAPTURE_FRAME:
+            compare_saw(reading->compare, reading->where, f.when);
             pipeline_frame(p, &f, 0);
             break;
         case CAPTURE_IDLE:
@@ -385,7 +451,7 @@ static bool read_side(const char *file, int fd,
     struct pipeline *p = pipeline_new(&o);
     bool ok = p != NULL;
     if (ok) {
-        ok = read_frames(c, p, error);
+        ok = read_frames(c, p, reading, error);
         pipeline_finish(p);
     } else {
         snprintf(error, 256, "out of memory");
@@ -397,11 +463,13 @@ static bool read_side(const char *file, int fd,
 
 bool compare_files(const char *const files[2], const int fds[2],
                    const struct pipeline_options *base, bool json,
-                   struct text *out, const char **file, char error[256])
+                   struct text *out, struct compare_result *result,
+                   const char **file, char error[256])
 {
     bool ok = true;
     struct compare *c = compare_new();
     *file = files[0];
+    *result = (struct compare_result){0};
     if (!c) {
         snprintf(error, 256, "out of memory");
         return false;
@@ -411,8 +479,7 @@ bool compare_files(const char *const files[2], const int fds[2],
         *file = files[i];
         ok = read_side(files[i], fds[i], base, &reading, error);
     }
-    struct compare_result result;
-    compare_print(c, base->all, json, out, &result);
+    compare_print(c, base->all, json, out, result);
     compare_free(c);
     return ok;
 }

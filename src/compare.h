@@ -26,6 +26,10 @@ void compare_free(struct compare *c);
 void compare_add(struct compare *c, const struct record *r,
                  enum compare_where where);
 
+/* Notes that a capture has a packet of that time. Without any such note, it is
+ * taken to cover all of the other's time. */
+void compare_saw(struct compare *c, enum compare_where where, tick_t when);
+
 /* What became of a connection on the way. */
 enum compare_fate {
     COMPARE_SAME,        /* passed, and both sides saw the same */
@@ -34,11 +38,24 @@ enum compare_fate {
     COMPARE_FORGED,      /* a reset or close that only one side saw */
     COMPARE_ABSENT,      /* seen inside, and nothing of it outside */
     COMPARE_OUTER,       /* seen outside alone */
+    COMPARE_UNCOVERED, /* seen at one side alone, when the capture of the other
+                          had not begun or was over: tells nothing */
     COMPARE_FATES
+};
+
+/* The time of a capture, from its first packet to its last, by its own
+ * clock. */
+struct compare_window {
+    bool any;
+    tick_t first, last;
 };
 
 struct compare_result {
     uint64_t n[COMPARE_FATES];
+    struct compare_window window[2]; /* by enum compare_where */
+    tick_t ahead;      /* how far the outer clock is ahead of the inner one, by
+                          the connections that both have */
+    bool ahead_known;  /* false: there are none */
     uint64_t left_out; /* over COMPARE_MAX, or without a ClientHello */
 };
 
@@ -47,14 +64,20 @@ struct compare_result {
 void compare_print(struct compare *c, bool all, bool json, struct text *out,
                    struct compare_result *result);
 
+/* In one line, why the two captures can hardly be compared; false when there is
+ * nothing to warn of. */
+bool compare_warning(const struct compare_result *r, char line[256]);
+
 /*
  * Reads both captures, opened by capture_file(), with pipelines made after
- * `base`, and writes what compare_print() says to *out; `base->all` asks for
- * all connections. On failure false, with the file at fault in *file and one
- * line in error[]; what was read is compared all the same.
+ * `base`, and writes what compare_print() says to *out and *result;
+ * `base->all` asks for all connections. On failure false, with the file at
+ * fault in *file and one line in error[]; what was read is compared all the
+ * same.
  */
 bool compare_files(const char *const files[2], const int fds[2],
                    const struct pipeline_options *base, bool json,
-                   struct text *out, const char **file, char error[256]);
+                   struct text *out, struct compare_result *result,
+                   const char **file, char error[256]);
 
 #endif

@@ -8,11 +8,16 @@
 #include "report/json_write.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static const char *const fates[COMPARE_FATES] = {
-    [COMPARE_SAME] = "passed",        [COMPARE_INTERCEPTED] = "intercepted",
-    [COMPARE_LOST] = "lost",          [COMPARE_FORGED] = "forged",
-    [COMPARE_ABSENT] = "inside_only", [COMPARE_OUTER] = "outside_only",
+    [COMPARE_SAME] = "passed",
+    [COMPARE_INTERCEPTED] = "intercepted",
+    [COMPARE_LOST] = "lost",
+    [COMPARE_FORGED] = "forged",
+    [COMPARE_ABSENT] = "inside_only",
+    [COMPARE_OUTER] = "outside_only",
+    [COMPARE_UNCOVERED] = "not_covered",
 };
 
 /* Receives one sentence after another. */
@@ -156,6 +161,11 @@ static void say_all(struct sentences *s, const struct sight *in,
                     enum compare_fate fate)
 {
     const struct sight *out = in->partner;
+    if (fate == COMPARE_UNCOVERED) {
+        say(s, "the outer capture has no packets of that time: it tells "
+               "nothing of this connection");
+        return;
+    }
     if (fate == COMPARE_ABSENT) {
         say(s, "stopped in between: its ClientHello is not in the outer "
                "capture");
@@ -370,6 +380,17 @@ static void counts_json(struct text *t, const struct compare_result *r)
         json_uint(&j, fates[i], r->n[i]);
     }
     json_uint(&j, "left_out", r->left_out);
+    for (int i = 0; i < 2; i++) {
+        if (r->window[i].any) {
+            size_t at = json_object(&j, i ? "outside" : "inside");
+            json_time(&j, "first", r->window[i].first);
+            json_time(&j, "last", r->window[i].last);
+            json_object_end(&j, at);
+        }
+    }
+    if (r->ahead_known) {
+        json_int(&j, "outside_clock_ahead_ns", r->ahead);
+    }
     finish(&j, d);
 }
 
@@ -383,6 +404,8 @@ void compare_tell_counts(struct text *t, const struct compare_result *r,
         [COMPARE_FORGED] = "with a reset or close forged in between",
         [COMPARE_ABSENT] = "seen inside only",
         [COMPARE_OUTER] = "seen outside only",
+        [COMPARE_UNCOVERED] = "left alone: the other capture has no packets of "
+                              "that time",
     };
     if (json) {
         counts_json(t, r);
@@ -398,4 +421,43 @@ void compare_tell_counts(struct text *t, const struct compare_result *r,
         text_fmt(t, "%" PRIu64 " left out: no ClientHello, or too many\n",
                  r->left_out);
     }
+}
+
+/* ---- warnings ---- */
+
+/* How long both captures ran, by the clock of the inner one; negative: never at
+ * once. */
+static tick_t common_time(const struct compare_result *r)
+{
+    const struct compare_window *in = &r->window[COMPARE_INSIDE];
+    const struct compare_window *out = &r->window[COMPARE_OUTSIDE];
+    tick_t first = out->first - r->ahead;
+    tick_t last = out->last - r->ahead;
+    first = first > in->first ? first : in->first;
+    last = last < in->last ? last : in->last;
+    return tick_sub(last, first);
+}
+
+bool compare_warning(const struct compare_result *r, char line[256])
+{
+    if (!r->window[0].any || !r->window[1].any) {
+        return false;
+    }
+    tick_t common = common_time(r);
+    if (common < 0 && !r->ahead_known) {
+        snprintf(line, 256,
+                 "the two captures have no time in common: if a clock is "
+                 "wrong, mend one of them with editcap -t");
+        return true;
+    }
+    if (r->n[COMPARE_UNCOVERED]) {
+        snprintf(line, 256,
+                 "the two captures have %.3f s in common: %" PRIu64
+                 " connection%s from another time left alone",
+                 (double)(common < 0 ? 0 : common) / (double)TICK_SEC,
+                 r->n[COMPARE_UNCOVERED],
+                 r->n[COMPARE_UNCOVERED] == 1 ? "" : "s");
+        return true;
+    }
+    return false;
 }

@@ -308,6 +308,8 @@ static void run_compare(struct run *r, const struct trust *trust)
     const struct pipeline_options po = pipeline_options(r, trust);
     const bool json = strcmp(r->options.format, "json") == 0;
     const char *path = r->options.output;
+    const char *const *files = r->options.files;
+    struct compare_result result;
     const char *file;
     char error[256];
     struct text t;
@@ -321,11 +323,14 @@ static void run_compare(struct run *r, const struct trust *trust)
         r->error = true;
     } else if (r->files[0] < 0 || r->files[1] < 0) {
         int bad = r->files[0] < 0 ? 0 : 1;
-        run_complain(r, r->options.files[bad], strerror(-r->files[bad]));
+        run_complain(r, files[bad], strerror(-r->files[bad]));
     } else {
-        if (!compare_files(r->options.files, r->files, &po, json, &t, &file,
+        if (!compare_files(files, r->files, &po, json, &t, &result, &file,
                            error)) {
             run_complain(r, file, error);
+        }
+        if (!r->options.quiet && compare_warning(&result, error)) {
+            fprintf(stderr, "tlswhy: %s, %s: %s\n", files[0], files[1], error);
         }
         if (fputs(text_str(&t), out) < 0 || fflush(out) != 0) {
             run_complain(r, path ? path : "standard output", strerror(errno));

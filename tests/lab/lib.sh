@@ -16,7 +16,7 @@
 # (seconds the client may run), patience (20: seconds the server has to start), stdin (shell command that feeds the client),
 # capture_for (seconds until tcpdump is stopped), snaplen, filter, without (numbers
 # of packets taken out afterwards), stream (first, last: the connection that truth is about),
-# outside (not empty: the server's side is captured, too, in NAME.outside.pcap),
+# outside (not empty: the server's side is captured, too, in NAME.outside.pcap), outside_for (seconds until that ends),
 # wire_port (the port that the client connects to, where a proxy stands before the server).
 #
 # Client 10.1.0.2, router 10.1.0.1 and 10.2.0.1, server 10.2.0.2; the last
@@ -151,7 +151,7 @@ run() (
         tcpdump -Z root -i "$(get "$name" interface eth0)" -y "$(get "$name" link EN10MB)" -U -B 16384 --immediate-mode -s "$(get "$name" snaplen 262144)" -w "$dir/capture.pcap" \
         "$(get "$name" filter 'tcp or icmp or (icmp6 and ip6[40] < 128)')" 2>"$dir/tcpdump.log" &
     if [ -n "$(get "$name" outside '')" ]; then
-        timeout "$(get "$name" capture_for 60)" ip netns exec "$tag-s" tcpdump -Z root -i eth0 -U --immediate-mode \
+        timeout "$(get "$name" outside_for "$(get "$name" capture_for 60)")" ip netns exec "$tag-s" tcpdump -Z root -i eth0 -U --immediate-mode \
             -w "$dir/outside.pcap" 'tcp or icmp' 2>"$dir/outside.log" &
         wait_for 5 grep -qs 'listening on' "$dir/outside.log"
     fi

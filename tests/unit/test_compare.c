@@ -170,16 +170,113 @@ static void expect_real(const char *name, const char *words, const char *count)
         const int fds[] = {capture_file(paths[0]), capture_file(paths[1])};
         const char *file;
         char error[256];
+        struct compare_result result;
         struct text t;
         text_init(&t, 1 << 20);
         cr_assert(fds[0] >= 0 && fds[1] >= 0, "%s", name);
-        cr_assert(compare_files(files, fds, &o, json, &t, &file, error), "%s",
-                  error);
+        cr_assert(
+            compare_files(files, fds, &o, json, &t, &result, &file, error),
+            "%s", error);
         cr_expect(strstr(text_str(&t), words), "%s: %s", name, text_str(&t));
         cr_expect(!json || strstr(text_str(&t), count), "%s: %s", name,
                   text_str(&t));
         text_free(&t);
     }
+}
+
+/* ---- the time of the captures ---- */
+
+/* Both ran from `first` to `last`, in seconds from now. */
+static void saw(struct compare *c, enum compare_where where, int first,
+                int last)
+{
+    compare_saw(c, where, NOW + last * TICK_SEC);
+    compare_saw(c, where, NOW + first * TICK_SEC);
+}
+
+/* A connection that only the inner capture has, `after` seconds from now, and
+ * an outer capture of the first minute. */
+static struct compare_result lone(int after, char line[256], bool *warned)
+{
+    struct compare_result result;
+    struct text t;
+    struct compare *c = compare_new();
+    struct seen s = {.name = "a.example", .random = 1, .after = after};
+    cr_assert(c);
+    add(c, COMPARE_INSIDE, s);
+    saw(c, COMPARE_INSIDE, 0, 600);
+    saw(c, COMPARE_OUTSIDE, 0, 60);
+    text_init(&t, 1 << 20);
+    compare_print(c, false, false, &t, &result);
+    *warned = compare_warning(&result, line);
+    text_free(&t);
+    compare_free(c);
+    return result;
+}
+
+Test(compare, what_one_does_not_cover)
+{
+    char line[256];
+    bool warned;
+    struct compare_result r = lone(30, line, &warned);
+    cr_expect(r.n[COMPARE_ABSENT] == 1 && !warned);
+    /* Right after the last packet the capture may still have run. */
+    r = lone(63, line, &warned);
+    cr_expect(r.n[COMPARE_ABSENT] == 1 && !warned);
+    r = lone(300, line, &warned);
+    cr_expect(r.n[COMPARE_UNCOVERED] == 1 && r.n[COMPARE_ABSENT] == 0);
+    cr_expect(warned && strstr(line, "60.000 s in common"), "%s", line);
+}
+
+Test(compare, no_common_time)
+{
+    struct compare_result result;
+    char line[256];
+    struct text t;
+    struct seen in = {.name = "a.example", .random = 1};
+    struct seen out = {.name = "a.example", .random = 2, .after = 3600};
+    struct compare *c = both(in, out);
+    saw(c, COMPARE_INSIDE, 0, 60);
+    saw(c, COMPARE_OUTSIDE, 3600, 3660);
+    text_init(&t, 1 << 20);
+    compare_print(c, false, true, &t, &result);
+    cr_expect(result.n[COMPARE_UNCOVERED] == 2, "%s", text_str(&t));
+    cr_expect(strstr(text_str(&t), "\"not_covered\":2"), "%s", text_str(&t));
+    cr_assert(compare_warning(&result, line));
+    cr_expect(strstr(line, "no time in common"), "%s", line);
+    text_free(&t);
+    compare_free(c);
+}
+
+/* One connection that both have tells how far the clocks are apart, and so
+ * which one was intercepted and which one never arrived. */
+Test(compare, clocks_that_differ)
+{
+    struct compare_result result;
+    char line[256];
+    struct text t;
+    struct seen same = {.name = "a.example", .random = 1, .server_random = 2};
+    struct seen late = same;
+    late.after = 3600;
+    struct seen in = {.name = "b.example", .random = 3, .after = 10};
+    struct seen out = {.name = "b.example", .random = 4, .after = 3611};
+    struct seen lost = {.name = "c.example", .random = 5, .after = 20};
+    struct compare *c = both(same, late);
+    add(c, COMPARE_INSIDE, in);
+    add(c, COMPARE_OUTSIDE, out);
+    add(c, COMPARE_INSIDE, lost);
+    saw(c, COMPARE_INSIDE, 0, 60);
+    saw(c, COMPARE_OUTSIDE, 3600, 3660);
+    text_init(&t, 1 << 20);
+    compare_print(c, false, false, &t, &result);
+    cr_expect(result.n[COMPARE_SAME] == 1 &&
+                  result.n[COMPARE_INTERCEPTED] == 1 &&
+                  result.n[COMPARE_ABSENT] == 1,
+              "%s", text_str(&t));
+    cr_expect(result.ahead_known && result.ahead == 3600 * TICK_SEC);
+    cr_expect(!compare_warning(&result, line));
+    text_free(&t);
+    compare_free(c);
 }
 
 Test(compare, real_captures)
@@ -196,6 +293,8 @@ Test(compare, real_captures)
     expect_real("two_sides_lost", "the server sent 10342 bytes", "\"lost\":1");
     expect_real("two_sides_intercepted", "another ClientHello went on",
                 "\"intercepted\":4");
+    expect_real("two_sides_part", "no packets of that time",
+                "\"not_covered\":1");
 }
 
 Test(compare, nothing_to_compare)

@@ -43,3 +43,13 @@ router middlebox rst_late
 client curl --tls-max 1.2
 set_ outside yes
 truth failure middlebox reset - - connection_tampered -
+# The outer capture ends before the second visit.
+client_visits_apart() {
+    client_curl "$@"
+    sleep 8
+    client_curl "$@"
+}
+two_sides two_sides_part true nginx rsa -- success - - - - - 1.2
+client visits_apart --tls-max 1.2
+set_ outside_for 3
+set_ limit 20
