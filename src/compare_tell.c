@@ -404,8 +404,7 @@ void compare_tell_counts(struct text *t, const struct compare_result *r,
         [COMPARE_FORGED] = "with a reset or close forged in between",
         [COMPARE_ABSENT] = "seen inside only",
         [COMPARE_OUTER] = "seen outside only",
-        [COMPARE_UNCOVERED] = "left alone: the other capture has no packets of "
-                              "that time",
+        [COMPARE_UNCOVERED] = "left alone: the other capture lacks that time",
     };
     if (json) {
         counts_json(t, r);
