@@ -166,7 +166,7 @@ static bool keys_of(const struct quic_suite *suite, struct span secret,
 static bool side_keys(struct span initial, const char *side, const char *labels,
                       struct quic_keys *k)
 {
-    uint8_t secret[HASH_BYTES];
+    uint8_t secret[HASH_BYTES] = {0};
     struct span s = span_of(secret, sizeof secret);
     return expand_label(EVP_sha256(), initial, side, "", secret,
                         sizeof secret) &&
