@@ -71,6 +71,7 @@ static void count_outcome(struct totals *t, const struct handshake *hs)
     switch (c->outcome) {
     case OUTCOME_SUCCESS:
         t->succeeded++;
+        t->left += c->late_rejection_possible && !c->resumed && !hs_is_eap(hs);
         count_latency(t, hs->last > hs->first ? hs->last - hs->first : 0);
         break;
     case OUTCOME_FAILURE:
@@ -366,6 +367,7 @@ void verdicts_totals(const struct verdicts *v, struct totals *t)
 {
     t->tls = v->totals.tls;
     t->succeeded = v->totals.succeeded;
+    t->left = v->totals.left;
     t->failed = v->totals.failed;
     t->unknown = v->totals.unknown;
     t->benign = v->totals.benign;

@@ -17,6 +17,10 @@
 
 enum { ALERT_CLOSE_NOTIFY = 0, ALERT_USER_CANCELED = 90 };
 
+/* Who looks at the certificate after the handshake does it at once, or after a
+ * look at a revocation server; connections kept in store idle for longer. */
+#define LATE_REJECTION (3 * TICK_SEC)
+
 static bool is_tls13(uint16_t version)
 {
     return version == 0x0304 || (version >> 8) == 0x7f ||
@@ -26,6 +30,12 @@ static bool is_tls13(uint16_t version)
 bool conclude_is_close(const struct hs_event *e)
 {
     return e->kind == HS_FIN || e->kind == HS_RST || e->kind == HS_EAP_FAILURE;
+}
+
+bool conclude_is_prompt(const struct hs_event *finished,
+                        const struct hs_event *close)
+{
+    return close->when - finished->when <= LATE_REJECTION;
 }
 
 /* Handshake messages and records that only an intact handshake goes on to. */
@@ -425,7 +435,8 @@ static void late_close(struct scan *s)
     if (!first || first->side != SIDE_CLIENT) {
         return;
     }
-    s->out->late_rejection_possible = true;
+    s->out->late_rejection_possible =
+        conclude_is_prompt(&hs->events[s->after - 1], first);
     s->out->frame_decisive = first->frame;
     s->out->when_decisive = first->when;
     s->out->late_alert_unanswered = first->kind == HS_ENCRYPTED_ALERT &&

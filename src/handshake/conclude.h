@@ -27,6 +27,11 @@ struct scan {
 /* FIN, RST, or EAP-Failure. */
 bool conclude_is_close(const struct hs_event *e);
 
+/* Whether a client that closed by `close` did it right after the handshake was
+ * finished, as those do that judge the certificate only then. */
+bool conclude_is_prompt(const struct hs_event *finished,
+                        const struct hs_event *close);
+
 /* Handshake messages and records that only an intact handshake goes on to. */
 bool conclude_is_progress(const struct hs_event *e);
 

@@ -87,19 +87,19 @@ static bool judge_server_answer(struct scan *s, const struct hs_event *e,
 static void judge_after_finished(struct scan *s, const struct conclusion *sizes)
 {
     const struct handshake *hs = s->hs;
-    bool closing = false;
+    const struct hs_event *closing = NULL;
     bool data = false;
     for (unsigned i = s->after; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
         if (e->side == SIDE_SERVER) {
-            if (judge_server_answer(s, e, closing, sizes)) {
+            if (judge_server_answer(s, e, closing != NULL, sizes)) {
                 break;
             }
         } else if (conclude_is_fatal(e) && !closing && !data) {
             refuse_after_finished(s, e);
             return;
         } else if (conclude_is_close(e) || e->kind == HS_ALERT) {
-            closing = true;
+            closing = closing ? closing : e;
         } else {
             data = data || conclude_is_progress(e);
         }
@@ -108,7 +108,8 @@ static void judge_after_finished(struct scan *s, const struct conclusion *sizes)
         conclude_succeed(s->out);
     }
     if (s->out->established && closing && !data) {
-        s->out->late_rejection_possible = true;
+        s->out->late_rejection_possible =
+            conclude_is_prompt(&hs->events[s->after - 1], closing);
     }
 }
 
@@ -145,7 +146,9 @@ static void judge_quic_after(struct scan *s, const struct conclusion *sizes)
             return;
         }
         if (e->kind == HS_QUIC_CLOSE) {
-            s->out->late_rejection_possible = !server && !data;
+            s->out->late_rejection_possible =
+                !server && !data &&
+                conclude_is_prompt(&hs->events[s->after - 1], e);
             break;
         }
     }

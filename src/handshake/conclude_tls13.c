@@ -76,14 +76,15 @@ static bool may_be_alert(const struct flight13 *f, const struct handshake *hs,
     return record_may_be_alert(f->sizes, e->len);
 }
 
-static bool closed_after(const struct handshake *hs, int from, enum side side)
+/* The side's first FIN or RST after event `from`, or -1. */
+static int close_after(const struct handshake *hs, int from, enum side side)
 {
     for (int i = from + 1; i < (int)hs->events_n; i++) {
         if (conclude_is_close(&hs->events[i]) && hs->events[i].side == side) {
-            return true;
+            return i;
         }
     }
-    return false;
+    return -1;
 }
 
 static uint32_t length_at(const struct handshake *hs, int i)
@@ -224,10 +225,11 @@ static void note_late_close(struct scan *s, const struct flight13 *f)
 {
     const struct handshake *hs = s->hs;
     int next = next_record(hs, f->client_finished, SIDE_CLIENT);
-    bool alert = may_be_alert(f, hs, next);
-    if ((next < 0 || alert) &&
-        closed_after(hs, f->client_finished, SIDE_CLIENT)) {
-        s->out->late_rejection_possible = true;
+    int close = close_after(hs, f->client_finished, SIDE_CLIENT);
+    if ((next < 0 || may_be_alert(f, hs, next)) && close >= 0) {
+        const struct hs_event *finished = &hs->events[f->client_finished];
+        s->out->late_rejection_possible =
+            conclude_is_prompt(finished, &hs->events[close]);
     }
 }
 
@@ -245,7 +247,7 @@ static bool server_refused_early(struct scan *s, const struct flight13 *f)
     if (n == 0 || n > 2 || !may_be_alert(f, hs, last)) {
         return false;
     }
-    bool closing = closed_after(hs, last, SIDE_SERVER);
+    bool closing = close_after(hs, last, SIDE_SERVER) >= 0;
     bool reaction = client_closing(f, hs, (int)f->hello, last);
     if (!closing || reaction) {
         return false;

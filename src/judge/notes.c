@@ -28,6 +28,25 @@ static void note(struct text_list *out, const char *fmt, ...)
     text_list_add(out, line);
 }
 
+/* What is not trusted depends on whose roots are asked. */
+static void note_chain(const struct facts *f, struct text_list *out)
+{
+    const struct cert_chain *chain = &f->hs->server_chain;
+    const struct say issuer = say_name(&chain->v[chain->n - 1]->issuer);
+    if (f->faults & FAULT_SELF_SIGNED) {
+        note(out, "the certificate for %s is signed by itself",
+             say_names(f->leaf).s);
+    } else if (f->faults & FAULT_INCOMPLETE) {
+        note(out,
+             "the server does not send the certificate of %s, which "
+             "leads to a root",
+             issuer.s);
+    } else if (f->faults & FAULT_UNKNOWN_ISSUER) {
+        note(out, "the server's chain ends in %s, which is %s", issuer.s,
+             say_untrusted(f));
+    }
+}
+
 static void note_server(const struct facts *f, struct text_list *out)
 {
     const struct cert *c = f->leaf;
@@ -47,10 +66,40 @@ static void note_server(const struct facts *f, struct text_list *out)
         note(out, "the certificate for %s is not meant for servers",
              say_names(c).s);
     }
-    if (out->n && f->end->late_rejection_possible) {
-        note(out, "the client then closed without sending any data, as clients "
-                  "do that look at the certificate only after the handshake");
+    if (f->trust.anchors_given || f->end->late_rejection_possible) {
+        note_chain(f, out);
     }
+}
+
+/* TLS 1.3 hides the certificate here, but another connection showed it. */
+static void note_elsewhere(const struct facts *f, struct text_list *out)
+{
+    const struct seen_leaf *l = &f->name.leaf;
+    const char *what = !l->seen                  ? NULL
+                       : f->when > l->not_after  ? "has expired"
+                       : f->when < l->not_before ? "is not valid yet"
+                       : !l->name_fits           ? "has no name that fits"
+                       : l->self_signed          ? "is signed by itself"
+                       : !l->usage_fits          ? "is not meant for servers"
+                                                 : NULL;
+    if (what) {
+        note(out,
+             "the certificate is hidden here, but the one that %s showed "
+             "on another connection, in %s, %s",
+             say_server(f->hs).s, say_version(l->version).s, what);
+    }
+}
+
+/* Why the client left can only be guessed: what speaks for it was said. */
+static void note_left(struct text_list *out)
+{
+    note(out,
+         out->n ? "the client then closed without sending any data, as clients "
+                  "do that look at the certificate only after the handshake"
+                : "the client closed at once without sending any data: clients "
+                  "that check the name or a pinned key only after the "
+                  "handshake do so (curl, wget, Node.js), and so do health "
+                  "checks");
 }
 
 static void note_client(const struct facts *f, struct text_list *out)
@@ -76,6 +125,11 @@ void notes_of_success(const struct facts *f, struct text_list *out)
     }
     if (f->leaf) {
         note_server(f, out);
+    } else if (f->end->late_rejection_possible) {
+        note_elsewhere(f, out);
+    }
+    if (f->end->late_rejection_possible && !hs_is_eap(f->hs)) {
+        note_left(out);
     }
     note_client(f, out);
 }

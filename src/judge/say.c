@@ -208,6 +208,12 @@ struct say say_name(const struct cert_name *n)
     return said("(no name)");
 }
 
+const char *say_untrusted(const struct facts *f)
+{
+    return f->trust.anchors_given ? "not among the roots given (--ca)"
+                                  : "not among the roots of this machine";
+}
+
 /* inet_ntop() takes its time with printf. */
 static void put_ip4(char *to, const uint8_t *ip)
 {

@@ -34,6 +34,8 @@ struct say say_alpn(const struct span_list *l);
 struct say say_names(const struct cert *c);
 /* A name for a certificate's subject or issuer: CN, O, or the whole DN. */
 struct say say_name(const struct cert_name *n);
+/* "not among ...": the roots that the chain was judged with, static. */
+const char *say_untrusted(const struct facts *f);
 struct say say_ip(const struct handshake *hs, enum side side);
 /* The server as a person would name it: SNI, else its address. */
 struct say say_server(const struct handshake *hs);

@@ -65,6 +65,8 @@ struct totals {
     tick_t latency_sum;
     uint64_t records_read; /* of JSON Lines; the next counters hold them, too */
     uint64_t tls, succeeded, failed, unknown, benign;
+    uint64_t left;      /* of those that succeeded: the client closed at once,
+                           without any data; not known of records read back */
     uint64_t waiting;   /* failures whose verdict is still to come */
     uint64_t limited;   /* connections on which a limit was hit */
     tick_t first, last; /* of the capture */

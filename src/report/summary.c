@@ -605,6 +605,9 @@ static void print_connections(const struct totals *t, struct text *out)
         text_fmt(out, "; %" PRIu64 " harmless (not failures)", t->benign);
     }
     text_char(out, '\n');
+    hint(out, t->left, "handshake",
+         "succeeded, but the client left at once without sending data: a "
+         "certificate turned down late, or a health check (-a shows them)");
 }
 
 void summary_print(const struct summary *s, const struct report_options *o,

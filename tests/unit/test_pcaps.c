@@ -413,6 +413,27 @@ Test(pcaps, successes_that_programs_may_not_like)
     cr_expect_eq(n.told, 1u);
 }
 
+Test(pcaps, clients_that_leave_after_the_handshake)
+{
+    static const char left[] =
+        "the client closed at once without sending any data: clients that "
+        "check the name or a pinned key only after the handshake do so (curl, "
+        "wget, Node.js), and so do health checks";
+    struct harm n = records_of("hangup_pin_13_curl", left);
+    cr_expect_eq(n.told, 1u);
+    cr_expect_eq(n.totals.left, 1u);
+    n = records_of("hangup_name_elsewhere_13_curl",
+                   "the certificate is hidden here, but the one that "
+                   "www.example.test showed on another connection, in TLS "
+                   "1.2, has no name that fits");
+    cr_expect_eq(n.told, 1u);
+    cr_expect_eq(n.totals.left, 2u);
+    n = records_of("ok_13_idle_close", left);
+    cr_expect_eq(n.totals.succeeded, 1u);
+    cr_expect_eq(n.told, 0u);
+    cr_expect_eq(n.totals.left, 0u);
+}
+
 Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
 {
     struct harm n = harm_of("probe_nmap_ciphers");

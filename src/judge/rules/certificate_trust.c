@@ -88,6 +88,23 @@ static void self_signed(const struct facts *f, struct hypotheses *hy)
     hypothesis_keep(h);
 }
 
+/* Whose view it is that the issuer is not trusted: the client's own words, or
+ * the roots that we have. */
+static void chain_ends(const struct facts *f, struct hypothesis *h)
+{
+    const struct cert_chain *chain = &f->hs->server_chain;
+    const struct cert *last = chain->v[chain->n - 1];
+    if (f->alert == 48 && f->alert_by_client) {
+        hypothesis_reason(h,
+                          "the server's chain ends in %s, which the client "
+                          "does not trust",
+                          say_name(&last->issuer).s);
+    } else {
+        hypothesis_reason(h, "the server's chain ends in %s, which is %s",
+                          say_name(&last->issuer).s, say_untrusted(f));
+    }
+}
+
 /* The issuer was not sent and is not known: it may be a root that is not
  * trusted, or a missing intermediate. Without its certificate nobody can tell
  * for sure. */
@@ -107,15 +124,14 @@ static void missing_issuer(const struct facts *f, struct hypotheses *hy,
     const struct cert_chain *chain = &f->hs->server_chain;
     const struct cert *last = chain->v[chain->n - 1];
     struct hypothesis *h = hypothesis_add(hy, first, c, weight);
-    hypothesis_reason(h,
-                      incomplete ? "the server does not send the certificate "
-                                   "of %s, which issued its own"
-                      : f->alert == 48
-                          ? "the server's chain ends in %s, which the client "
-                            "does not trust"
-                          : "the server's chain ends in %s, which is not "
-                            "trusted here (--ca)",
-                      say_name(&last->issuer).s);
+    if (incomplete) {
+        hypothesis_reason(h,
+                          "the server does not send the certificate of %s, "
+                          "which issued its own",
+                          say_name(&last->issuer).s);
+    } else {
+        chain_ends(f, h);
+    }
     hypothesis_because(h,
                        "the server sent %u certificate%s; the last one was "
                        "issued by %s, whose certificate was not sent and is "
@@ -145,13 +161,7 @@ static void unknown_root(const struct facts *f, struct hypotheses *hy)
     const struct cert *last = chain->v[chain->n - 1];
     struct hypothesis *h =
         hypothesis_add(hy, "server_certificate_unknown_issuer", c, weight);
-    hypothesis_reason(h,
-                      f->alert == 48
-                          ? "the server's chain ends in %s, which the client "
-                            "does not trust"
-                          : "the server's chain ends in %s, which is not "
-                            "trusted here (--ca)",
-                      say_name(&last->issuer).s);
+    chain_ends(f, h);
     hypothesis_because(h,
                        "the chain ends in %s, which is none of the trusted "
                        "certificates",

@@ -145,6 +145,39 @@ client curl
 truth success - - - - - 1.3
 remark 'curl checks the name after the handshake and hangs up: a success on the wire'
 
+scenario hangup_pin_13_curl
+server nginx rsa 'ssl_protocols TLSv1.3'
+client curl --pinnedpubkey sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+truth success - - - - - 1.3
+remark 'curl compares the pinned key after the handshake and hangs up: a success on the wire'
+
+scenario hangup_unknown_12_wget
+server nginx unknown 'ssl_protocols TLSv1.2'
+client wget
+truth success - - - - - 1.2
+remark 'wget finishes the handshake, then hangs up: a success on the wire'
+
+client_curl_twice() { # in TLS 1.2, then in TLS 1.3
+    client_curl --tls-max 1.2 2>&1 | sed 's/^/first: /'
+    sleep 0.2
+    client_curl --tlsv1.3
+}
+
+scenario hangup_name_elsewhere_13_curl
+server nginx othername 'ssl_protocols TLSv1.2 TLSv1.3'
+client curl_twice
+set_ stream last
+truth success - - - - - 1.3
+remark 'curl checks the name after the handshake and hangs up; the certificate shows in the TLS 1.2 connection before it'
+
+scenario ok_13_idle_close
+server nginx rsa 'ssl_protocols TLSv1.3'
+client s_client
+set_ stdin 'sleep 6'
+set_ limit 10
+truth success - - - - - 1.3
+remark 'a connection kept in store and never used: no late refusal'
+
 # The client asks the DNS for the address, and the server for no name.
 scenario names_dns
 server dnsmasq_and_s_server expired
