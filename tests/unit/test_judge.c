@@ -270,6 +270,73 @@ Test(version, only_tls13_refused_with_40)
     check(&s, "no_shared_version", CONF_POSSIBLE);
 }
 
+Test(version, security_level_says_80_to_old_offers)
+{
+    struct scene s;
+    open_old(&s, 0x0302);
+    alert(&s, SIDE_SERVER, 80);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_version");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect_eq(v->side, FIX_CLIENT);
+    cr_expect(text_has(&v->evidence, "security level"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    open_scene_12(&s);
+    alert(&s, SIDE_SERVER, 80);
+    check(&s, "internal_error", CONF_LIKELY);
+}
+
+Test(version, security_level_is_none_where_old_versions_were_taken)
+{
+    struct judge *j = judge_new(NULL);
+    struct scene other, s;
+    open_old(&other, 0x0302);
+    server_flight_12(&other);
+    other.hs.version = other.hs.choice.version = 0x0302;
+    finish(&other);
+    judge_learn(j, &other.hs);
+    hs_free(&other.hs);
+
+    open_old(&s, 0x0302);
+    alert(&s, SIDE_SERVER, 80);
+    struct verdict *v = judge_in(j, &s);
+    cr_expect_str_eq(v->cause->slug, "internal_error");
+    verdict_free(v);
+    hs_free(&s.hs);
+    judge_free(j);
+}
+
+Test(scheme, none_named_in_tls12_stands_for_sha1)
+{
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.offer.signature_algorithms = (struct u16_list){0};
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "no_shared_signature_algorithm");
+    cr_expect_eq(v->side, FIX_CLIENT);
+    verdict_free(v);
+    hs_free(&s.hs);
+    /* Older versions have no such extension. */
+    open_old(&s, 0x0301);
+    alert(&s, SIDE_SERVER, 40);
+    check_not(&s, "no_shared_signature_algorithm");
+}
+
+Test(scheme, ecdsa_alone_answered_by_a_close)
+{
+    static const uint16_t ecdsa[] = {0x0403};
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.offer.signature_algorithms = LIST(ecdsa);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "no_shared_signature_algorithm", CONF_LIKELY);
+    open_scene_12(&s);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "server_closed", CONF_LIKELY);
+}
+
 Test(version, modern_offer_refused_with_40_is_no_version_problem)
 {
     struct scene s;

@@ -79,8 +79,9 @@ static void run(const struct facts *f, struct hypotheses *hy)
             f->offer.odd_groups >= 50 ? 72 : 50);
         hypothesis_because(h, "Java servers answer like that when no group is "
                               "in common");
-    } else if (silent && f->offer.odd_groups >= 50) {
-        claim(f, hy, CONF_POSSIBLE, 53);
+    } else if (silent && f->offer.odd_groups >= 50 && !is_shared_elsewhere(f)) {
+        bool sure = f->offer.odd_groups >= 66;
+        claim(f, hy, sure ? CONF_LIKELY : CONF_POSSIBLE, sure ? 61 : 53);
     } else if (f->alert_by_client && (f->alert == 47 || f->alert == 40)) {
         foreign_choice(f, hy);
     }

@@ -5,7 +5,8 @@
  *
  * 70 is clear. Others mean the same: rustls says 40 to TLS 1.1, GnuTLS, Mbed
  * TLS and wolfSSL say 40 where one side knows only TLS 1.3, OpenSSL says 40 to
- * SSL 3.0.
+ * SSL 3.0, and 80 to TLS 1.0 and 1.1 where these are allowed but their SHA-1
+ * signatures are not (tls_choose_sigalg; RFC 9155).
  */
 #include "judge/facts.h"
 #include "judge/say.h"
@@ -110,6 +111,25 @@ static void silent(const struct facts *f, struct hypotheses *hy)
     }
 }
 
+/* The version alone would do, but not what it has to sign with. */
+static bool is_too_old_to_sign(const struct facts *f)
+{
+    return f->hello_refused && f->alert == 80 && f->hs->offer.seen &&
+           f->offer.old && offered_max(f) >= 0x0301 && !is_old_taken(f);
+}
+
+static void too_old_to_sign(const struct facts *f, struct hypotheses *hy)
+{
+    struct hypothesis *h = claim(f, hy, CONF_LIKELY, 72);
+    hypothesis_reason(h,
+                      "the client offers %s, which the server's security level "
+                      "does not allow",
+                      say_offered_versions(&f->hs->offer).s);
+    hypothesis_because(h, "OpenSSL 3 answers internal_error (80) to TLS 1.0 "
+                          "and 1.1 where it may not sign with SHA-1 (security "
+                          "level 1 and up)");
+}
+
 static void client_refuses(const struct facts *f, struct hypotheses *hy)
 {
     struct hypothesis *h =
@@ -153,6 +173,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     if (f->hello_refused && f->alert == 70) {
         said_so(f, hy);
+    } else if (is_too_old_to_sign(f)) {
+        too_old_to_sign(f, hy);
     } else if (f->refused_unsaid ||
                (f->hello_refused && f->alert == 50 && f->hs->offer.seen &&
                 offered_max(f) <= 0x0300)) {

@@ -41,12 +41,37 @@ static bool is_foreign_signature(const struct facts *f)
            !list_has(&hs->offer.signature_algorithms, hs->ske.signature);
 }
 
+/* Without the extension TLS 1.2 signs with SHA-1 (RFC 5246 section 7.4.1.4.1),
+ * which many servers no longer do: they say 40 to the ClientHello; Java says 80
+ * in place of its ServerKeyExchange. */
+static void unsaid_schemes(const struct facts *f, struct hypotheses *hy)
+{
+    const struct handshake *hs = f->hs;
+    const struct client_offer *o = &hs->offer;
+    bool whole = o->seen && !o->malformed && !o->v2_format &&
+                 !hs->raw_cut[HS_RAW_CLIENT_HELLO];
+    bool at_signature = f->after_server_hello && !hs->ske.seen &&
+                        f->phase <= PHASE_CERTIFICATE && !f->server_tls13;
+    bool refused = f->refused_unsaid || (f->alert_by_server && f->alert == 80 &&
+                                         (f->hello_refused || at_signature));
+    if (!whole || !refused || version_rank(o->max_version) != 0x0303) {
+        return;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "no_shared_signature_algorithm", CONF_LIKELY, 66);
+    hypothesis_side(h, FIX_CLIENT);
+    hypothesis_because(h, "the client sent no signature_algorithms, which in "
+                          "TLS 1.2 stands for SHA-1 alone; many servers no "
+                          "longer sign with it (RFC 9155)");
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     int odd = f->offer.odd_schemes;
     bool silent = f->phase == PHASE_HELLO && f->end->by == BY_SERVER &&
                   (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
     if (!f->hs->offer.signature_algorithms.seen) {
+        unsaid_schemes(f, hy);
         return;
     }
     if (f->refused_unsaid) {
@@ -65,7 +90,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
         hypothesis_because(h, "the client stopped at the server's signature or "
                               "certificate");
     } else if (silent && odd >= 50) {
-        claim(f, hy, CONF_POSSIBLE, 52);
+        bool sure = odd >= 67;
+        claim(f, hy, sure ? CONF_LIKELY : CONF_POSSIBLE, sure ? 60 : 52);
     }
 }
 

@@ -189,6 +189,7 @@ def connect():
                 + os.urandom(16),
         "good": record(22, client_hello(), 0x0301),
         "no_sigalgs13": record(22, client_hello(tls13=True, leave_out=(13,)), 0x0301),
+        "no_sigalgs12": record(22, client_hello(leave_out=(13,)), 0x0301),
         "broken": record(22, truncated[:4] + truncated[4:38] + b"\xff" + truncated[39:], 0x0301),
         "no_null_compression": record(22, client_hello(compression=b"\x01"), 0x0301),
         "finished_first": record(22, handshake(20, os.urandom(12)), 0x0303),

@@ -258,3 +258,40 @@ scenario psk_unknown_identity_13
 server s_server_psk -nocert -tls1_3 -psk 001122334455667788 -psk_identity lab
 client s_client -tls1_3 -psk 99887766 -psk_identity other -ciphersuites TLS_AES_128_GCM_SHA256
 truth failure server alert 40 server unknown_psk -
+
+# ---- what the security level of OpenSSL 3, and SHA-1's end, rule out
+
+scenario ver_client_old_level_openssl
+server s_server rsa
+client s_client -tls1 -cipher $old
+truth failure server alert 80 server no_shared_version,no_shared_signature_algorithm -
+remark 'TLS 1.0 is allowed, its SHA-1 signatures are not: OpenSSL says internal_error'
+
+scenario ver_client_old_level_nginx
+server nginx rsa 'ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3'
+client s_client -tls1_1 -cipher $old
+truth failure server alert 80 server no_shared_version,no_shared_signature_algorithm -
+remark 'TLS 1.1 is allowed, its SHA-1 signatures are not: OpenSSL says internal_error'
+
+scenario ok_11_level0_nginx
+server nginx rsa 'ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3' "ssl_ciphers $old"
+client s_client -tls1_1 -cipher $old
+truth success - - - - - 1.1
+
+scenario sigalg_unsaid_12_nginx
+server nginx rsa
+client raw no_sigalgs12
+truth failure server alert 40 server no_shared_signature_algorithm -
+remark 'raw client: TLS 1.2 without signature_algorithms, which stands for SHA-1'
+
+scenario sigalg_unsaid_12_java
+server java rsa TLSv1.3,TLSv1.2 -
+client raw no_sigalgs12
+truth failure server alert 80 server no_shared_signature_algorithm 1.2
+remark 'raw client: TLS 1.2 without signature_algorithms, which stands for SHA-1'
+
+scenario sigalg_12_h2o
+server h2o rsa
+client s_client -tls1_2 -sigalgs ECDSA+SHA256
+truth failure server close - - no_shared_signature_algorithm,no_shared_cipher -
+remark 'h2o closes without an alert'
