@@ -333,6 +333,7 @@ static void feed_tls(struct session *s, unsigned dir, struct span bytes,
                      struct stamp at, bool start)
 {
     enum side side = side_of(s, dir);
+    s->hs.server_began = s->hs.server_began || side == SIDE_SERVER;
     if (side == SIDE_SERVER && s->hs.record_version[side] == UNSEEN_U16) {
         server_begins(s, dir, bytes, at);
     }
@@ -367,14 +368,49 @@ static bool is_check(const struct session *s)
            strcmp(s->prelude.carrier, "proxy-protocol") == 0;
 }
 
-/* The client spoke a plaintext protocol on a TLS port, and the server closed
- * without a word, as OpenSSL's does. */
-static bool is_plaintext_refused(const struct session *s, const struct flow *f)
+/* HTTP's "400 Bad Request" to what was no HTTP: nginx and others answer so in
+ * place of TLS, whatever they got. */
+static bool is_bad_request(const struct session *s)
 {
-    return s->prelude.spoke[0] && s->prelude.client && !s->prelude.asked &&
-           !s->prelude.spoke[1] && is_tls_port(f->end[1].port) &&
-           (s->sender[1].fin_noted || s->sender[1].rst_noted) &&
-           !s->sender[0].rst_noted && !is_check(s);
+    const struct prelude *p = &s->prelude;
+    struct span first = s->hs.raw[HS_RAW_SERVER_FIRST];
+    bool http = p->client && strcmp(p->client, "http") == 0;
+    bool line = first.n && memchr(first.p, '\n', first.n);
+    return p->spoke[1] && !http && line &&
+           (span_starts(first, "HTTP/1.1 400") ||
+            span_starts(first, "HTTP/1.0 400"));
+}
+
+/* The server closed without a word, as OpenSSL's do, and the client had not
+ * said goodbye before. */
+static bool is_hung_up(const struct session *s)
+{
+    const struct sender *server = &s->sender[1];
+    return !s->prelude.spoke[1] && !s->sender[0].rst_noted &&
+           (server->fin_noted || server->rst_noted);
+}
+
+enum refusal {
+    REFUSAL_NONE,
+    REFUSAL_PERHAPS, /* if the server speaks TLS: other connections know */
+    REFUSAL_CERTAIN, /* by the port and the client's protocol */
+};
+
+/* Whether the client spoke plaintext to a server that wanted TLS. */
+static enum refusal plaintext_refused(const struct session *s,
+                                      const struct flow *f)
+{
+    const struct prelude *p = &s->prelude;
+    if (!p->spoke[0] || p->asked || is_check(s) ||
+        !(is_hung_up(s) || is_bad_request(s))) {
+        return REFUSAL_NONE;
+    }
+    if (p->client && is_tls_port(f->end[1].port)) {
+        return REFUSAL_CERTAIN;
+    }
+    bool whole = !s->hs.midstream && !s->sender[0].fin_noted && !p->carrier &&
+                 !p->missing && !p->declined;
+    return whole ? REFUSAL_PERHAPS : REFUSAL_NONE;
 }
 
 /* What the client said before the server's alert: plaintext, or records that
@@ -1062,8 +1098,13 @@ static enum session_want want_after(struct session *s, const struct flow *f,
                                     unsigned from, bool progress)
 {
     struct handshake *hs = &s->hs;
-    if (s->mode == MODE_PRELUDE && is_plaintext_refused(s, f)) {
+    enum refusal refusal =
+        s->mode == MODE_PRELUDE ? plaintext_refused(s, f) : REFUSAL_NONE;
+    if (refusal != REFUSAL_NONE) {
         s->mode = MODE_TLS;
+        s->prelude.refused = true; /* what follows is plaintext */
+        s->prelude.told = true;
+        hs->unproven = refusal == REFUSAL_PERHAPS;
         hs_note(hs, HS_PLAINTEXT, SIDE_CLIENT, 0, 0, s->prelude.spoke_at[0],
                 s->prelude.spoke_frame[0]);
         return WANT_CLOSING;

@@ -119,6 +119,11 @@ static void name_application(struct verdicts *v, struct handshake *hs)
 
 static void judge_one(struct verdicts *v, struct handshake *hs)
 {
+    if (hs->unproven && !judge_knows_server(v->judge, hs)) {
+        hs_free(hs);
+        free(hs);
+        return;
+    }
     settle_late_alert(v, hs);
     const char *harmless = judge_harmless(v->judge, hs);
     if (harmless) {
@@ -237,7 +242,9 @@ static bool add_concluded(struct verdicts *v, struct handshake *hs)
     bool prepared = hs->expanded;
     hs->cert_cache = v->cert_cache;
     hs->expanded = false; /* what is learned must not depend on it */
-    judge_learn(v->judge, hs);
+    if (!hs->unproven) {
+        judge_learn(v->judge, hs);
+    }
     hs->expanded = prepared;
     if (wanted || judge_wants(v->judge, hs)) {
         tls_expand(hs);
@@ -377,6 +384,9 @@ void verdicts_totals(const struct verdicts *v, struct totals *t)
     t->waiting = 0;
     for (size_t i = 0; i < v->pending_n; i++) {
         const struct conclusion *c = &v->pending[i]->end_state;
+        if (v->pending[i]->unproven) {
+            continue;
+        }
         t->waiting += c->outcome == OUTCOME_FAILURE && !c->benign;
     }
     for (size_t i = 0; i < v->late_n; i++) {

@@ -256,18 +256,23 @@ static bool server_refused_early(struct scan *s, const struct flight13 *f)
     return true;
 }
 
+/* Those that send a record for each message begin with EncryptedExtensions,
+ * which are small; then only a Finished completes the flight. */
+#define COALESCED_MIN 200u
+#define FLIGHT_MIN    400u
+
 static bool server_flight_complete(const struct flight13 *f,
                                    const struct handshake *hs)
 {
+    int first = next_record(hs, (int)f->hello, SIDE_SERVER);
     uint32_t total = 0;
-    for (int i = next_record(hs, (int)f->hello, SIDE_SERVER); i >= 0;
-         i = next_record(hs, i, SIDE_SERVER)) {
+    for (int i = first; i >= 0; i = next_record(hs, i, SIDE_SERVER)) {
         total += length_at(hs, i);
         if (record_may_be_finished(f->sizes, length_at(hs, i))) {
             return true;
         }
     }
-    return total > 400; /* one coalesced record with a certificate */
+    return length_at(hs, first) >= COALESCED_MIN && total > FLIGHT_MIN;
 }
 
 /* True when the records decided. */

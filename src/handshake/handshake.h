@@ -497,6 +497,11 @@ struct handshake {
     uint16_t hello_version;     /* ClientHello's highest offer */
     uint16_t record_version[2]; /* of the first hello record each way */
     bool client_swapped;        /* the TLS client is not the TCP client */
+    bool server_began;          /* TCP: bytes of the server came behind the
+                                   ClientHello */
+    bool unproven;              /* a plaintext client was turned down: of note
+                                   only if other connections show that the
+                                   server speaks TLS */
     bool early_data_offered;    /* early_data in the ClientHello */
     bool psk_accepted;          /* pre_shared_key in the ServerHello */
     bool encrypted[2];          /* that side's records are protected now */

@@ -83,6 +83,27 @@ static bool did_server_answer(const struct handshake *hs)
     return false;
 }
 
+static bool is_server_silent(const struct handshake *hs)
+{
+    const struct hs_dir *d = &hs->dir[SIDE_SERVER];
+    bool whole = d->lost_bytes == 0 && d->gap_bytes == 0;
+    bool counted = hs->transport == TRANSPORT_TCP && hs->when_hello;
+    return d->bytes == 0 || (counted && whole && !hs->server_began);
+}
+
+static tick_t last_step(const struct handshake *hs, tick_t ended)
+{
+    tick_t last = hs->when_hello;
+    for (uint16_t i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->when < ended && e->when > last && e->kind >= HS_CLIENT_HELLO &&
+            e->kind <= HS_APPLICATION_DATA) {
+            last = e->when;
+        }
+    }
+    return last;
+}
+
 /* Among bytes of the server that we missed may have been its hello: then only
  * a code that is about hellos says that the alert answered one. */
 static bool is_answer_to_hello(const struct handshake *hs, uint16_t alert)
@@ -103,6 +124,7 @@ static void derive_course(struct facts *f)
     uint16_t version = hs->choice.seen ? hs->choice.version : hs->version;
     f->server_tls13 = f->after_server_hello && version_is_13(version);
     f->server_answered = did_server_answer(hs);
+    f->server_silent = is_server_silent(hs);
     f->after_certificate =
         f->after_server_hello && was_server_certificate_visible(f);
     f->phase = phase_of(f);
@@ -123,6 +145,7 @@ static void derive_course(struct facts *f)
     tick_t ended = end->when_decisive ? end->when_decisive : hs->last;
     f->when = hs->when_hello ? hs->when_hello : hs->first;
     f->waited_ns = hs->when_hello ? ended - hs->when_hello : 0;
+    f->quiet_ns = hs->when_hello ? ended - last_step(hs, ended) : 0;
     f->silence_ns =
         hs->capture_last > hs->last ? hs->capture_last - hs->last : 0;
 }

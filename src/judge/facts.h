@@ -136,6 +136,8 @@ struct facts {
     bool after_certificate;  /* after the server's certificate could have
                                 been seen by the client */
     bool server_answered;    /* any TLS record from the server */
+    bool server_silent;      /* not a byte from it after the ClientHello; what
+                                led to TLS (STARTTLS) lies before */
     bool server_tls13;       /* ServerHello negotiated 1.3 */
     enum stack client_stack, server_stack;
     struct server_profile server;
@@ -163,6 +165,7 @@ struct facts {
                                    certificate is visibly wrong */
     tick_t when;                /* the time certificates are judged at */
     tick_t waited_ns;           /* from the ClientHello to the end */
+    tick_t quiet_ns;            /* from the last step before the end to it */
     enum inspection inspection; /* what the certificate shows of one */
     bool inspection_distrusted; /* and the client always left it */
     const char *inspection_product;

@@ -414,6 +414,13 @@ bool judge_is_late_refusal(struct judge *j, const struct handshake *hs)
     return refused;
 }
 
+bool judge_knows_server(const struct judge *j, const struct handshake *hs)
+{
+    struct server_profile p;
+    profiles_server(j->profiles, hs, &p);
+    return p.successes > 0;
+}
+
 const char *judge_harmless(const struct judge *j, const struct handshake *hs)
 {
     return hs->end_state.outcome == OUTCOME_FAILURE && !hs->end_state.benign

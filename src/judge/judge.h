@@ -165,6 +165,9 @@ size_t judge_stories(const struct judge *j, struct interception_story *out,
  * visible fault. Needs an expanded handshake. */
 bool judge_is_late_refusal(struct judge *j, const struct handshake *hs);
 
+/* Whether this connection's server was seen to speak TLS on others. Cheap. */
+bool judge_knows_server(const struct judge *j, const struct handshake *hs);
+
 /* Why a failed handshake is none: a health check or a scan; a static sentence.
  * NULL: it is one. Cheap. */
 const char *judge_harmless(const struct judge *j, const struct handshake *hs);

@@ -288,12 +288,21 @@ static struct say in_frame(const struct facts *f)
     return say_frame(f->hs, f->end->frame_decisive);
 }
 
+/* Where waiting is counted from. */
+static const char *hello_or_part(const struct handshake *hs)
+{
+    return hs->offer.seen || hs_find(hs, HS_CLIENT_HELLO, SIDE_NONE)
+               ? "the ClientHello"
+               : "the client's first bytes";
+}
+
 static struct say after_hello(const struct facts *f)
 {
     if (!f->hs->when_hello || f->waited_ns < 0) {
         return (struct say){{0}};
     }
-    return said(", %s after the ClientHello", say_duration(f->waited_ns).s);
+    return said(", %s after %s", say_duration(f->waited_ns).s,
+                hello_or_part(f->hs));
 }
 
 /* Who had enough of the silence, and when. */
@@ -304,9 +313,9 @@ static struct say gave_up(const struct handshake *hs)
         enum side side = i & 1 ? SIDE_SERVER : SIDE_CLIENT;
         const struct hs_event *e = hs_find(hs, kinds[i / 2], side);
         if (e && hs->when_hello && e->when > hs->when_hello) {
-            return said("; the %s gave up %s after the ClientHello (%s%s)",
-                        side_name(side),
+            return said("; the %s gave up %s after %s (%s%s)", side_name(side),
                         say_duration(e->when - hs->when_hello).s,
+                        hello_or_part(hs),
                         kinds[i / 2] == HS_FIN ? "close" : "reset",
                         say_frame(hs, e->frame).s);
         }

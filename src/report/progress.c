@@ -187,26 +187,54 @@ static void group_add(struct progress *p, const struct hs_event *e)
     p->repeats = 1;
 }
 
-/* `lasted`: until somebody gave up; 0: longer than we waited. */
-static void silence(struct progress *p, tick_t lasted)
+/* A wait between two steps; what decided when `fatal`. `lasted` 0: longer than
+ * we waited. */
+static void silence(struct progress *p, tick_t lasted, bool fatal)
 {
     text_add(p->out, p->groups ? paint_sign(p->o, " · ", " | ") : "");
     text_add(p->out, "silence");
-    if (lasted) {
+    if (lasted >= 10 * TICK_SEC) {
         text_fmt(p->out, " (%u s)", (unsigned)(lasted / TICK_SEC));
+    } else if (lasted) {
+        text_fmt(p->out, " (%u.%u s)", (unsigned)(lasted / TICK_SEC),
+                 (unsigned)(lasted % TICK_SEC / (100 * TICK_MSEC)));
     } else if (p->hs->timeout_ms >= 1000) {
         text_fmt(p->out, " (over %u s)", (unsigned)(p->hs->timeout_ms / 1000));
     }
-    text_add(p->out, paint_sign(p->o, " ✗", " x"));
-    p->silent = true;
+    text_add(p->out, fatal ? paint_sign(p->o, " ✗", " x") : "");
+    p->silent = p->silent || fatal;
     p->groups++;
 }
 
-/* Somebody had enough of it. */
-static bool ends_silence(const struct hs_event *e, tick_t before)
+/* Whether there was a wait before event `e`; what is sent again was waited for
+ * by its sender. */
+static bool is_wait(const struct progress *p, const struct hs_event *e,
+                    tick_t before)
 {
-    return (e->kind == HS_FIN || e->kind == HS_RST) && before &&
-           e->when - before >= TICK_SEC;
+    return before && e->when - before >= TICK_SEC &&
+           !(e->kind == p->kind && e->side == p->side);
+}
+
+static bool is_close(const struct hs_event *e)
+{
+    return e->kind == HS_FIN || e->kind == HS_RST;
+}
+
+/* A ClientHello that was begun leaves no event. */
+static bool is_half_hello(const struct handshake *hs)
+{
+    return hs->when_hello && hs->flavour == FLAVOUR_TLS &&
+           !hs_find(hs, HS_CLIENT_HELLO, SIDE_NONE) &&
+           !hs_find(hs, HS_PLAINTEXT, SIDE_CLIENT) &&
+           !hs_find(hs, HS_GAP, SIDE_NONE);
+}
+
+static void half_hello(struct progress *p)
+{
+    group_end(p, false);
+    p->side = SIDE_CLIENT;
+    text_add(&p->group, "part of a ClientHello");
+    p->kind = HS_NONE;
 }
 
 /* A record that was read back has no timeline: the last step and the end. */
@@ -239,22 +267,32 @@ void progress_text(struct text *t, const struct record *r,
     unsigned end = progress_end(r);
     bool silent = record_outcome(r) == OUTCOME_FAILURE &&
                   r->hs->end_state.how == HOW_TIMEOUT;
+    bool half = is_half_hello(r->hs);
     tick_t before = 0;
     text_init(&p.group, GROUP_BYTES);
     for (unsigned i = 0; i < r->hs->events_n && i <= end; i++) {
         const struct hs_event *e = &r->hs->events[i];
-        if (i == end || is_shown(r->hs, e)) {
-            if (silent && !p.silent && ends_silence(e, before)) {
-                group_end(&p, false);
-                silence(&p, e->when - before);
-            }
-            before = e->when;
-            group_add(&p, e);
+        if (i != end && !is_shown(r->hs, e)) {
+            continue;
         }
+        if (half && e->kind != HS_SYN && e->kind != HS_SYN_ACK) {
+            half_hello(&p);
+            before = r->hs->when_hello;
+            half = false;
+        }
+        if (is_wait(&p, e, before)) {
+            group_end(&p, false);
+            silence(&p, e->when - before, silent && !p.silent && is_close(e));
+        }
+        before = e->when;
+        group_add(&p, e);
+    }
+    if (half) {
+        half_hello(&p);
     }
     group_end(&p, end < r->hs->events_n);
     if (silent && !p.silent) {
-        silence(&p, 0);
+        silence(&p, 0, true);
     }
     text_free(&p.group);
 }

@@ -94,6 +94,10 @@ version_of() {
     lighttpd_gnutls) lighttpd -v | sed -n 's/^\([^ ]*\).*/\1 (GnuTLS)/p' ;;
     mosquitto) echo "Mosquitto $(dpkg-query -f '${Version}' -W mosquitto | sed 's/-.*//')" ;;
     idle) version_of s_client ;;
+    curl_then) version_of curl ;;
+    redis_cli) redis-cli -v ;;
+    psql) psql -V ;;
+    echo) echo socat ;;
     says) echo socat ;;
     raw | raw_*) echo 'a raw socket script (peers/raw.py)' ;;
     dtls_gnutls) version_of gnutls ;;

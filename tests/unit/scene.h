@@ -109,6 +109,7 @@ static inline void server_hello(struct scene *s, uint16_t version,
     s->hs.version = version;
     s->hs.cipher = cipher;
     s->hs.dir[SIDE_SERVER].bytes = 1500;
+    s->hs.server_began = true;
     c->seen = true;
     c->version = version;
     c->cipher = cipher;

@@ -418,6 +418,29 @@ Test(conclude, silence_up_to_the_timeout_is_a_failure)
     expect_failure(&s, STAGE_SERVER_DONE, BY_NOBODY, HOW_TIMEOUT);
 }
 
+Test(conclude13, half_a_server_flight_is_not_the_clients_turn)
+{
+    struct script s;
+    begin(&s, 0x0304, 0x1301);
+    ev(&s, C, HS_CLIENT_HELLO, 310);
+    s.hs.when_hello = TICK_MSEC;
+    ev(&s, S, HS_SERVER_HELLO, 122);
+    ev(&s, S, HS_PROTECTED, 23);
+    ev(&s, S, HS_PROTECTED, 1705);
+    s.hs.dir[S].bytes = 1900;
+    s.hs.end = HS_END_TIMEOUT;
+    expect_failure(&s, STAGE_SERVER_HELLO, BY_NOBODY, HOW_TIMEOUT);
+    /* All in one record: nobody can tell, and it is mostly whole. */
+    begin(&s, 0x0304, 0x1301);
+    ev(&s, C, HS_CLIENT_HELLO, 310);
+    s.hs.when_hello = TICK_MSEC;
+    ev(&s, S, HS_SERVER_HELLO, 122);
+    ev(&s, S, HS_PROTECTED, 2100);
+    s.hs.dir[S].bytes = 2300;
+    s.hs.end = HS_END_TIMEOUT;
+    expect_failure(&s, STAGE_SERVER_DONE, BY_NOBODY, HOW_TIMEOUT);
+}
+
 Test(conclude, one_direction_proves_nothing)
 {
     struct script s;

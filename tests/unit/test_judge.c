@@ -1624,6 +1624,61 @@ Test(silence, client_stops)
     check(&s, "client_stalled", CONF_LIKELY);
 }
 
+Test(not_tls, the_hello_comes_back)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_OTHER_HANDSHAKE, SIDE_SERVER, 1, 300);
+    alert(&s, SIDE_CLIENT, 10);
+    check(&s, "server_not_tls", CONF_LIKELY);
+    /* Another client's is of another size, as a rule. */
+    open_scene(&s);
+    note(&s, HS_OTHER_HANDSHAKE, SIDE_SERVER, 1, 512);
+    alert(&s, SIDE_CLIENT, 10);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "unexpected_message");
+    cr_expect_str_eq(v->reason, "both ends act as TLS clients");
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+Test(silence, server_gives_up_on_the_client)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.when += 5 * TICK_SEC;
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "client_stalled", CONF_LIKELY);
+    /* At once it is the server's own doing. */
+    open_scene_12(&s);
+    server_flight_12(&s);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "server_closed", CONF_LIKELY);
+    /* So it is when the server had the next step to make. */
+    open_scene_12(&s);
+    server_hello(&s, 0x0303, 0xc02f);
+    s.when += 5 * TICK_SEC;
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "server_closed", CONF_LIKELY);
+}
+
+Test(silence, what_led_to_tls_is_no_answer)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.carrier = "starttls-smtp";
+    s.hs.dir[SIDE_SERVER].bytes = 90;
+    go_silent(&s);
+    check(&s, "client_hello_unanswered", CONF_CERTAIN);
+    /* Bytes behind the ClientHello are the beginning of one. */
+    open_scene(&s);
+    s.hs.dir[SIDE_SERVER].bytes = 40;
+    s.hs.server_began = true;
+    go_silent(&s);
+    check(&s, "server_stalled", CONF_LIKELY);
+}
+
 /* ---- resets and closes ---- */
 
 Test(reset, by_the_server)

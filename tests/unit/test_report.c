@@ -848,13 +848,14 @@ Test(text_report, reset_silence_and_repeats)
         "  how far   ClientHello -> | <- ServerHello, encrypted record x2 |"
         " silence (over\n            10 s) x\n");
     hs_note(&f.hs, HS_RST, SIDE_CLIENT, 0, 0, T0 + 7 * TICK_SEC, 9);
-    has(render(&f, "text"), " silence (7 s)\n"
-                            "            x | reset ->\n");
+    has(render(&f, "text"), " silence (7.0\n"
+                            "            s) x | reset ->\n");
     hs_note(&f.hs, HS_RST, SIDE_SERVER, 0, 0, T0 + 7 * TICK_SEC, 10);
     end->by = BY_CLIENT;
     end->how = HOW_RESET;
     end->frame_decisive = 9;
-    has(render(&f, "text"), "encrypted record x2 | reset ->x\n");
+    has(render(&f, "text"), " silence (7.0\n"
+                            "            s) | reset ->x\n");
     tear_down(&f);
 }
 

@@ -10,7 +10,8 @@
 
 static void by_server(const struct facts *f, struct hypotheses *hy)
 {
-    if (f->phase == PHASE_HELLO && f->end->how == HOW_RESET) {
+    if (f->phase == PHASE_HELLO && f->end->how == HOW_RESET &&
+        f->server_silent) {
         return; /* has a name of its own */
     }
     /* EAP-Failure stands for alerts that are not sent: what the offer suggests
@@ -29,8 +30,8 @@ static void by_server(const struct facts *f, struct hypotheses *hy)
 
 static void by_client(const struct facts *f, struct hypotheses *hy)
 {
-    bool unanswered = f->phase == PHASE_HELLO &&
-                      (f->end->benign || f->hs->dir[SIDE_SERVER].bytes == 0);
+    bool unanswered =
+        f->phase == PHASE_HELLO && (f->end->benign || f->server_silent);
     if (f->phase == PHASE_BEFORE) {
         struct hypothesis *h =
             hypothesis_add(hy, "client_cancelled", CONF_LIKELY, 60);

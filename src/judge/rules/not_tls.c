@@ -22,12 +22,30 @@ static struct say first_line(struct span s)
     return say_span(span_sub(s, 0, n));
 }
 
+/* The first bytes as they are: 2a 31 0d 0a */
+static struct say as_hex(struct span s)
+{
+    static const char digit[] = "0123456789abcdef";
+    struct say out = {{0}};
+    char *p = out.s;
+    for (size_t i = 0; i < s.n && i < 8; i++) {
+        *p++ = digit[s.p[i] >> 4];
+        *p++ = digit[s.p[i] & 15];
+        *p++ = i + 1 < s.n && i < 7 ? ' ' : '\0';
+    }
+    return out;
+}
+
 static void quote(const struct facts *f, struct hypothesis *h,
                   enum hs_raw which, const char *who)
 {
-    struct say line = first_line(f->hs->raw[which]);
+    struct span first = f->hs->raw[which];
+    struct say line = first_line(first);
     if (strlen(line.s) >= 3) {
         hypothesis_because(h, "the %s's first bytes are \"%s\"", who, line.s);
+    } else if (first.n) {
+        hypothesis_because(h, "the %s's first bytes, %s, are no TLS record",
+                           who, as_hex(first).s);
     } else {
         hypothesis_because(h, "the %s's first bytes are no TLS record", who);
     }
@@ -48,8 +66,11 @@ static void server_plain(const struct facts *f, struct hypotheses *hy,
 
 static void client_plain(const struct facts *f, struct hypotheses *hy)
 {
-    /* A server that said nothing may not want TLS either. */
-    bool told = f->hs->dir[SIDE_SERVER].bytes > 0 || f->server.successes > 0;
+    const struct handshake *hs = f->hs;
+    /* A server that said nothing may not want TLS either, nor does one that
+     * answers in plaintext, unless it says so. */
+    bool said = f->end->has_alert || hs_find(hs, HS_PLAINTEXT, SIDE_SERVER);
+    bool told = said || (f->server.successes > 0 && word(f));
     struct hypothesis *h = hypothesis_add(
         hy, "client_not_tls", told ? CONF_CERTAIN : CONF_LIKELY, 92);
     if (word(f)) {
@@ -57,6 +78,18 @@ static void client_plain(const struct facts *f, struct hypotheses *hy)
                           word(f), f->hs->addr[SIDE_SERVER].port);
     }
     quote(f, h, HS_RAW_CLIENT_FIRST, "client");
+    if (!said && f->server.successes > 0) {
+        hypothesis_because(h,
+                           "on %u other connection%s the same port of the "
+                           "server spoke TLS",
+                           f->server.successes,
+                           f->server.successes == 1 ? "" : "s");
+    }
+    struct span answer = hs->raw[HS_RAW_SERVER_FIRST];
+    if (!f->end->has_alert && answer.n) {
+        hypothesis_because(h, "the server answered \"%s\"",
+                           first_line(answer).s);
+    }
 }
 
 /* A server that expects no PROXY header takes it for a broken record: most
@@ -86,6 +119,37 @@ static void header_refused(struct hypotheses *hy)
                           "server turned down what followed at once");
 }
 
+/* The server's first message is a ClientHello, too: the client's own, sent back
+ * by a service that repeats what it gets (RFC 862), or that of another client.
+ */
+static void answered_by_hello(const struct facts *f, struct hypotheses *hy)
+{
+    enum { CLIENT_HELLO = 1 };
+    const struct hs_event *own = hs_find(f->hs, HS_CLIENT_HELLO, SIDE_CLIENT);
+    const struct hs_event *e = hs_find(f->hs, HS_OTHER_HANDSHAKE, SIDE_SERVER);
+    if (f->after_server_hello || !e || e->aux != CLIENT_HELLO) {
+        return;
+    }
+    if (own && own->len == e->len) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "server_not_tls", CONF_LIKELY, 90);
+        hypothesis_reason(h, "the server sends back what it gets: it echoes "
+                             "and speaks no TLS");
+        hypothesis_because(h,
+                           "the server sent a ClientHello of the same %u bytes "
+                           "as the client's%s",
+                           e->len, say_frame(f->hs, e->frame).s);
+        return;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "unexpected_message", CONF_LIKELY, 90);
+    hypothesis_reason(h, "both ends act as TLS clients");
+    hypothesis_because(h,
+                       "the other end answered the ClientHello with one of "
+                       "its own%s",
+                       say_frame(f->hs, e->frame).s);
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct handshake *hs = f->hs;
@@ -97,6 +161,9 @@ static void run(const struct facts *f, struct hypotheses *hy)
     bool header = is_header_refused(f);
     if (header) {
         header_refused(hy);
+    }
+    if (hello) {
+        answered_by_hello(f, hy);
     }
     if (hs_find(hs, HS_PLAINTEXT, SIDE_SERVER) && !f->after_server_hello &&
         !hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {

@@ -42,7 +42,7 @@ static void tampered(const struct facts *f, struct hypotheses *hy,
 static void by_server(const struct facts *f, struct hypotheses *hy,
                       unsigned odd)
 {
-    if (f->hs->dir[SIDE_SERVER].bytes > 0) {
+    if (!f->server_silent) {
         return; /* it had begun to answer */
     }
     struct hypothesis *h =

@@ -133,12 +133,24 @@ static void stalled(const struct facts *f, struct hypotheses *hy)
     bool client = is_clients_turn(f);
     struct hypothesis *h = hypothesis_add(
         hy, client ? "client_stalled" : "server_stalled",
-        f->end->how == HOW_TIMEOUT ? CONF_LIKELY : CONF_POSSIBLE, 60);
-    hypothesis_because(h,
-                       "the last step was %s, and the next one was the "
-                       "%s's",
-                       stage_words(f->end->stage),
-                       client ? "client" : "server");
+        f->end->how == HOW_TIMEOUT || f->end->by == BY_SERVER ? CONF_LIKELY
+                                                              : CONF_POSSIBLE,
+        60);
+    if (f->phase == PHASE_HELLO && !client) {
+        hypothesis_because(h, "the server began to answer the ClientHello and "
+                              "stopped before the end of its first message");
+    } else {
+        hypothesis_because(h,
+                           "the last step was %s, and the next one was the "
+                           "%s's",
+                           stage_words(f->end->stage),
+                           client ? "client" : "server");
+    }
+    if (f->end->how != HOW_TIMEOUT) {
+        hypothesis_because(h, "the %s gave up after %s of silence",
+                           f->end->by == BY_CLIENT ? "client" : "server",
+                           say_duration(f->quiet_ns).s);
+    }
 }
 
 /* A ClientHello that began and was never finished. */
@@ -205,16 +217,31 @@ static bool flight_lost(const struct facts *f, struct hypotheses *hy)
  * with a short timeout; browsers leave sooner. */
 static bool had_time(const struct facts *f)
 {
-    return f->phase == PHASE_HELLO && !f->end->benign &&
-           f->hs->dir[SIDE_SERVER].bytes == 0 &&
+    return f->phase == PHASE_HELLO && !f->end->benign && f->server_silent &&
            f->hs->dir[SIDE_CLIENT].hello_acked && f->hs->rtt > 0 &&
            f->waited_ns >= TICK_SEC && f->waited_ns / 10 >= f->hs->rtt;
+}
+
+/* The server had waited for the client's next step, or for the rest of its
+ * hello, and hung up. */
+static void server_gave_up(const struct facts *f, struct hypotheses *hy)
+{
+    const struct conclusion *end = f->end;
+    bool left = end->how == HOW_CLOSE || end->how == HOW_RESET;
+    if (!left || end->by != BY_SERVER || f->quiet_ns < PATIENCE) {
+        return;
+    }
+    if (f->phase == PHASE_BEFORE) {
+        half_hello(f, hy);
+    } else if (is_clients_turn(f)) {
+        stalled(f, hy);
+    }
 }
 
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct conclusion *end = f->end;
-    bool silent = f->hs->dir[SIDE_SERVER].bytes == 0;
+    bool silent = f->server_silent;
     /* A close_notify before any answer is a timeout's goodbye. */
     bool goodbye = silent && f->alert == 0;
     bool gave_up = end->by == BY_CLIENT && (!end->has_alert || goodbye) &&
@@ -222,6 +249,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
                    (end->how == HOW_CLOSE || end->how == HOW_RESET ||
                     end->how == HOW_QUIC_CLOSE || goodbye);
     if (end->how != HOW_TIMEOUT && !gave_up) {
+        server_gave_up(f, hy);
         return;
     }
     if (flight_torn(f, hy)) {

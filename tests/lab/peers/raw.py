@@ -113,6 +113,18 @@ def serve_one(conn):
                 break
         conn.close()
         return
+    if mode in ("smtp_silent", "smtp_reset"):
+        conn.sendall(b"220 mail.example.test ESMTP\r\n")
+        conn.recv(4096)
+        conn.sendall(b"250-mail.example.test\r\n250 STARTTLS\r\n")
+        print("server: got", conn.recv(4096), flush=True)
+        conn.sendall(b"220 2.0.0 Ready to start TLS\r\n")
+        print("server: got", len(conn.recv(65536)), "bytes, and says nothing more", flush=True)
+        if mode == "smtp_reset":
+            reset(conn)
+        else:
+            time.sleep(60)
+        return
     if mode == "short_read":
         got = conn.recv(1400)
         print("server: read", len(got), "of a hello of", int.from_bytes(got[3:5], "big") + 5, flush=True)

@@ -245,3 +245,31 @@ client curl
 set_ snaplen 128
 truth failure client alert 45 client server_certificate_expired -
 remark 'packets cut at 128 bytes'
+
+# ---- who waits for whom
+
+scenario silence_after_starttls
+server raw smtp_silent
+client smtp_curl
+set_ port 587
+set_ limit 12
+truth failure nobody timeout - - client_hello_unanswered -
+
+scenario silence_after_starttls_short
+server raw smtp_silent
+client smtp_curl
+set_ port 587
+set_ limit 5
+truth failure client close - - client_hello_unanswered -
+
+scenario reset_after_starttls
+server raw smtp_reset
+client smtp_curl
+set_ port 587
+truth failure server reset - - client_hello_reset -
+
+scenario stall_client_half_hello_haproxy
+server haproxy rsa
+client raw half_hello 8
+truth failure server close - - client_stalled,server_closed -
+remark 'HAProxy gives up after five seconds (timeout client)'

@@ -109,3 +109,53 @@ client proxied_curl
 set_ port 3128
 truth failure client alert 45 client server_certificate_expired 1.2
 remark 'the proxy is its own target'
+
+# ---- the port alone does not say that it is TLS's: other connections do
+
+client_curl_then() { # COMMAND...: TLS first
+    client_curl 2>&1 | sed 's/^/first: /'
+    sleep 0.2
+    "$@"
+}
+client_redis_cli() { in_client timeout "$limit" redis-cli -h "$host" -p "$port" ping </dev/null; }
+client_psql() { in_client timeout "$limit" psql "host=$host port=$port sslmode=$1 user=lab" -c ''; }
+server_echo() { in_server socat "TCP6-LISTEN:$port,fork,reuseaddr" EXEC:cat; }
+
+scenario not_tls_client_openssl_known
+server s_server rsa
+client curl_then client_plain_curl
+set_ port 8000
+set_ stream last
+truth failure client plaintext - - client_not_tls -
+remark 's_server closes without an alert; a TLS connection before shows that the port is one'
+
+scenario unknown_plain_closed
+server raw close
+client plain_curl
+set_ port 8000
+truth unknown - - - - client_not_tls -
+remark 'no TLS anywhere: nothing says that the server wants it'
+
+scenario not_tls_client_redis_nginx
+server nginx rsa
+client curl_then client_redis_cli
+set_ port 6380
+set_ stream last
+truth failure client plaintext - - client_not_tls -
+remark 'nginx answers 400 in plaintext, and does not say why'
+
+scenario not_tls_client_psql_nginx
+server nginx rsa
+client psql disable
+truth failure client plaintext - - client_not_tls -
+remark 'nginx answers 400 in plaintext, and does not say why'
+
+scenario not_tls_server_echo_curl
+server echo
+client curl
+truth failure client alert 10 client server_not_tls,unexpected_message -
+
+scenario not_tls_server_echo_go
+server echo
+client go
+truth failure client alert 10 client server_not_tls,unexpected_message -
