@@ -209,8 +209,25 @@ static void add_row(struct state *s, const struct record *r, struct text *out,
 
 /* ---- totals ---- */
 
+/* Where each kind of client looks for roots: the fixes of the cause. */
+static void remedies(struct json *j)
+{
+    struct known_rows fixes = known_fix_rows("interception_untrusted");
+    size_t list = json_list(j, "remedies");
+    struct text line;
+    text_init(&line, ROW_BYTES);
+    for (size_t i = 0; i < fixes.n; i++) {
+        text_clear(&line);
+        text_fmt(&line, "%s: %s", fixes.v[i].key, fixes.v[i].text);
+        json_span(j, NULL, span_of(text_str(&line), line.n));
+    }
+    json_list_end(j, list);
+    text_free(&line);
+}
+
 static void stories(struct json *j, const struct totals *t)
 {
+    bool broken = false;
     size_t list = json_list(j, "stories");
     for (size_t i = 0; i < t->stories_n && i < STORIES_MAX; i++) {
         const struct interception_story *s = &t->stories[i];
@@ -234,9 +251,14 @@ static void stories(struct json *j, const struct totals *t)
         json_uint(j, "clients", s->clients_n);
         json_uint(j, "handshakes", s->handshakes);
         json_uint(j, "broken", s->broken);
+        json_int(j, "since", s->first / TICK_USEC);
         json_object_end(j, at);
+        broken = broken || s->broken;
     }
     json_list_end(j, list);
+    if (broken) {
+        remedies(j);
+    }
 }
 
 static void totals(struct json *j, const struct totals *t)

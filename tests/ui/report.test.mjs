@@ -66,6 +66,21 @@ test('totals are those of the JSON records', async () => {
   await page.done();
 });
 
+test('an inspection, and what mends it', async () => {
+  const page = await open(report('inspected', '-a', pcap('inspection_sslsplit_12_curl')));
+  assert.match(await page.textContent('.story'), /detected .*Web Gateway 2 answered 4 handshakes .* 4 failed because .* Since 20\d\d-/);
+  assert.ok(!(await page.locator('#storylist .fixbox').isVisible()));
+  await page.click('#storylist summary');
+  const fixes = await page.$$eval('#storylist .withcopy > :first-child', (l) => l.map((d) => d.textContent));
+  assert.ok(fixes.length > 5 && fixes.some((f) => f.startsWith('Firefox: ')) && fixes.some((f) => f.startsWith('Java: keytool')));
+  await page.done();
+  // Who trusts it needs no mending.
+  const trusting = await open(report('trusting', '-a', pcap('inspection_sslsplit_12_trusting')));
+  assert.match(await trusting.textContent('.story'), /none failed for lack of trust/);
+  assert.equal(await trusting.locator('#storylist details').count(), 0);
+  await trusting.done();
+});
+
 test('search, filter, sort', async () => {
   const page = await open(some());
   const all = await rows(page);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts the page together: totals, breakdown, chart, table; holds the filter.
-import { el, byId, say, count, several, bytes, clock } from './dom.js';
+import { el, byId, say, count, several, bytes, clock, withCopy } from './dom.js';
 import { load, KINDS, FAILURE } from './model.js';
 import { Chart } from './chart.js';
 import { Table } from './table.js';
@@ -78,10 +78,17 @@ function stories(model) {
       el('p', null, el('span', { class: `tag ${s.verdict === 'detected' ? 'bad' : 'warn'}` }, s.verdict), ' ',
         el('strong', null, s.product || s.issuer), s.product ? ` (issuer ${s.issuer})` : '',
         ` answered ${several(s.handshakes, 'handshake')} of ${several(s.clients, 'client')} with its own certificates; `,
-        s.broken ? el('strong', null, `${count(s.broken)} failed because the client does not trust it`) : 'none failed for lack of trust', '.'),
+        s.broken ? el('strong', null, `${count(s.broken)} failed because the client does not trust it`) : 'none failed for lack of trust',
+        s.since > 0 ? `. Since ${clock(s.since, 0)} UTC.` : '.'),
       names.length ? el('p', { class: 'muted small' }, `Servers: ${more(names, s.servers)}${s.more ? ', and others' : ''}`) : null,
       s.open && s.open.length ? el('p', { class: 'muted small' }, `Left alone for the same clients: ${s.open.join(', ')}`) : null);
   }));
+  const fixes = model.doc.remedies || [];
+  if (!fixes.length) return;
+  const box = el('details', null, el('summary', null, 'What mends it: where each kind of client looks for roots'),
+    el('div', { class: 'fixbox' }, fixes.map((v) => withCopy(el('div', null, v), v, 'fix'))));
+  window.addEventListener('beforeprint', () => { box.open = true; });
+  byId('storylist').append(box);
 }
 
 // ---- the whole ----
