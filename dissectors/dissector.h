@@ -52,6 +52,7 @@ struct carrier {
     const char *name; /* another word for tlswhy.carrier, or NULL */
     char target[CARRIER_NOTE_BYTES]; /* what was asked for */
     char note[CARRIER_NOTE_BYTES];   /* the answer, as a person reads it */
+    char agent[CARRIER_NOTE_BYTES];  /* what the server calls itself */
 };
 
 enum carrier_step {

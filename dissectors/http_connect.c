@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 enum { AT_LINE, IN_HEADERS };
-enum { GRANTED = 1, ANSWERED = 2 };
+enum { GRANTED = 1, REFUSED = 2 };
 
 static enum carrier_fit probe(const struct carrier_opening *o)
 {
@@ -46,24 +46,36 @@ static enum carrier_step request(struct carrier *s, struct span line)
 }
 
 /* Headers in which a proxy names itself (RFC 9110 sections 7.6.3 and 10.2.4;
- * Proxy-Agent is a habit). */
-static void note_agent(struct carrier *s, struct span line)
+ * the others are habits, the last one Squid's). True when this is one. */
+static bool note_agent(struct carrier *s, struct span line)
 {
-    static const char *const headers[] = {"Via:", "Server:", "Proxy-Agent:"};
+    static const char *const headers[] = {
+        "Via:", "Server:", "Proxy-Agent:", "X-Squid-Error:"};
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
         if (carrier_begins(line, headers[i])) {
-            char text[CARRIER_NOTE_BYTES];
-            snprintf(text, sizeof text, "; %.*s", (int)line.n,
-                     (const char *)line.p);
-            carrier_note_more(s, text);
+            size_t n = strlen(s->agent);
+            snprintf(s->agent + n, sizeof s->agent - n, "%s%.*s", n ? "; " : "",
+                     (int)line.n, (const char *)line.p);
+            return true;
         }
     }
+    return false;
+}
+
+/* Headers of a refusal, which was told already, tell who refused. */
+static enum carrier_step after_refusal(struct carrier *s, struct span line)
+{
+    if (line.n == 0) {
+        s->flags = 0; /* a page follows */
+    }
+    return (s->flags & REFUSED) && note_agent(s, line) ? CARRIER_REFUSED
+                                                       : CARRIER_GO_ON;
 }
 
 static enum carrier_step answer(struct carrier *s, struct span line)
 {
     if (!s->asked) {
-        return CARRIER_GO_ON;
+        return after_refusal(s, line);
     }
     if (s->flags & GRANTED) {
         if (line.n) {
@@ -83,6 +95,8 @@ static enum carrier_step answer(struct carrier *s, struct span line)
         return CARRIER_GO_ON;
     }
     s->asked = false;
+    s->agent[0] = '\0';
+    s->flags |= REFUSED;
     return CARRIER_REFUSED;
 }
 

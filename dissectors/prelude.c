@@ -84,9 +84,17 @@ static void enter_tunnel(struct prelude *p)
     p->unknown = p->depth >= DEPTH_MAX;
 }
 
-static void grant(struct prelude *p, struct handshake *hs, struct moment at)
+static void keep_answer(const struct prelude *p, struct handshake *hs)
 {
     hs->carrier_note = keep_text(hs, hs->carrier_note, p->state->note);
+    if (p->state->agent[0]) {
+        hs->carrier_agent = keep_text(hs, hs->carrier_agent, p->state->agent);
+    }
+}
+
+static void grant(struct prelude *p, struct handshake *hs, struct moment at)
+{
+    keep_answer(p, hs);
     if (p->open) {
         note(hs, HS_CARRIER_OK, at);
     }
@@ -103,7 +111,7 @@ static void decline(struct prelude *p, struct handshake *hs, struct moment at)
     if (p->state->offer == OFFER_NONE) {
         carrier_note_more(p->state, " (TLS was not offered)");
     }
-    hs->carrier_note = keep_text(hs, hs->carrier_note, p->state->note);
+    keep_answer(p, hs);
     if (!p->declined) {
         note(hs, HS_CARRIER_REFUSED, at);
     }

@@ -595,6 +595,7 @@ static void redact_handshake(struct redactor *r, const struct handshake *from)
     hs->records_n = 0;
     hs->application = NULL; /* it may be a site's name */
     hs->carrier_note = hs->carrier_asked = (struct span){NULL, 0};
+    hs->carrier_agent = (struct span){NULL, 0};
     memset(hs->raw, 0, sizeof hs->raw);
     for (unsigned side = 0; side < 2; side++) {
         if (hs->ip_version) {

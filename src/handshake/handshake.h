@@ -471,6 +471,7 @@ struct handshake {
     uint32_t carrier_injected[2];
     uint64_t carrier_injected_frame[2];
     struct span carrier_note;  /* the carrier's reply, or empty */
+    struct span carrier_agent; /* what its server calls itself, or empty */
     struct span carrier_asked; /* tunnel's target, PROXY header, or empty */
     const char *application;   /* nDPI's name, lower case; or NULL */
     const char *peer_protocol; /* what a non-TLS side speaks, e.g. "http" */

@@ -26,6 +26,10 @@
 #define SEEN_MAX     16384u
 #define PUBLICS_MAX  16384u
 #define SESSIONS_MAX 16384u
+#define AGENTS_MAX   256u
+
+/* Enough for a header or two. */
+#define AGENT_BYTES 128u
 
 /* Names with public chains that are kept as text. */
 #define OPEN_MAX 64u
@@ -52,6 +56,13 @@ struct session_origin {
 /* Sessions are not resumed for longer (RFC 5246 appendix F.1.4). */
 #define SESSION_LIFE (24 * 3600 * TICK_SEC)
 
+/* What an explicit proxy called itself last, by its address and port. Squid
+ * does so only when it refuses. */
+struct proxy_agent {
+    char text[AGENT_BYTES];
+    uint16_t n;
+};
+
 /* The same as text, with one of its clients. */
 struct open_name {
     char host[HOST_BYTES];
@@ -66,6 +77,7 @@ struct interception {
     struct lru *seen;     /* of struct seen */
     struct lru *publics;  /* of struct public_name */
     struct lru *sessions; /* of struct session_origin */
+    struct lru *agents;   /* of struct proxy_agent */
     struct open_name open[OPEN_MAX];
     unsigned open_n, open_next;
 };
@@ -100,8 +112,9 @@ struct interception *interception_new(void)
     ix->seen = lru_new(SEEN_MAX, sizeof(struct seen), NULL);
     ix->publics = lru_new(PUBLICS_MAX, sizeof(struct public_name), NULL);
     ix->sessions = lru_new(SESSIONS_MAX, sizeof(struct session_origin), NULL);
+    ix->agents = lru_new(AGENTS_MAX, sizeof(struct proxy_agent), NULL);
     if (!ix->patterns || !ix->hidden || !ix->groups || !ix->seen ||
-        !ix->publics || !ix->sessions) {
+        !ix->publics || !ix->sessions || !ix->agents) {
         interception_free(ix);
         return NULL;
     }
@@ -117,14 +130,10 @@ void interception_free(struct interception *ix)
     lru_free(ix->seen);
     lru_free(ix->publics);
     lru_free(ix->sessions);
+    lru_free(ix->agents);
     known_patterns_free(ix->patterns);
     hidden_free(ix->hidden);
     free(ix);
-}
-
-void interception_note(struct interception *ix, const struct handshake *hs)
-{
-    hidden_note(ix->hidden, hs);
 }
 
 /* Never 0, which means none. */
@@ -143,6 +152,40 @@ static uint64_t hash_client(const struct interception *ix,
                             const struct handshake *hs)
 {
     return hash_address(ix, hs, SIDE_CLIENT);
+}
+
+/* ---- what explicit proxies call themselves ---- */
+
+static uint64_t hash_proxy(const struct interception *ix,
+                           const struct handshake *hs)
+{
+    const struct hs_addr *a = &hs->addr[SIDE_SERVER];
+    uint8_t v[18];
+    memcpy(v, a->ip, sizeof a->ip);
+    v[16] = (uint8_t)(a->port >> 8);
+    v[17] = (uint8_t)a->port;
+    return hash_of(ix, span_of(v, sizeof v));
+}
+
+void interception_note(struct interception *ix, const struct handshake *hs)
+{
+    hidden_note(ix->hidden, hs);
+    if (hs->carrier_agent.n) {
+        struct span s = span_sub(hs->carrier_agent, 0, AGENT_BYTES);
+        struct proxy_agent *a = lru_use(ix->agents, hash_proxy(ix, hs));
+        memcpy(a->text, s.p, s.n);
+        a->n = (uint16_t)s.n;
+    }
+}
+
+/* Of the proxy that this connection went through; empty for none. */
+static struct span agent_of(const struct interception *ix,
+                            const struct handshake *hs)
+{
+    bool proxied = hs->carrier && strcmp(hs->carrier, "http-connect") == 0;
+    const struct proxy_agent *a =
+        proxied ? lru_find(ix->agents, hash_proxy(ix, hs)) : NULL;
+    return a ? span_of(a->text, a->n) : (struct span){NULL, 0};
 }
 
 /* ---- certificates looked at ---- */
@@ -393,9 +436,13 @@ static void learn_forging(struct interception *ix, struct sighting *s,
     if (!g) {
         return;
     }
+    s->agent = agent_of(ix, s->hs);
     if (s->product &&
         (!g->product || s->product->certainty > g->product->certainty)) {
         g->product = s->product;
+    }
+    if (!g->agent) {
+        g->agent = known_inspection_agent(ix->patterns, s->agent);
     }
     if (!group_leaf_find(g, der)) {
         group_leaf_add(ix, g, der, s);
@@ -491,12 +538,14 @@ static bool judge_by_name(const struct interception *ix,
     return true;
 }
 
-/* Products that were only recalled are no proof. */
+/* Products that were only recalled are no proof. A proxy that names itself
+ * names what it does with certificates that bear no product's name. */
 static const char *product_of_group(const struct group *g)
 {
-    return g->product && g->product->certainty != KNOWN_RECALLED
-               ? g->product->product
-               : NULL;
+    if (g->product && g->product->certainty != KNOWN_RECALLED) {
+        return g->product->product;
+    }
+    return g->agent ? g->agent->product : NULL;
 }
 
 /* The group of the certificate that a resumed session began with. */
@@ -558,6 +607,7 @@ enum inspection interception_judge(struct interception *ix,
         return INSPECTION_NONE;
     }
     s.other_issuer = has_other_issuer(ix, &s);
+    s.agent = agent_of(ix, hs);
     struct text_list because = {0};
     enum inspection found = group_weigh(
         g, group_leaf_find(g, hash_of(ix, s.leaf->der)), &s, &because);

@@ -54,6 +54,8 @@ struct program {
 struct group {
     char issuer[ISSUER_BYTES];
     const struct known_inspection *product; /* or NULL */
+    const struct known_inspection *agent;   /* what the explicit proxy calls
+                                               itself, or NULL */
     enum inspection verdict; /* of its worst member; only rises */
     struct group_leaf leaves[GROUP_LEAVES_MAX];
     unsigned leaves_n;
@@ -82,6 +84,7 @@ struct sighting {
                               several suffixes share */
     bool well_known;
     const struct known_inspection *product; /* by the issuers' names */
+    struct span agent;   /* what the explicit proxy calls itself, or empty */
     bool authority_name; /* the issuer bears a public authority's name */
     bool local_anchor;   /* trusted on this machine, but not public */
     bool key_is_issuers; /* the leaf's key is its issuer's */

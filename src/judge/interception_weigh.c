@@ -242,18 +242,12 @@ static void weigh_product(struct scales *w)
           say_names(w->s->leaf).s, w->g->issuer, k->product);
 }
 
-/* What an explicit proxy calls itself when it grants CONNECT. */
+/* What an explicit proxy calls itself proves nothing. */
 static void tell_agent(struct scales *w)
 {
-    const struct handshake *hs = w->s->hs;
-    struct span note = hs->carrier_note;
-    size_t at = 0;
-    while (at + 1 < note.n && note.p[at] != ';') {
-        at++;
-    }
-    if (at + 1 < note.n && span_starts(note, "HTTP/")) {
-        weigh(w, 0, 0, "the proxy calls itself \"%s\"",
-              say_span(span_sub(note, at + 2, note.n)).s);
+    if (w->s->agent.n) {
+        weigh(w, 0, 0, "the proxy says of itself \"%s\"",
+              say_span(w->s->agent).s);
     }
 }
 

@@ -18,7 +18,7 @@
 /* Longest name looked at; X.520's upper bound for a CN or O is 64. */
 #define NAME_BYTES 256u
 
-enum { FIELD_CN, FIELD_O, FIELD_OU, FIELD_ANY };
+enum { FIELD_CN, FIELD_O, FIELD_OU, FIELD_ANY, FIELD_AGENT };
 enum { HOW_EXACT, HOW_PREFIX, HOW_SUBSTRING, HOW_REGEX, HOW_IREGEX };
 
 struct pattern {
@@ -245,6 +245,18 @@ known_inspection_find(const struct known_patterns *p,
 {
     struct memo fresh = {0};
     return recall(p, issuer, &fresh)->product;
+}
+
+const struct known_inspection *
+known_inspection_agent(const struct known_patterns *p, struct span agent)
+{
+    for (size_t i = 0; i < COUNT(products); i++) {
+        if (products[i].pattern.field == FIELD_AGENT &&
+            text_fits(&products[i].pattern, &p->products[i], agent)) {
+            return &products[i].what;
+        }
+    }
+    return NULL;
 }
 
 const char *known_private_issuer(const struct known_patterns *p,

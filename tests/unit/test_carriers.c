@@ -433,7 +433,7 @@ static const struct conversation conversations[] = {
     {"http connect granted by a proxy that names itself",
      GRANTED,
      "http-connect",
-     "HTTP/1.1 200 OK; via: 1.1 gw (Gateway/7); Proxy-agent: Gateway/7",
+     "HTTP/1.1 200 OK",
      "CONNECT www.example.test:443",
      {C("CONNECT www.example.test:443 HTTP/1.1\r\n\r\n"),
       S("HTTP/1.1 200 OK\r\nvia: 1.1 gw (Gateway/7)\r\nX-Other: 1\r\n"
@@ -450,7 +450,7 @@ static const struct conversation conversations[] = {
     {"http connect with credentials the second time",
      GRANTED,
      "http-connect",
-     "HTTP/1.1 200 OK; Via: x",
+     "HTTP/1.1 200 OK",
      "CONNECT a.example:443",
      {C("CONNECT a.example:443 HTTP/1.1\r\n\r\n"),
       S("HTTP/1.1 407 Proxy Authentication Required\r\n"
@@ -974,6 +974,36 @@ Test(carriers, a_407_is_no_failure_until_the_end)
     cr_expect_not(prelude_is_due(&t.p, &t.hs));
     cr_expect_eq(count(&t, HS_CARRIER_REFUSED), 0);
     hs_free(&t.hs);
+}
+
+/* A proxy names itself in the headers of its answer, also of one that refuses,
+ * and not in the page behind them. */
+Test(carriers, a_proxy_that_names_itself)
+{
+    static const struct {
+        const char *answer, *agent;
+    } rows[] = {
+        {"HTTP/1.1 200 OK\r\nvia: 1.1 gw (Gateway/7)\r\nX-Other: 1\r\n"
+         "Proxy-agent: Gateway/7\r\n\r\n",
+         "via: 1.1 gw (Gateway/7); Proxy-agent: Gateway/7"},
+        {"HTTP/1.1 403 Forbidden\r\nServer: squid/5.7\r\n"
+         "X-Squid-Error: ERR_ACCESS_DENIED 0\r\n\r\nVia: nobody\r\n",
+         "Server: squid/5.7; X-Squid-Error: ERR_ACCESS_DENIED 0"},
+        {"HTTP/1.1 407 No\r\nServer: squid/5.7\r\n", "Server: squid/5.7"},
+        {"HTTP/1.1 200 OK\r\nDate: now\r\n\r\n", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct talk t;
+        open_talk(&t);
+        say(&t, SIDE_CLIENT,
+            span_text("CONNECT a.example:443 HTTP/1.1\r\n\r\n"));
+        say(&t, SIDE_SERVER, span_text(rows[i].answer));
+        cr_expect(span_eq(t.hs.carrier_agent, span_text(rows[i].agent)),
+                  "%zu: %.*s", i, (int)t.hs.carrier_agent.n,
+                  t.hs.carrier_agent.p ? (const char *)t.hs.carrier_agent.p
+                                       : "");
+        hs_free(&t.hs);
+    }
 }
 
 /* s_client does that: the refusal stands, unless the server answers in TLS. */

@@ -221,23 +221,55 @@ Test(interception, proxy_that_names_itself)
     struct cert *own =
         leaf_of(house, "www.example-corp.com", env.key[1], NULL, 40 * DAY + 9);
     show(&s, "github.com", leaf, NULL, 1, 0);
-    s.hs.carrier_note = span_text("HTTP/1.1 200 OK; Via: 1.1 gw (Gateway/7)");
+    s.hs.carrier = "http-connect";
+    s.hs.carrier_agent = span_text("Via: 1.1 gw (Gateway/7)");
+    interception_note(env.ix, &s.hs);
     interception_learn(env.ix, &s.hs, NULL);
     cr_expect(judged(&s, &v) == INSPECTION_DETECTED);
-    cr_expect(has_evidence(&v, "calls itself \"Via: 1.1 gw (Gateway/7)\""));
+    cr_expect(has_evidence(&v, "says of itself \"Via: 1.1 gw (Gateway/7)\""));
+    cr_expect_str_eq(v.interception_product, "mitmproxy");
     forget(&s, &v);
+    /* Not through that proxy. */
     show(&s, "github.com", leaf, NULL, 1, 0);
-    s.hs.carrier_note = span_text("HTTP/1.1 200 OK");
     cr_expect(judged(&s, &v) == INSPECTION_DETECTED);
-    cr_expect(!has_evidence(&v, "calls itself"));
+    cr_expect(!has_evidence(&v, "says of itself"));
     forget(&s, &v);
     show(&s, "www.example-corp.com", own, NULL, 1, 0);
-    s.hs.carrier_note = span_text("HTTP/1.1 200 OK; Via: 1.1 gw (Gateway/7)");
+    s.hs.carrier = "http-connect";
     interception_learn(env.ix, &s.hs, NULL);
     cr_expect(judged(&s, &v) == INSPECTION_NONE);
     forget(&s, &v);
     X509_free(ca);
     X509_free(house);
+}
+
+/* Squid names itself when it asks for a password, on another connection. */
+Test(interception, product_by_what_the_proxy_says)
+{
+    struct scene s;
+    struct verdict v;
+    X509 *ca = make_ca("Internet Access CA", "Example Corporation");
+    show(&s, "github.com", NULL, NULL, 1, 0);
+    s.hs.server_chain = (struct cert_chain){.seen = false};
+    s.hs.carrier = "http-connect";
+    s.hs.carrier_agent = span_text("Server: squid/5.7");
+    interception_note(env.ix, &s.hs);
+    hs_free(&s.hs);
+    for (unsigned i = 0; i < 4; i++) {
+        show(&s, public_names[i],
+             leaf_of(ca, public_names[i], env.key[0], NULL, DAY), NULL, 1,
+             (int)i);
+        s.hs.carrier = "http-connect";
+        interception_learn(env.ix, &s.hs, NULL);
+        if (i == 3) {
+            cr_expect(judged(&s, &v) == INSPECTION_DETECTED);
+            cr_expect_str_eq(v.interception_product, "Squid");
+            forget(&s, &v);
+        } else {
+            hs_free(&s.hs);
+        }
+    }
+    X509_free(ca);
 }
 
 /* squid: the leaf has its CA's key. One well-known name suffices then. */

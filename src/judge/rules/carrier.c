@@ -51,6 +51,10 @@ static void explain(const struct facts *f, struct hypothesis *h, bool refused)
     if (refused && hs->carrier_note.n) {
         hypothesis_reason(h, "the %s turned down %s: %s", who, what, said.s);
         hypothesis_because(h, "the %s answered \"%s\"", who, said.s);
+        if (hs->carrier_agent.n) {
+            hypothesis_because(h, "it says of itself \"%s\"",
+                               say_span(hs->carrier_agent).s);
+        }
     } else if (refused) {
         hypothesis_reason(h, "the %s turned down %s", who, what);
     } else if (f->end->by == BY_CLIENT) {

@@ -63,6 +63,11 @@ inspect_squid_explicit() {
     place $sites
     squid_conf 'http_port 8443' 'ssl_bump bump all'
 }
+inspect_squid_password() {
+    place $sites
+    squid_conf 'http_port 8443' 'ssl_bump bump all' 'auth_param basic program /usr/lib/squid/basic_fake_auth' \
+        'acl known proxy_auth REQUIRED' 'http_access deny !known'
+}
 inspect_squid_spares() {
     place $sites
     intercept
@@ -174,6 +179,8 @@ explicit inspection_mitmproxy_13_pair mitmproxy_explicit pair_explicit failure c
     server_certificate_unknown_issuer,server_certificate_rejected,$lost 1.3
 explicit inspection_squid_12_explicit squid_explicit 'sites_explicit --tls-max 1.2' failure client alert 48 client $lost 1.2
 explicit inspection_squid_12_explicit_trusting squid_explicit 'trusting_explicit proxy.crt --tls-max 1.2' success - - - - - 1.2
+explicit inspection_squid_12_password squid_password 'sites_explicit --tls-max 1.2 --proxy-user somebody:secret --proxy-anyauth' \
+    failure client alert 48 client $lost 1.2
 inspected inspection_squid_12_spares squid_spares 'trusting_curl proxy.crt --tls-max 1.2' success - - - - - 1.2
 inspected inspection_sslsplit_12_java sslsplit 'sites_java TLSv1.2' failure client alert 46 client $lost 1.2
 inspected inspection_sslsplit_12_subordinate subordinate 'trusting_curl above.crt --tls-max 1.2' success - - - - - 1.2
