@@ -526,7 +526,7 @@ Test(interception, products_by_name)
         {"Zscaler Fan Club CA", "Zscaler Fan Club", "www.example-corp.com",
          INSPECTION_NONE},
         /* Not verified: a suspicion at most. */
-        {"ZoneAlarm CA", "Example", "www.example-corp.com",
+        {"Forward-Trust-CA", "Example", "www.example-corp.com",
          INSPECTION_SUSPECTED},
         /* data/private_issuers.tsv */
         {"mkcert someone@host", "mkcert development CA", "www.example-corp.com",
@@ -890,7 +890,7 @@ Test(interception, rule)
     X509_free(ca);
 
     /* Suspected: the cause stays what the chain says. */
-    ca = make_ca("ZoneAlarm CA", "Example");
+    ca = make_ca("Forward-Trust-CA", "Example");
     leaf = leaf_of(ca, "www.github.com", env.key[0], NULL, 33 * DAY + 55);
     leaf->authority_key_id = (struct span){NULL, 0};
     v = refused(j, leaf, 48);
