@@ -161,8 +161,9 @@ void known_patterns_free(struct known_patterns *p);
 const struct known_inspection *
 known_inspection_find(const struct known_patterns *p,
                       const struct known_issuer *issuer);
-/* The inspection product that calls itself like that in the headers of a proxy's
- * answer to CONNECT; or NULL. Longer texts than 255 bytes fit nothing. */
+/* The inspection product that calls itself like that in the headers of a
+ * proxy's answer to CONNECT; or NULL. Longer texts than 255 bytes fit nothing.
+ */
 const struct known_inspection *
 known_inspection_agent(const struct known_patterns *p, struct span agent);
 /* What kind of authority it is when it signs certificates for public names
