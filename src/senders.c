@@ -274,8 +274,9 @@ static bool tell(const struct senders *s, const struct one *one)
     const char *path = spill_path(one->spill);
     sender_counts(one->sender, &c);
     if (!s->quiet || c.lost) {
-        fprintf(stderr, "tlswhy: %s %s: %" PRIu64 " records delivered",
-                one->to.kind, one->to.name, c.delivered);
+        fprintf(stderr, "tlswhy: %s %s: %" PRIu64 " record%s delivered",
+                one->to.kind, one->to.name, c.delivered,
+                c.delivered == 1 ? "" : "s");
         if (c.kept) {
             fprintf(stderr, ", %" PRIu64 " kept in %s", c.kept, path);
         }

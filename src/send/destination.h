@@ -61,7 +61,8 @@ struct destination {
 bool kafka_destination(const char *where, const char *const *properties,
                        size_t n, struct destination *out, char error[256]);
 
-/* `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?stream=NAME&maxlen=N]`. */
+/* `redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DB][?stream=NAME&maxlen=N]`, see
+ * redis_url.h. */
 bool redis_destination(const char *url, struct destination *out,
                        char error[256]);
 

@@ -8,6 +8,7 @@
 
 #include "send/destination.h"
 #include "send/redis_url.h"
+#include "send/tls_client.h"
 
 #include <stdio.h>
 
@@ -16,24 +17,31 @@
 #include "base/limits.h"
 #include "base/tick.h"
 
+#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define BATCH_RECORDS 1000u
 #define BATCH_BYTES   ((size_t)2 * 1024 * 1024)
 #define CONNECT_MS    1000
 #define ANSWER_MS     2000
+#define READ_BYTES    16384u
 #define RETRY         TICK_SEC
 
 struct redis {
     struct redis_url url;
     char *name;
     char max_length[24];
+    SSL_CTX *tls;             /* NULL: none wanted */
     redisContext *connection; /* NULL: none */
-    tick_t retry;             /* when to connect again */
+    SSL *ssl;                 /* of the connection; NULL: plain */
+    char *out;                /* commands that were not sent yet */
+    size_t out_n, out_size;
+    tick_t retry; /* when to connect again */
     struct message *first, **last;
     size_t flight, flight_bytes;
     bool away; /* until something is delivered again */
@@ -74,18 +82,131 @@ static void settle(struct redis *r, enum delivery d)
 
 /* ---- the connection ---- */
 
-static void lose(struct redis *r, const char *why)
+static void hang_up(struct redis *r)
 {
-    snprintf(r->why, sizeof r->why, "%s", why);
-    r->away = true;
+    SSL_free(r->ssl);
+    r->ssl = NULL;
     if (r->connection) {
         redisFree(r->connection);
         r->connection = NULL;
     }
+    r->out_n = 0;
+}
+
+static void lose(struct redis *r, const char *why)
+{
+    snprintf(r->why, sizeof r->why, "%s", why);
+    r->away = true;
+    hang_up(r);
     r->retry = now_monotonic() + RETRY;
     while (r->first) {
         settle(r, UNDELIVERED);
     }
+}
+
+/* The library writes commands and reads replies; the bytes go by way of TLS or
+ * not, so they are carried here. */
+static bool append(struct redis *r, int n, const char **words,
+                   const size_t *lengths)
+{
+    char *text;
+    int bytes = (int)redisFormatCommandArgv(&text, n, words, lengths);
+    if (bytes < 0) {
+        return false;
+    }
+    size_t need = r->out_n + (size_t)bytes;
+    if (need > r->out_size) {
+        size_t size = need > 2 * r->out_size ? need : 2 * r->out_size;
+        char *out = realloc(r->out, size);
+        if (!out) {
+            free(text);
+            return false;
+        }
+        r->out = out;
+        r->out_size = size;
+    }
+    memcpy(r->out + r->out_n, text, (size_t)bytes);
+    r->out_n = need;
+    free(text);
+    return true;
+}
+
+/* What came, at most n bytes; 0 or less: nothing does any more, or in time. */
+static int receive(const struct redis *r, char *p, int n)
+{
+    if (r->ssl) {
+        return SSL_read(r->ssl, p, n);
+    }
+    ssize_t k;
+    do {
+        k = recv(r->connection->fd, p, (size_t)n, 0);
+    } while (k < 0 && errno == EINTR);
+    return (int)k;
+}
+
+static bool send_all(struct redis *r)
+{
+    for (size_t done = 0; done < r->out_n;) {
+        size_t n = r->out_n - done;
+        ssize_t k =
+            r->ssl ? SSL_write(r->ssl, r->out + done, (int)n)
+                   : send(r->connection->fd, r->out + done, n, MSG_NOSIGNAL);
+        if (k <= 0 && (r->ssl || errno != EINTR)) {
+            return false;
+        }
+        done += k > 0 ? (size_t)k : 0;
+    }
+    r->out_n = 0;
+    return true;
+}
+
+static redisReply *lost(struct redis *r, const char *why)
+{
+    lose(r, why);
+    return NULL;
+}
+
+/* The next reply; NULL: the connection is lost. */
+static redisReply *next_reply(struct redis *r)
+{
+    char buffer[READ_BYTES];
+    redisReader *reader = r->connection->reader;
+    if (!send_all(r)) {
+        return lost(r, "it takes nothing any more");
+    }
+    for (;;) {
+        void *reply = NULL;
+        if (redisReaderGetReply(reader, &reply) != REDIS_OK) {
+            return lost(r, reader->errstr);
+        }
+        if (reply) {
+            return reply;
+        }
+        errno = 0;
+        int n = receive(r, buffer, sizeof buffer);
+        if (n <= 0) {
+            return lost(r, errno == EAGAIN ? "no answer in time"
+                                           : "it closed the connection");
+        }
+        if (redisReaderFeed(reader, buffer, (size_t)n) != REDIS_OK) {
+            return lost(r, reader->errstr);
+        }
+    }
+}
+
+/* The next reply, when it is no error; one of AUTH or SELECT quotes no
+ * password. */
+static bool is_good(struct redis *r)
+{
+    redisReply *reply = next_reply(r);
+    bool ok = reply && reply->type != REDIS_REPLY_ERROR;
+    if (reply && !ok) {
+        lose(r, reply->str);
+    }
+    if (reply) {
+        freeReplyObject(reply);
+    }
+    return ok;
 }
 
 static bool command(struct redis *r, int n, const char *const *words)
@@ -94,16 +215,11 @@ static bool command(struct redis *r, int n, const char *const *words)
     for (int i = 0; i < n; i++) {
         v[i] = words[i];
     }
-    redisReply *reply = redisCommandArgv(r->connection, n, v, NULL);
-    bool ok = reply && reply->type != REDIS_REPLY_ERROR;
-    if (!ok) {
-        /* An error of AUTH or SELECT quotes no password. */
-        lose(r, reply ? reply->str : r->connection->errstr);
+    if (!append(r, n, v, NULL)) {
+        lose(r, "out of memory");
+        return false;
     }
-    if (reply) {
-        freeReplyObject(reply);
-    }
-    return ok;
+    return is_good(r);
 }
 
 static bool log_in(struct redis *r)
@@ -136,10 +252,16 @@ static bool connect_to(struct redis *r)
     }
     redisSetTimeout(r->connection, answering);
     redisEnableKeepAlive(r->connection);
-    if (!log_in(r)) {
-        return false;
+    if (r->tls) {
+        char why[160];
+        r->ssl =
+            tls_client_connect(r->tls, r->connection->fd, r->url.host, why);
+        if (!r->ssl) {
+            lose(r, why);
+            return false;
+        }
     }
-    return true;
+    return log_in(r);
 }
 
 /* ---- the destination ---- */
@@ -184,9 +306,7 @@ static bool redis_push(void *self, struct message *m)
         lengths[3] = lengths[0];
         lengths[4] = lengths[1];
     }
-    if (redisAppendCommandArgv(r->connection, (int)(10 - cut), words + cut,
-                               lengths + cut) != REDIS_OK) {
-        lose(r, r->connection->errstr);
+    if (!append(r, (int)(10 - cut), words + cut, lengths + cut)) {
         return false;
     }
     queue(r, m);
@@ -197,17 +317,9 @@ static bool redis_push(void *self, struct message *m)
  * key. */
 static bool settle_one(struct redis *r)
 {
-    redisReply *reply = NULL;
-    if (redisGetReply(r->connection, (void **)&reply) != REDIS_OK || !reply) {
-        lose(r, r->connection->errstr);
+    if (!is_good(r)) {
         return false;
     }
-    if (reply->type == REDIS_REPLY_ERROR) {
-        lose(r, reply->str);
-        freeReplyObject(reply);
-        return false;
-    }
-    freeReplyObject(reply);
     r->away = false;
     settle(r, DELIVERED);
     return true;
@@ -238,10 +350,10 @@ static const char *redis_trouble(const void *self)
 static void redis_free(void *self)
 {
     struct redis *r = self;
-    if (r->connection) {
-        redisFree(r->connection);
-    }
+    hang_up(r);
+    SSL_CTX_free(r->tls);
     explicit_bzero(&r->url, sizeof r->url);
+    free(r->out);
     free(r->name);
     free(r);
 }
@@ -255,6 +367,13 @@ bool redis_destination(const char *url, struct destination *out,
         return false;
     }
     if (!redis_url_parse(url, &r->url, error)) {
+        redis_free(r);
+        return false;
+    }
+    const struct redis_url *u = &r->url;
+    if (u->tls && !(r->tls = tls_client_new(*u->ca ? u->ca : NULL,
+                                            *u->cert ? u->cert : NULL,
+                                            *u->key ? u->key : NULL, error))) {
         redis_free(r);
         return false;
     }

@@ -107,11 +107,23 @@ static bool take_host(struct redis_url *u, const char *s, size_t n)
     return host_n > 0 && decode(host, host_n, u->host);
 }
 
-/* stream=NAME, maxlen=N */
+/* NAME=VALUE of the texts there are; certificates only with TLS. */
 static bool take_parameter(struct redis_url *u, const char *s, size_t n)
 {
-    if (n > 7 && memcmp(s, "stream=", 7) == 0) {
-        return decode(s + 7, n - 7, u->stream);
+    const struct {
+        const char *name;
+        char *to;
+        bool tls;
+    } texts[] = {{"stream=", u->stream, false},
+                 {"ca=", u->ca, true},
+                 {"cert=", u->cert, true},
+                 {"key=", u->key, true}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        size_t k = strlen(texts[i].name);
+        if (n > k && memcmp(s, texts[i].name, k) == 0) {
+            return (u->tls || !texts[i].tls) &&
+                   decode(s + k, n - k, texts[i].to);
+        }
     }
     return n > 7 && memcmp(s, "maxlen=", 7) == 0 &&
            number(s + 7, n - 7, UINT64_MAX / 2, &u->max_length);
@@ -141,17 +153,13 @@ static bool take_path(struct redis_url *u, const char *s, size_t n)
 
 bool redis_url_parse(const char *text, struct redis_url *out, char error[256])
 {
-    static const char scheme[] = "redis://";
     *out = (struct redis_url){.max_length = STREAM_RECORDS, .stream = STREAM};
-    if (strncmp(text, "rediss://", 9) == 0) {
-        snprintf(error, 256, "TLS to Redis is not spoken here; stunnel can");
-        return false;
-    }
+    out->tls = strncmp(text, "rediss://", 9) == 0;
     const char *wrong = NULL;
-    if (strncmp(text, scheme, sizeof scheme - 1) != 0) {
-        wrong = "it does not begin with redis://";
+    if (!out->tls && strncmp(text, "redis://", 8) != 0) {
+        wrong = "it does not begin with redis:// or rediss://";
     } else {
-        const char *s = text + sizeof scheme - 1;
+        const char *s = text + (out->tls ? 9 : 8);
         size_t authority = strcspn(s, "/?");
         size_t path = strcspn(s + authority, "?");
         const char *query = s + authority + path;
@@ -165,7 +173,11 @@ bool redis_url_parse(const char *text, struct redis_url *out, char error[256])
         } else if (!take_path(out, s + authority, path)) {
             wrong = "the path is not a database's number";
         } else if (*query && !take_query(out, query + 1)) {
-            wrong = "behind ? only stream=NAME and maxlen=N are known";
+            wrong = "behind ? only stream=NAME and maxlen=N are known, and "
+                    "with rediss:// ca=, cert= and key=FILE";
+        }
+        if (!wrong && out->key[0] && !out->cert[0]) {
+            wrong = "key= without cert=";
         }
     }
     if (wrong) {

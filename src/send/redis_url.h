@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?stream=NAME&maxlen=N] */
+/* redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DB][?stream=NAME&maxlen=N], and
+ * with TLS &ca=FILE&cert=FILE&key=FILE */
 #ifndef SEND_REDIS_URL_H
 #define SEND_REDIS_URL_H
 
@@ -13,6 +14,10 @@ struct redis_url {
     char user[REDIS_TEXT_BYTES];     /* "": the default one */
     char password[REDIS_TEXT_BYTES]; /* "": none */
     char stream[REDIS_TEXT_BYTES];
+    char ca[REDIS_TEXT_BYTES];   /* "": the system's */
+    char cert[REDIS_TEXT_BYTES]; /* "": none */
+    char key[REDIS_TEXT_BYTES];  /* "": in the same file */
+    bool tls;
     uint16_t port;
     unsigned db;
     uint64_t max_length; /* of the stream, about; 0: unbounded */

@@ -21,8 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PIPE_BYTES (1 << 20) /* the most an unprivileged user may ask for */
-#define HAND_OVER  (64u * 1024)
+/* What is on its way while this process does something else bounds the rate; an
+ * unprivileged user may ask for no more than the second. */
+#define PIPE_BYTES      (16 << 20)
+#define PIPE_BYTES_USER (1 << 20)
+#define HAND_OVER       (64u * 1024)
 /* With room for the goodbye. */
 #define QUEUE_BYTES   (LIMIT_SEND_QUEUE_BYTES + sizeof(struct frame_head))
 #define START_MS      20000
@@ -308,8 +311,8 @@ static void set_up_pipe(int fd, bool large)
 {
     int flags = fcntl(fd, F_GETFL);
     fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    if (large) {
-        fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+    if (large && fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES) < 0) {
+        fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES_USER);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "send/spill.h"
 
+#include "base/hash.h"
 #include "base/limits.h"
 
 #include <errno.h>
@@ -102,20 +103,11 @@ static bool read_at(int fd, uint64_t at, void *data, size_t n)
     return true;
 }
 
-/* FNV-1a over words: against torn writes, not against forgers. */
+/* Against torn writes, not against forgers. */
 static uint32_t checksum(const char *p, size_t n)
 {
-    uint64_t h = 0xcbf29ce484222325u ^ n;
-    for (; n >= 8; p += 8, n -= 8) {
-        uint64_t v;
-        memcpy(&v, p, 8);
-        h = (h ^ v) * 0x100000001b3u;
-        h ^= h >> 29;
-    }
-    for (; n > 0; p++, n--) {
-        h = (h ^ (unsigned char)*p) * 0x100000001b3u;
-    }
-    return (uint32_t)(h ^ h >> 32);
+    static const struct hash_seed none = {MARK, MARK};
+    return (uint32_t)hash_bytes(&none, span_of(p, n));
 }
 
 static bool plausible(const struct entry *e)

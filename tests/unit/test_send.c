@@ -293,6 +293,15 @@ Test(spill, redis_urls)
     cr_assert(redis_url_parse("redis://:pw@h/", &u, error));
     cr_expect_str_eq(u.user, "");
     cr_expect_str_eq(u.password, "pw");
+    cr_expect_not(u.tls);
+    cr_assert(
+        redis_url_parse("rediss://h:1?ca=/a%3db.pem&cert=/c&key=/k", &u, error),
+        "%s", error);
+    cr_expect(u.tls);
+    cr_expect_eq(u.port, 1);
+    cr_expect_str_eq(u.ca, "/a=b.pem");
+    cr_expect_str_eq(u.cert, "/c");
+    cr_expect_str_eq(u.key, "/k");
     static const char *const wrong[] = {
         "",
         "h:1",
@@ -313,7 +322,9 @@ Test(spill, redis_urls)
         "redis://h?color=red",
         "redis://:%zz@h",
         "redis://:%00@h",
-        "rediss://:secret@h",
+        "redis://:secret@h?ca=/x",
+        "rediss://:secret@h?key=/x",
+        "rediss://",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         error[0] = '\0';
@@ -831,7 +842,7 @@ Test(send, the_program_sends_what_it_reports)
     snprintf(arguments, sizeof arguments,
              "--kafka %s -f json --no-summary $PCAPS/demo.pcap", m.where);
     cr_expect_eq(run(arguments), 0);
-    cr_expect(has("err", "tls: 1 records delivered"));
+    cr_expect(has("err", "tls: 1 record delivered"));
     cr_expect(has("out", "server_certificate_expired"), "-f goes its own way");
     snprintf(arguments, sizeof arguments, "--kafka %s -a $PCAPS/demo.pcap",
              m.where);
@@ -867,7 +878,8 @@ Test(send, the_program_ends_with_status_2_when_records_are_lost)
 
 #ifdef HAVE_HIREDIS
 
-#define REDIS_PORT 17379
+/* Tests run side by side, each in a process of its own. */
+static int redis_port = 17379;
 
 struct server {
     pid_t pid;
@@ -878,10 +890,18 @@ static bool have_redis(void)
     return system("redis-server --version >/dev/null 2>&1") == 0;
 }
 
-static void redis_up(struct server *s)
+/* With a directory of certificates also by TLS, at the port behind; clients
+ * have to show one. */
+static void redis_start(struct server *s, const char *tls)
 {
     char port[16];
-    snprintf(port, sizeof port, "%d", REDIS_PORT);
+    char tls_port[16];
+    char cert[64];
+    char key[64];
+    snprintf(port, sizeof port, "%d", redis_port);
+    snprintf(tls_port, sizeof tls_port, "%d", tls ? redis_port + 1 : 0);
+    snprintf(cert, sizeof cert, "%s/cert", tls ? tls : "");
+    snprintf(key, sizeof key, "%s/key", tls ? tls : "");
     s->pid = fork();
     if (s->pid == 0) {
         int null = open("/dev/null", O_RDWR);
@@ -891,16 +911,26 @@ static void redis_up(struct server *s)
         execlp("redis-server", "redis-server", "--port", port, "--bind",
                "127.0.0.1", "--requirepass", "s3cret", "--dir", directory,
                "--save", "", "--appendonly", "yes", "--appendfsync", "no",
-               NULL);
+               "--tls-port", tls_port, tls ? "--tls-cert-file" : NULL, cert,
+               "--tls-key-file", key, "--tls-ca-cert-file", cert, NULL);
         _exit(127);
     }
     int ready = 1;
     for (int i = 0; i < 200 && ready != 0; i++) {
         usleep(50000);
-        ready = system("redis-cli -p 17379 -a s3cret --no-auth-warning ping "
-                       "2>/dev/null | grep -q PONG");
+        char line[128];
+        snprintf(line, sizeof line,
+                 "redis-cli -p %d -a s3cret --no-auth-warning ping "
+                 "2>/dev/null | grep -q PONG",
+                 redis_port);
+        ready = system(line);
     }
     cr_assert_eq(ready, 0);
+}
+
+static void redis_up(struct server *s)
+{
+    redis_start(s, NULL);
 }
 
 static void redis_down(struct server *s)
@@ -916,7 +946,7 @@ static const char *redis(const char *command)
     char line[512];
     snprintf(line, sizeof line,
              "redis-cli -p %d -a s3cret --no-auth-warning -n 3 %s 2>&1",
-             REDIS_PORT, command);
+             redis_port, command);
     FILE *f = popen(line, "r");
     size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
     text[n] = '\0';
@@ -947,6 +977,59 @@ Test(send, records_become_entries_of_a_redis_stream)
     cr_expect_not_null(strstr(first, "community_id\nkey-0\nrecord\n{\"n\":0,"),
                        "%s", first);
     redis_down(&s);
+}
+
+/* A server that has TLS, and clients with and without what it takes. */
+Test(send, redis_by_tls)
+{
+    if (!have_redis() || system("redis-cli --help 2>&1 | grep -q -e --tls")) {
+        cr_skip_test("no redis-server with TLS");
+    }
+    char line[512];
+    char where[512];
+    struct server s;
+    struct rig r;
+    redis_port = 17381;
+    snprintf(line, sizeof line,
+             "cd %s && openssl req -x509 -newkey ec -pkeyopt "
+             "ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=redis -addext "
+             "subjectAltName=IP:127.0.0.1 -keyout key -out cert 2>/dev/null",
+             directory);
+    cr_assert_eq(system(line), 0);
+    redis_start(&s, directory);
+    snprintf(where, sizeof where,
+             "rediss://:s3cret@127.0.0.1:%d/3?stream=fleet&ca=%s/cert&cert=%s/"
+             "cert&key=%s/key",
+             redis_port + 1, directory, directory, directory);
+    start(&r, &(struct rig_options){.redis = where, .confined = true});
+    send_some(&r, 0, 5000);
+    finish(&r);
+    cr_expect_eq(r.counts.delivered, 5000u);
+    cr_expect_eq(r.counts.lost, 0u);
+    cr_expect_eq(atoi(redis("xlen fleet")), 5000);
+    /* Nothing is sent to a server that is not trusted, or is another one. */
+    snprintf(
+        where, sizeof where,
+        "rediss://:s3cret@127.0.0.1:%d/3?stream=no&cert=%s/cert&key=%s/key",
+        redis_port + 1, directory, directory);
+    start(&r, &(struct rig_options){.redis = where, .live = true});
+    send_some(&r, 0, 10);
+    finish(&r);
+    cr_expect_eq(r.counts.delivered, 0u);
+    snprintf(where, sizeof where,
+             "rediss://:s3cret@localhost:%d/3?stream=no&ca=%s/cert&cert=%s/"
+             "cert&key=%s/key",
+             redis_port + 1, directory, directory, directory);
+    start(&r, &(struct rig_options){.redis = where, .live = true});
+    send_some(&r, 0, 10);
+    finish(&r);
+    cr_expect_eq(r.counts.delivered, 0u);
+    cr_expect_eq(atoi(redis("xlen no")), 0);
+    redis_down(&s);
+    char error[256];
+    struct destination to;
+    cr_expect_not(redis_destination("rediss://h?ca=/nowhere.pem", &to, error));
+    cr_expect_not_null(strstr(error, "/nowhere.pem"), "%s", error);
 }
 
 Test(send, redis_may_go_away_and_refuse)
