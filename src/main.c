@@ -199,6 +199,9 @@ static bool set_up(struct run *r, const struct trust *trust)
     }
     r->names = o->interfaces_n ? o->interfaces : o->files;
     r->names_n = o->interfaces_n ? o->interfaces_n : o->files_n;
+    if (gethostname(r->hostname, sizeof r->hostname - 1) != 0) {
+        r->hostname[0] = '\0';
+    }
     start_meter(r);
     if (o->names && !(r->dns = names_new())) {
         run_complain(r, "start", "out of memory");

@@ -701,6 +701,7 @@ static void read_root(struct record_reader *r, const json_t *root,
                            .verdict = &r->verdict,
                            .file = copy_member(r, why, "file"),
                            .interface = copy_member(r, interface, "name"),
+                           .hostname = copy_member(r, observer, "hostname"),
                            .read_back = &r->extra};
     out->domain[SIDE_CLIENT] =
         copy_member(r, json_object_get(root, "client"), "domain");

@@ -692,6 +692,7 @@ bool redact_record(struct redactor *r, const struct record *in,
         out->verdict = &r->verdict;
     }
     out->file = redact_file(r, in->file);
+    out->hostname = NULL;
     for (unsigned side = 0; side < 2; side++) {
         const char *name = in->domain[side];
         out->domain[side] =

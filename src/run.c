@@ -108,6 +108,7 @@ void run_record(void *ctx, const struct record *from, uint32_t source)
     const char *name = source < r->names_n ? r->names[source] : NULL;
     if (r->options.interfaces_n) {
         record.interface = name;
+        record.hostname = *r->hostname ? r->hostname : NULL;
     } else if (r->names_n > 1) {
         record.file = name;
     }

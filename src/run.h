@@ -53,8 +53,9 @@ struct run {
     struct keylog *keys;            /* from --keylog and from captures */
     const char **names;             /* of sources, by index; borrowed */
     size_t names_n;
-    int *files;        /* of the captures, or -errno; owned */
-    size_t not_a_file; /* 1 + the index of a name that is an interface, or 0 */
+    char hostname[256]; /* of this machine; "": unknown */
+    int *files;         /* of the captures, or -errno; owned */
+    size_t not_a_file;  /* 1 + the index of a name that is an interface, or 0 */
     size_t files_opened; /* the rest is opened in its turn */
     struct sandbox_status sandbox;
     struct outlets *outlets; /* metrics, log, service; or NULL */

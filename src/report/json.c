@@ -126,6 +126,7 @@ static void json_observer(struct json *j, const struct record *r)
     json_str(j, "product", "tlswhy");
     json_str(j, "version",
              r->read_back ? r->read_back->observer_version : tlswhy_version);
+    json_str(j, "hostname", r->hostname);
     size_t ingress = json_object(j, "ingress");
     size_t interface = json_object(j, "interface");
     json_str(j, "name", r->interface);

@@ -23,6 +23,7 @@ struct record {
     const struct verdict *verdict;
     const char *file;      /* capture's name, or NULL when only one is read */
     const char *interface; /* live interface, or NULL */
+    const char *hostname;  /* of the machine that watched it, or NULL */
     const char *domain[2]; /* names of the ends by DNS, by enum side, or NULL */
     const struct read_back *read_back; /* NULL for what was analysed here */
 };

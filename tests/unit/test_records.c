@@ -52,6 +52,13 @@ Test(records, every_record_comes_back_to_the_byte)
     cr_expect_eq(run("$TLSWHY -q -a -f csv $PCAPS/*.pcap* >1c "
                      "&& $TLSWHY -a -f csv 1 >2c && cmp 1c 2c"),
                  0);
+    /* What only a sensor writes. */
+    cr_expect_eq(run("sed 's/\"observer\":{\"product\":\"tlswhy\",\"version\":"
+                     "\"[^\"]*\"/&,\"hostname\":\"sensor7\",\"ingress\":"
+                     "{\"interface\":{\"name\":\"eth1\"}}/' 1 >5 && "
+                     "grep -q sensor7 5 && $TLSWHY -a -f json 5 >6 && cmp 5 6 "
+                     "&& $TLSWHY -a --redact -f json 5 >7 && ! grep sensor7 7"),
+                 0);
     /* Failures only, compressed and through a pipe. */
     cr_expect_eq(run("grep '\"outcome\":\"failure\"' 1 >3 && "
                      "gzip -c 1 | $TLSWHY -f json -r - >4 && cmp 3 4"),
