@@ -22,7 +22,12 @@ static void read_suites(struct cursor list, struct hello_sight *out)
 {
     while (cursor_left(&list) >= 2) {
         uint16_t suite = cursor_u16(&list, "suite");
-        if (!known_is_grease(suite)) {
+        if (known_is_grease(suite)) {
+            out->grease = true;
+        } else {
+            if (out->suites < 3) {
+                out->first[out->suites] = suite;
+            }
             out->suites++;
             out->kind += mix(suite + 1u);
         }

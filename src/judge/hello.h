@@ -14,6 +14,8 @@ struct hello_sight {
     struct span random; /* 32 bytes */
     struct span sni;    /* as sent; empty: none */
     uint16_t suites;    /* without GREASE */
+    uint16_t first[3];  /* the first of them */
+    bool grease;        /* among the suites (RFC 8701) */
     uint32_t kind;      /* hash of versions and suites, whatever their order,
                            without GREASE; never 0 when seen */
 };

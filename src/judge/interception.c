@@ -19,6 +19,7 @@
 #include "judge/hypothesis.h"
 #include "judge/interception_group.h"
 #include "judge/interception_hidden.h"
+#include "judge/interception_outer.h"
 #include "judge/say.h"
 #include "judge/stack.h"
 
@@ -73,6 +74,7 @@ struct interception {
     struct hash_seed seed;
     struct known_patterns *patterns;
     struct hidden *hidden;
+    struct outer *outer;
     struct lru *groups;   /* of struct group *, owned */
     struct lru *seen;     /* of struct seen */
     struct lru *publics;  /* of struct public_name */
@@ -108,13 +110,14 @@ struct interception *interception_new(void)
     ix->seed = hash_seed_random();
     ix->patterns = known_patterns_new();
     ix->hidden = hidden_new();
+    ix->outer = outer_new();
     ix->groups = lru_new(GROUPS_MAX, sizeof(struct group *), drop_group);
     ix->seen = lru_new(SEEN_MAX, sizeof(struct seen), NULL);
     ix->publics = lru_new(PUBLICS_MAX, sizeof(struct public_name), NULL);
     ix->sessions = lru_new(SESSIONS_MAX, sizeof(struct session_origin), NULL);
     ix->agents = lru_new(AGENTS_MAX, sizeof(struct proxy_agent), NULL);
-    if (!ix->patterns || !ix->hidden || !ix->groups || !ix->seen ||
-        !ix->publics || !ix->sessions || !ix->agents) {
+    if (!ix->patterns || !ix->hidden || !ix->outer || !ix->groups ||
+        !ix->seen || !ix->publics || !ix->sessions || !ix->agents) {
         interception_free(ix);
         return NULL;
     }
@@ -133,6 +136,7 @@ void interception_free(struct interception *ix)
     lru_free(ix->agents);
     known_patterns_free(ix->patterns);
     hidden_free(ix->hidden);
+    outer_free(ix->outer);
     free(ix);
 }
 
@@ -170,6 +174,7 @@ static uint64_t hash_proxy(const struct interception *ix,
 void interception_note(struct interception *ix, const struct handshake *hs)
 {
     hidden_note(ix->hidden, hs);
+    outer_note(ix->outer, hs);
     if (hs->carrier_agent.n) {
         struct span s = span_sub(hs->carrier_agent, 0, AGENT_BYTES);
         struct proxy_agent *a = lru_use(ix->agents, hash_proxy(ix, hs));
@@ -622,6 +627,16 @@ enum inspection interception_judge(struct interception *ix,
     return found;
 }
 
+bool interception_outer(const struct interception *ix,
+                        const struct handshake *hs, struct verdict *v)
+{
+    if (!outer_judge(ix->outer, hs, &v->interception_evidence)) {
+        return false;
+    }
+    v->interception = inspection_name(INSPECTION_SUSPECTED);
+    return true;
+}
+
 /* The group of the certificate that was shown. */
 static struct group *group_of(const struct interception *ix,
                               const struct handshake *hs)
@@ -722,5 +737,6 @@ size_t interception_stories(const struct interception *ix,
         tell(ix, best[n], &out[n]);
         n++;
     }
-    return n + hidden_stories(ix->hidden, out + n, max - n);
+    n += hidden_stories(ix->hidden, out + n, max - n);
+    return n + outer_stories(ix->outer, out + n, max - n);
 }

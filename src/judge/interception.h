@@ -43,6 +43,11 @@ enum inspection interception_judge(struct interception *ix,
                                    const struct handshake *hs,
                                    struct trust *trust, struct verdict *v);
 
+/* Whether its client is the outside of an inspection; fills the interception
+ * fields of *v, and leaves them alone when it is not. */
+bool interception_outer(const struct interception *ix,
+                        const struct handshake *hs, struct verdict *v);
+
 /* Whether its client, judged by what it made of the certificates of this issuer
  * so far, does not trust it: it always left, and more than once. */
 bool interception_distrusted(const struct interception *ix,

@@ -397,6 +397,10 @@ static void look_for_inspection(struct judge *j, struct facts *f,
     if (!hs_is_eap(f->hs)) {
         i = interception_judge(j->interception, f->hs, j->trust, v);
     }
+    /* What is seen of it from outside accuses nobody of this connection. */
+    if (i == INSPECTION_NONE && !hs_is_eap(f->hs)) {
+        interception_outer(j->interception, f->hs, v);
+    }
     bool distrusted =
         i != INSPECTION_NONE && interception_distrusted(j->interception, f->hs);
     facts_inspected(f, i, distrusted, v->interception_product,

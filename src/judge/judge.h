@@ -121,6 +121,8 @@ void trust_learn(struct trust *t, const struct cert_chain *chain);
  * from the network. */
 struct interception_story {
     const char *verdict;  /* "detected", "suspected" */
+    bool outer;           /* seen from outside: `proxy` is what asks for the
+                             names in place of its clients */
     const char *issuer;   /* NULL: its certificates are hidden (TLS 1.3) */
     struct hs_addr proxy; /* then, when the port is not 0: the explicit proxy
                              they came through; else from nearby */

@@ -48,6 +48,13 @@ static const char *const domains[] = {
 #include "known/wellknown_domains.inc"
 };
 
+static const struct {
+    const char *host;
+    enum known_browser browser;
+} browser_names[] = {
+#include "known/browser_names.inc"
+};
+
 static const uint8_t roots[][32] = {
 #include "known/mozilla_roots.inc"
 };
@@ -292,6 +299,17 @@ bool known_well_known_domain(struct span domain)
         }
     }
     return false;
+}
+
+/* A few rows, and nearly all hosts differ in their length. */
+enum known_browser known_browser_of(struct span host)
+{
+    for (size_t i = 0; i < COUNT(browser_names); i++) {
+        if (span_eq(host, span_text(browser_names[i].host))) {
+            return browser_names[i].browser;
+        }
+    }
+    return KNOWN_NO_BROWSER;
 }
 
 bool known_public_root(const uint8_t spki_sha256[32])

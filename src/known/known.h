@@ -174,6 +174,9 @@ const char *known_private_issuer(const struct known_patterns *p,
 /* Whether a registrable domain (lower case) is one whose sites certainly use
  * public authorities. */
 bool known_well_known_domain(struct span domain);
+/* The browser that alone asks for this host (data/browser_names.tsv). */
+enum known_browser { KNOWN_NO_BROWSER, KNOWN_CHROMIUM, KNOWN_FIREFOX };
+enum known_browser known_browser_of(struct span host);
 /* Whether a SHA-256 of a SubjectPublicKeyInfo is that of a root in Mozilla's
  * list. */
 bool known_public_root(const uint8_t spki_sha256[32]);

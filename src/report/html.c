@@ -234,7 +234,10 @@ static void stories(struct json *j, const struct totals *t)
         size_t at = json_object(j, NULL);
         json_str(j, "verdict", s->verdict);
         json_str(j, "issuer",
-                 s->issuer ? s->issuer : "issuer hidden by TLS 1.3");
+                 s->outer    ? "the outside of an inspection"
+                 : s->issuer ? s->issuer
+                             : "issuer hidden by TLS 1.3");
+        json_bool(j, "outer", s->outer);
         json_str(j, "product", s->product);
         size_t names = json_list(j, "names");
         for (unsigned k = 0; k < s->names_n && k < STORY_NAMES_MAX; k++) {

@@ -452,6 +452,11 @@ static void name_list(struct text *t, const char *const *names, unsigned n,
 static void story_subject(struct text *t, const struct interception_story *s)
 {
     text_fmt(t, "%s: ", s->verdict);
+    if (s->outer) {
+        text_add(t, "the outside of an inspection at ");
+        format_ip(t, s->proxy.ip, s->ip_version);
+        return;
+    }
     text_term(t, span_text(s->product ? s->product : "unknown product"));
     if (s->issuer) {
         text_add(t, ", signing as \"");
@@ -470,6 +475,14 @@ static void story_subject(struct text *t, const struct interception_story *s)
 
 static void story_effect(struct text *t, const struct interception_story *s)
 {
+    if (s->outer) {
+        text_add(t, "asks for ");
+        name_list(t, s->names, s->names_n, s->names_more);
+        text_add(t, " as only browsers do, with a ClientHello that none of "
+                    "them sends; since ");
+        text_clock(t, s->first);
+        return;
+    }
     text_fmt(t, "%s%u client%s, %s%u name%s: ", s->clients_more ? "over " : "",
              s->clients_n, s->clients_n == 1 ? "" : "s",
              s->names_more ? "over " : "", s->names_n,

@@ -700,6 +700,108 @@ Test(interception, story_counts)
     X509_free(ca);
 }
 
+/* ---- the outside of an inspection ---- */
+
+/* The ClientHello that asks for a host, with these suites. */
+static void ask(struct scene *s, const char *host, const char *suites,
+                uint8_t client)
+{
+    static uint8_t bytes[512];
+    size_t n = strlen(host);
+    size_t m = 6; /* three suites */
+    uint8_t *p = bytes;
+    memset(s, 0, sizeof *s);
+    hs_init(&s->hs, 64 * 1024);
+    *p++ = 3;
+    *p++ = 3;
+    memset(p, 7, 32);
+    p += 32;
+    *p++ = 0; /* session id */
+    *p++ = 0;
+    *p++ = (uint8_t)m;
+    memcpy(p, suites, m);
+    p += m;
+    *p++ = 1; /* compression: none */
+    *p++ = 0;
+    *p++ = 0;
+    *p++ = (uint8_t)(n + 9);
+    const uint8_t sni[] = {
+        0, 0, 0, (uint8_t)(n + 5), 0, (uint8_t)(n + 3), 0, 0, (uint8_t)n};
+    memcpy(p, sni, sizeof sni);
+    p += sizeof sni;
+    memcpy(p, host, n);
+    p += n;
+    s->hs.raw[HS_RAW_CLIENT_HELLO] = span_of(bytes, (size_t)(p - bytes));
+    s->hs.ip_version = 4;
+    memcpy(s->hs.addr[SIDE_CLIENT].ip, "\xc0\x00\x02\x00", 4);
+    s->hs.addr[SIDE_CLIENT].ip[3] = client;
+    s->hs.first = NOW;
+}
+
+/* Asks for all, and says whether the last one looks like a proxy's. */
+static bool asks_like_a_proxy(const char *const *hosts, size_t n,
+                              const char *suites, uint8_t client)
+{
+    struct scene s;
+    struct verdict v = {0};
+    bool found = false;
+    for (size_t i = 0; i < n; i++) {
+        ask(&s, hosts[i], suites, client);
+        interception_note(env.ix, &s.hs);
+        found = interception_outer(env.ix, &s.hs, &v);
+        hs_free(&s.hs);
+    }
+    cr_expect(found == (v.interception != NULL));
+    cr_expect(!found || strcmp(v.interception, "suspected") == 0);
+    for (size_t i = 0; i < v.interception_evidence.n; i++) {
+        free(v.interception_evidence.v[i]);
+    }
+    free(v.interception_evidence.v);
+    return found;
+}
+
+static const char openssl_suites[] = "\x13\x02\x13\x03\x13\x01";
+static const char firefox_suites[] = "\x13\x01\x13\x03\x13\x02";
+static const char chromium_suites[] = "\x1a\x1a\x13\x01\x13\x02";
+
+Test(interception, outside_of_a_proxy)
+{
+    static const char *const hosts[] = {
+        "push.services.mozilla.com", "optimizationguide-pa.googleapis.com",
+        "github.com", "www.wikipedia.org", "pypi.org"};
+    cr_expect(!asks_like_a_proxy(hosts, 4, openssl_suites, 1));
+    cr_expect(asks_like_a_proxy(hosts, 5, openssl_suites, 2));
+    struct interception_story story[2];
+    cr_assert(interception_stories(env.ix, story, 2) == 1);
+    cr_expect(story[0].outer && story[0].proxy.ip[3] == 2);
+    cr_expect(story[0].handshakes == 5 && story[0].names_n == 2);
+    cr_expect_str_eq(story[0].names[0], hosts[0]);
+}
+
+Test(interception, browsers_ask_for_what_is_theirs)
+{
+    static const char *const firefox[] = {"push.services.mozilla.com",
+                                          "shavar.services.mozilla.com",
+                                          "github.com",
+                                          "www.wikipedia.org",
+                                          "pypi.org",
+                                          "www.example.com"};
+    static const char *const chromium[] = {
+        "content-autofill.googleapis.com",
+        "optimizationguide-pa.googleapis.com",
+        "github.com",
+        "www.wikipedia.org",
+        "pypi.org",
+        "www.example.com"};
+    /* A program that asks for one of them, and for many others. */
+    static const char *const other[] = {
+        "push.services.mozilla.com", "www.mozilla.org", "github.com",
+        "www.wikipedia.org",         "pypi.org",        "www.example.com"};
+    cr_expect(!asks_like_a_proxy(firefox, 6, firefox_suites, 1));
+    cr_expect(!asks_like_a_proxy(chromium, 6, chromium_suites, 1));
+    cr_expect(!asks_like_a_proxy(other, 6, openssl_suites, 1));
+}
+
 /* ---- clients that leave ---- */
 
 /* A client of the proxy that finished the handshake and went on, or left with

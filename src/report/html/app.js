@@ -77,8 +77,9 @@ function stories(model) {
     return el('div', { class: 'story' },
       el('p', null, el('span', { class: `tag ${s.verdict === 'detected' ? 'bad' : 'warn'}` }, s.verdict), ' ',
         el('strong', null, s.product || s.issuer), s.product ? ` (issuer ${s.issuer})` : '',
-        ` answered ${several(s.handshakes, 'handshake')} of ${several(s.clients, 'client')} with its own certificates; `,
-        s.broken ? el('strong', null, `${count(s.broken)} failed because the client does not trust it`) : 'none failed for lack of trust',
+        s.outer ? ` made ${several(s.handshakes, 'handshake')} in the place of browsers: it asks for what only they ask for, with a ClientHello that none of them sends`
+          : [` answered ${several(s.handshakes, 'handshake')} of ${several(s.clients, 'client')} with its own certificates; `,
+            s.broken ? el('strong', null, `${count(s.broken)} failed because the client does not trust it`) : 'none failed for lack of trust'],
         s.since > 0 ? `. Since ${clock(s.since, 0)} UTC.` : '.'),
       names.length ? el('p', { class: 'muted small' }, `Servers: ${more(names, s.servers)}${s.more ? ', and others' : ''}`) : null,
       s.open && s.open.length ? el('p', { class: 'muted small' }, `Left alone for the same clients: ${s.open.join(', ')}`) : null);

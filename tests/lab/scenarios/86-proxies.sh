@@ -248,3 +248,44 @@ uninspected inspection_not_developer developer $private 48 $sites
 uninspected inspection_not_mesh mesh $private 48 reviews.default.svc.cluster.local ratings.default.svc.cluster.local
 uninspected inspection_not_inner inner $private 48 git.example.internal wiki.corp mail.example.local nas.home.arpa
 uninspected inspection_not_portal portal server_certificate_name_mismatch 42 $sites
+
+# The outside of a proxy, and browsers without one: what they ask for of themselves.
+browser_sites='push.services.mozilla.com shavar.services.mozilla.com optimizationguide-pa.googleapis.com
+github.com www.wikipedia.org www.nordwind-media.de'
+server_browser_sites() { each "$pki/inter" '' $browser_sites; }
+inspect_browsers() { # PROXY
+    sites=$browser_sites
+    "inspect_$1"
+}
+client_browser_sites() {
+    sites=$browser_sites
+    client_trusting_curl "$@"
+}
+outside() { # NAME PROXY CLIENT...
+    scenario "$1"
+    server browser_sites
+    router $2
+    client "${@:3}"
+    set_ where server
+    set_ limit 40
+    set_ capture_for 150
+    truth success - - - - - -
+}
+outside inspection_outside_mitmproxy 'inspect_browsers mitmproxy' browser_sites proxy/mitmproxy-ca-cert.pem
+outside inspection_outside_sslsplit 'inspect_browsers sslsplit' browser_sites proxy.crt --tls-max 1.2
+
+# Firefox asks for what is its own, and a program for one of it and for many others.
+client_firefox_and_curl() {
+    local name
+    host=push.services.mozilla.com limit=20 client_firefox
+    for name in shavar.services.mozilla.com github.com www.wikipedia.org www.nordwind-media.de; do
+        in_client curl -sS -m 5 -o /dev/null --cacert "$pki/root.crt" "https://$name/"
+    done
+}
+scenario inspection_not_outside
+server browser_sites
+router place $browser_sites
+client firefox_and_curl
+set_ where server
+set_ limit 60
+truth success - - - - - -
