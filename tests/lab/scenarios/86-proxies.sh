@@ -271,8 +271,8 @@ outside() { # NAME PROXY CLIENT...
     set_ capture_for 150
     truth success - - - - - -
 }
-outside inspection_outside_mitmproxy 'inspect_browsers mitmproxy' browser_sites proxy/mitmproxy-ca-cert.pem
-outside inspection_outside_sslsplit 'inspect_browsers sslsplit' browser_sites proxy.crt --tls-max 1.2
+outside outside_mitmproxy 'inspect_browsers mitmproxy' browser_sites proxy/mitmproxy-ca-cert.pem
+outside outside_sslsplit 'inspect_browsers sslsplit' browser_sites proxy.crt --tls-max 1.2
 
 # Firefox asks for what is its own, and a program for one of it and for many others.
 client_firefox_and_curl() {
@@ -282,10 +282,59 @@ client_firefox_and_curl() {
         in_client curl -sS -m 5 -o /dev/null --cacert "$pki/root.crt" "https://$name/"
     done
 }
-scenario inspection_not_outside
+scenario outside_not_firefox
 server browser_sites
 router place $browser_sites
 client firefox_and_curl
 set_ where server
 set_ limit 60
 truth success - - - - - -
+
+# An antivirus that inspects what one of two machines does.
+inspect_one_host() {
+    place $sites
+    in_router iptables -t nat -A PREROUTING -i c -s 10.1.0.2 -p tcp --dport "$port" -j REDIRECT --to-ports 8443
+    cd "$dir" && mkdir -p proxy && authority house '/O=AO Kaspersky Lab/CN=Kaspersky Anti-Virus Personal Root Certificate'
+    cat house.key house.crt >proxy/mitmproxy-ca.pem
+    in_router mitmdump -q --mode transparent -p 8443 --ssl-insecure --set "confdir=$dir/proxy"
+}
+client_two_hosts() {
+    in_client ip addr add 10.1.0.3/24 dev eth0
+    client_trusting_curl house.crt --interface 10.1.0.2 "$@"
+    client_sites_curl --interface 10.1.0.3 "$@"
+}
+inspected inspection_one_host one_host 'two_hosts --tls-max 1.2' success - - - - - 1.2
+
+# A public authority whose root another one signed, too, and which serves the older way.
+server_cross_signed() {
+    authority older '/O=Older Trust/CN=Older Trust Root CA X3'
+    openssl req -new -key "$pki/root.key" -subj "$(openssl x509 -in "$pki/root.crt" -noout -subject -nameopt compat | sed 's/^subject=//')" -out root.csr
+    printf '%s\n' basicConstraints=critical,CA:true keyUsage=critical,keyCertSign,cRLSign >cross.ext
+    openssl x509 -req -in root.csr -CA older.crt -CAkey older.key -set_serial 99 -days 900 -extfile cross.ext -out cross.crt
+    cp "$pki/inter.key" inter.key
+    cat "$pki/inter.crt" cross.crt >inter.crt
+    each "$dir/inter" '' $sites
+}
+# A network of caches: each certificate, of a public authority, is for many names of strangers.
+server_cdn() {
+    leaf edge1 '/CN=github.com' "$pki/inter" github.com www.wikipedia.org www.nordwind-media.de
+    leaf edge2 '/CN=www.mozilla.org' "$pki/inter" www.mozilla.org pypi.org shop.holzwerk.at
+    pki=$dir server_nginx edge1 "ssl_protocols TLSv1.2 TLSv1.3; } server { listen $port ssl; server_name www.mozilla.org pypi.org;
+        ssl_certificate $dir/edge2.pem; ssl_certificate_key $dir/edge2.key"
+}
+# honest NAME SERVER: public names with certificates of a public authority, without a proxy.
+honest() {
+    scenario "$1"
+    server "$2"
+    router place $sites
+    client honest_curl
+    truth success - - - - - 1.2
+}
+client_honest_curl() {
+    local name
+    for name in $sites; do
+        in_client curl -sS -m 5 -o /dev/null --tls-max 1.2 --cacert "$pki/root.crt" "https://$name/"
+    done
+}
+honest inspection_not_cross_signed cross_signed
+honest inspection_not_cdn cdn
