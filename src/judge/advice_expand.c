@@ -83,6 +83,52 @@ static bool put_suites(const struct facts *f, struct text *t)
     return put_list(t, &f->hs->offer.ciphers, old_suite_name);
 }
 
+static const char *suite_name13(uint16_t code)
+{
+    const struct known_suite *k = known_suite(code);
+    return k && k->tls13 ? k->name : NULL;
+}
+
+static bool put_suites13(const struct facts *f, struct text *t)
+{
+    return put_list(t, &f->hs->offer.ciphers, suite_name13);
+}
+
+/* What the server chose on other connections. */
+static bool put_server_versions(const struct facts *f, struct text *t)
+{
+    const struct server_profile *s = &f->server;
+    if (s->versions_n == 0) {
+        return false;
+    }
+    text_add(t, say_version(s->min_version).s);
+    if (s->max_version != s->min_version) {
+        text_add(t, " to ");
+        text_add(t, say_version(s->max_version).s);
+    }
+    return true;
+}
+
+static bool put_offered_versions(const struct facts *f, struct text *t)
+{
+    if (f->hs->offer.seen) {
+        text_add(t, say_offered_versions(&f->hs->offer).s);
+    }
+    return f->hs->offer.seen;
+}
+
+/* The highest version offered, as curl's --tls-max wants it. */
+static bool put_tls_max(const struct facts *f, struct text *t)
+{
+    static const char *const words[] = {"1.0", "1.1", "1.2", "1.3"};
+    unsigned step = version_rank(f->hs->offer.max_version) - 0x0301u;
+    bool known = f->hs->offer.seen && step < 4;
+    if (known) {
+        text_add(t, words[step]);
+    }
+    return known;
+}
+
 static bool put_group(const struct facts *f, struct text *t)
 {
     const struct handshake *hs = f->hs;
@@ -206,6 +252,16 @@ static bool put_issuer(const struct facts *f, struct text *t)
     return f->leaf != NULL;
 }
 
+/* Where the chain leads: who issued the last certificate sent. */
+static bool put_root(const struct facts *f, struct text *t)
+{
+    const struct cert_chain *chain = &f->hs->server_chain;
+    if (chain->n) {
+        text_add(t, say_name(&chain->v[chain->n - 1]->issuer).s);
+    }
+    return chain->n > 0;
+}
+
 static bool put_subject(const struct facts *f, struct text *t)
 {
     if (f->leaf) {
@@ -326,17 +382,33 @@ static const struct value {
     bool (*put)(const struct facts *f, struct text *t);
     bool ready; /* already quoted */
 } values[] = {
-    {"host", put_host, false},        {"ip", put_ip, false},
-    {"port", put_port, false},        {"sni", put_sni, false},
-    {"version", put_version, false},  {"suite", put_suite, false},
-    {"suites", put_suites, false},    {"group", put_group, false},
-    {"groups", put_groups, false},    {"schemes", put_schemes, false},
-    {"alpn", put_alpn, false},        {"issuer", put_issuer, false},
-    {"subject", put_subject, false},  {"names", put_names, false},
-    {"days", put_days, false},        {"alert", put_alert, false},
-    {"connect", put_connect, true},   {"servername", put_servername, true},
-    {"starttls", put_starttls, true}, {"url", put_url, true},
-    {"resolve", put_resolve, true},   {"target", put_target, false},
+    {"host", put_host, false},
+    {"ip", put_ip, false},
+    {"port", put_port, false},
+    {"sni", put_sni, false},
+    {"version", put_version, false},
+    {"suite", put_suite, false},
+    {"suites", put_suites, false},
+    {"group", put_group, false},
+    {"groups", put_groups, false},
+    {"schemes", put_schemes, false},
+    {"alpn", put_alpn, false},
+    {"issuer", put_issuer, false},
+    {"root", put_root, false},
+    {"suites13", put_suites13, false},
+    {"tls_max", put_tls_max, false},
+    {"server_versions", put_server_versions, false},
+    {"offered_versions", put_offered_versions, false},
+    {"subject", put_subject, false},
+    {"names", put_names, false},
+    {"days", put_days, false},
+    {"alert", put_alert, false},
+    {"connect", put_connect, true},
+    {"servername", put_servername, true},
+    {"starttls", put_starttls, true},
+    {"url", put_url, true},
+    {"resolve", put_resolve, true},
+    {"target", put_target, false},
     {"peer", put_peer, true},
 };
 

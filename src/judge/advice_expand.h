@@ -2,6 +2,7 @@
 /*
  * Rows of advice with their placeholders replaced.
  *
+ * {root} {suites13} {tls_max} {server_versions} {offered_versions}
  * {host} {ip} {port} {sni} {version} {suite} {suites} {group} {groups}
  * {schemes} {alpn} {issuer} {subject} {names} {days} {alert} {target}
  * (host:port a proxy was asked for), and for commands {connect} (ip:port),

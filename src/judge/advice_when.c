@@ -67,6 +67,9 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(tls13, f->server_tls13)                                               \
     WORD(tls12, f->after_server_hello && !f->server_tls13)                     \
     WORD(offer13, f->offer.tls13)                                              \
+    WORD(only13, f->hs->offer.seen && f->offer.only_tls13)                     \
+    WORD(few_suites, f->hs->offer.seen && f->offer.suites <= 8)                \
+    WORD(hidden, f->server_tls13 && !f->leaf)                                  \
     WORD(old, f->hs->offer.seen && f->offer.old)                               \
     WORD(sni, f->hs->offer.has_sni)                                            \
     WORD(no_sni, f->hs->offer.seen && !f->hs->offer.has_sni)                   \

@@ -2192,6 +2192,47 @@ Test(advice, brackets_ipv6)
     hs_free(&s.hs);
 }
 
+Test(advice, commands_offer_what_the_client_offered)
+{
+    struct scene s;
+    open_scene(&s);
+    expand_is(&s, "{suites13}", true,
+              "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_"
+              "POLY1305_SHA256");
+    expand_is(&s, "{tls_max}", true, "1.3");
+    hs_free(&s.hs);
+    open_scene_12(&s);
+    expand_is(&s, "{tls_max}", true, "1.2");
+    server_flight_12(&s);
+    expand_is(&s, "{root}", false, "Example CA");
+    struct facts f;
+    facts_derive(&f, &s.hs, NULL);
+    char *out = NULL;
+    cr_expect(!advice_expand(&f, "{suites13}", true, &out));
+    cr_expect(!advice_expand(&f, "{server_versions}", false, &out));
+    f.server = (struct server_profile){.known = true,
+                                       .versions_n = 2,
+                                       .min_version = 0x0303,
+                                       .max_version = 0x0304};
+    cr_assert(advice_expand(&f, "{server_versions}", false, &out));
+    cr_expect_str_eq(out, "TLS 1.2 to TLS 1.3");
+    free(out);
+    hs_free(&s.hs);
+}
+
+Test(reset, in_the_middle_is_called_so)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_ACK, 0);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_closed");
+    cr_expect(strstr(v->reason, "reset the connection"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
 Test(advice, network_strings_cannot_leave_their_word)
 {
     struct scene s;
@@ -2238,7 +2279,7 @@ Test(advice, every_condition_word_in_the_data_is_known)
         "sni",       "no_sni",      "hello",       "tcp",         "dtls",
         "quic",      "starttls",    "proxy",       "client_auth", "pq",
         "socks",     "target",      "reply_4",     "reply_5",     "ca_expired",
-        "eap",       "eap_radius"};
+        "eap",       "eap_radius",  "only13",      "hidden",      "few_suites"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

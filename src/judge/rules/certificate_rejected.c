@@ -70,6 +70,9 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
         hypothesis_add(hy, "server_certificate_rejected", c, weight);
     hypothesis_because(h, "the alert is about the server's certificate");
     if (!f->leaf) {
+        if (f->server_tls13) {
+            hypothesis_side(h, FIX_SERVER); /* mostly, and quickly looked at */
+        }
         hypothesis_because(h, "%s",
                            f->server_tls13 ? "TLS 1.3 hides the certificate "
                                              "from this capture"
@@ -116,6 +119,7 @@ static void encrypted(const struct facts *f, struct hypotheses *hy)
                               : "the client sent an encrypted alert right "
                                 "after the server's certificate");
     if (!f->leaf) {
+        hypothesis_side(h, FIX_SERVER);
         possible_faults(f, hy);
     }
 }

@@ -47,7 +47,10 @@ static void refused(const struct facts *f, struct hypotheses *hy)
                            f->server.ciphers_n > 1 ? " and others" : "");
     }
     describe(f, h);
-    if (odd < 40 && f->server.ciphers_n == 0) {
+    if (odd < 30 && f->server.ciphers_n == 0) {
+        hypothesis_reason(h, "the server cannot use an ordinary offer: it has "
+                             "mostly no certificate for it, or no cipher suite "
+                             "in common");
         hypothesis_because(h,
                            "the offer is an ordinary one: a server that "
                            "refuses it has mostly no usable certificate (for "

@@ -8,6 +8,23 @@
 
 #define PATIENCE (3 * TICK_SEC)
 
+/* The cause's own sentence says "closed ... without an alert". */
+static void say_how(const struct facts *f, struct hypothesis *h,
+                    const char *who)
+{
+    if (f->end->how == HOW_RESET) {
+        hypothesis_reason(h,
+                          "the %s reset the connection in the middle of the "
+                          "handshake, without an alert",
+                          who);
+    } else if (f->end->how == HOW_ALERT) {
+        hypothesis_reason(h,
+                          "the %s took its leave (close_notify) in the middle "
+                          "of the handshake, and did not say why",
+                          who);
+    }
+}
+
 static void by_server(const struct facts *f, struct hypotheses *hy)
 {
     if (f->phase == PHASE_HELLO && f->end->how == HOW_RESET &&
@@ -19,6 +36,7 @@ static void by_server(const struct facts *f, struct hypotheses *hy)
     struct hypothesis *h = hypothesis_add(hy, "server_closed", CONF_LIKELY,
                                           hs_is_eap(f->hs) ? 50 : 56);
     hypothesis_because(h, "the last step was %s", stage_words(f->end->stage));
+    say_how(f, h, "server");
     tick_t waited = f->waited_ns;
     if (waited >= 10 * TICK_SEC && waited <= 30 * TICK_SEC) {
         hypothesis_because(h,
@@ -53,6 +71,7 @@ static void by_client(const struct facts *f, struct hypotheses *hy)
         return;
     }
     struct hypothesis *h = hypothesis_add(hy, "client_closed", CONF_LIKELY, 56);
+    say_how(f, h, "client");
     hypothesis_because(h, "the last step was %s", stage_words(f->end->stage));
     if (f->phase == PHASE_CERTIFICATE && f->client_auth_asked) {
         h = hypothesis_add(hy, "client_certificate_missing", CONF_POSSIBLE, 48);
