@@ -713,7 +713,10 @@ bool tls_settled(const struct tls_state *t, const struct handshake *hs)
     if (client == 0) {
         return false;
     }
-    return t->answers >= 3 || client >= LIMIT_SETTLE_RECORDS;
+    /* Two tickets, a request for the client's certificate, and what became of
+     * it (RFC 8446 section 4.6.2). */
+    unsigned enough = hs->late_auth_offered ? 5 : 3;
+    return t->answers >= enough || client >= LIMIT_SETTLE_RECORDS;
 }
 
 void tls_fini(struct tls_state *t)

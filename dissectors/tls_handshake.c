@@ -43,7 +43,7 @@ enum {
 
 struct hello_scan {
     uint16_t version; /* highest offered, or selected */
-    bool early_data, psk;
+    bool early_data, psk, late_auth;
     bool supported_versions;
     bool cid; /* connection_id (RFC 9146) and its length */
     uint8_t cid_bytes;
@@ -98,6 +98,9 @@ static void scan_extensions(struct cursor *c, struct hello_scan *s, bool client)
             break;
         case 42:
             s->early_data = true;
+            break;
+        case 49:
+            s->late_auth = true;
             break;
         case 41:
             s->psk = true;
@@ -188,6 +191,7 @@ static void on_client_hello(struct handshake *hs, const struct tls_message *m)
     if (!again) {
         hs->hello_version = s.version;
         hs->early_data_offered = s.early_data;
+        hs->late_auth_offered = s.late_auth;
     } else {
         hs->early_data_offered = false; /* RFC 8446 4.2.10 */
     }

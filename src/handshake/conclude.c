@@ -419,8 +419,9 @@ static void late_close(struct scan *s)
     for (unsigned i = s->after; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
         bool alert = e->kind == HS_ENCRYPTED_ALERT || hs_alert_was_encrypted(e);
-        if (e->kind == HS_APPLICATION_DATA || e->kind == HS_GAP) {
-            return;
+        if (e->kind == HS_APPLICATION_DATA || e->kind == HS_GAP ||
+            (!first && e->kind == HS_ENCRYPTED_HANDSHAKE)) {
+            return; /* used, if only to negotiate anew */
         }
         if (!first && alert && refuses_late(s, e)) {
             refuse_late(s, e);

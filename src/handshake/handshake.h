@@ -504,6 +504,7 @@ struct handshake {
                                    only if other connections show that the
                                    server speaks TLS */
     bool early_data_offered;    /* early_data in the ClientHello */
+    bool late_auth_offered;     /* post_handshake_auth in it */
     bool psk_accepted;          /* pre_shared_key in the ServerHello */
     bool encrypted[2];          /* that side's records are protected now */
     bool midstream;             /* no SYN was captured */

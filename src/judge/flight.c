@@ -190,3 +190,60 @@ void flight_look(const struct handshake *hs, struct hidden_certificate *out)
     out->compressed = hs->offer.compress_certificate.seen;
     out->alone = !out->compressed && has_room_for_one(out);
 }
+
+/* ---- authentication after the handshake ---- */
+
+/* The record before event `i`, or -1. */
+static int record_before(const struct handshake *hs, int i)
+{
+    for (i--; i >= 0; i--) {
+        if (hs->events[i].kind == HS_PROTECTED) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* The last record, when the server sent it and then closed; or -1. */
+static int last_word(const struct handshake *hs)
+{
+    int last = record_before(hs, hs->events_n);
+    for (unsigned i = (unsigned)(last + 1); last >= 0 && i < hs->events_n;
+         i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_FIN || e->kind == HS_RST) {
+            return hs->events[last].side == SIDE_SERVER &&
+                           e->side == SIDE_SERVER
+                       ? last
+                       : -1;
+        }
+    }
+    return -1;
+}
+
+const struct hs_event *flight_late_refusal(const struct handshake *hs)
+{
+    const struct hs_event *e = hs->events;
+    struct record_sizes s = sizes_of(hs->cipher);
+    int alert = last_word(hs);
+    int finished = record_before(hs, alert);
+    int certificate = record_before(hs, finished);
+    int request = record_before(hs, certificate);
+    if (request < 0 || !hs->offer.has_post_handshake_auth ||
+        hs_find(hs, HS_GAP, SIDE_NONE)) {
+        return NULL;
+    }
+    bool shape = e[request].side == SIDE_SERVER &&
+                 e[certificate].side == SIDE_CLIENT &&
+                 e[finished].side == SIDE_CLIENT &&
+                 record_may_be_finished(s, e[finished].len) &&
+                 e[certificate].len >=
+                     record_length(s, CONTENT_EMPTY_CERTIFICATE, PADDING_NONE);
+    unsigned before = 0; /* the handshake's Finished, and what was asked for */
+    for (int i = 0; i < request; i++) {
+        before += e[i].kind == HS_PROTECTED && e[i].side == SIDE_CLIENT;
+    }
+    return shape && before >= 2 && record_may_be_alert(s, e[alert].len)
+               ? &e[alert]
+               : NULL;
+}

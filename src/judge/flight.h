@@ -25,4 +25,9 @@ void flight_look(const struct handshake *hs, struct hidden_certificate *out);
 /* How the server pads its records, where its TLS 1.3 flight shows it. */
 bool flight_padding(const struct handshake *hs, enum record_padding *out);
 
+/* TLS 1.3: the server's alert that turned down what the client answered to a
+ * request for its certificate after the handshake (RFC 8446 section 4.6.2), by
+ * sizes and order of the records; NULL when there was none. */
+const struct hs_event *flight_late_refusal(const struct handshake *hs);
+
 #endif

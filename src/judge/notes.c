@@ -39,7 +39,7 @@ static void note_chain(const struct facts *f, struct text_list *out)
     } else if (f->faults & FAULT_INCOMPLETE) {
         note(out,
              "the server does not send the certificate of %s, which "
-             "leads to a root",
+             "issued its own",
              issuer.s);
     } else if (f->faults & FAULT_UNKNOWN_ISSUER) {
         note(out, "the server's chain ends in %s, which is %s", issuer.s,
@@ -118,8 +118,100 @@ static void note_client(const struct facts *f, struct text_list *out)
     }
 }
 
+/* ---- another handshake inside the connection (TLS <= 1.2) ---- */
+
+static unsigned after_finished(const struct handshake *hs)
+{
+    const struct hs_event *c = hs_find(hs, HS_FINISHED, SIDE_CLIENT);
+    const struct hs_event *s = hs_find(hs, HS_FINISHED, SIDE_SERVER);
+    if (!c || !s) {
+        return hs->events_n;
+    }
+    return (unsigned)((c > s ? c : s) - hs->events) + 1;
+}
+
+struct renegotiation {
+    const struct hs_event *begun; /* HelloRequest or ClientHello */
+    const struct hs_event *ended; /* alert or close in place of its end */
+};
+
+/* A renegotiation that was turned down, as far as record types show it. */
+static bool find_refused(const struct handshake *hs, struct renegotiation *r)
+{
+    *r = (struct renegotiation){NULL, NULL};
+    for (unsigned i = after_finished(hs); i < hs->events_n && !r->ended; i++) {
+        const struct hs_event *e = &hs->events[i];
+        bool server = e->side == SIDE_SERVER;
+        switch ((enum hs_kind)e->kind) {
+        case HS_GAP:
+            return false;
+        case HS_ENCRYPTED_HANDSHAKE:
+            r->begun = r->begun ? r->begun : e;
+            break;
+        case HS_CHANGE_CIPHER_SPEC:
+        case HS_APPLICATION_DATA:
+            if (r->begun && server) {
+                return false; /* it went through, or was let be */
+            }
+            break;
+        case HS_ENCRYPTED_ALERT:
+        case HS_FIN:
+        case HS_RST:
+            r->ended = r->begun ? e : NULL;
+            break;
+        default:
+            break;
+        }
+    }
+    return r->begun && r->ended;
+}
+
+static void note_renegotiation(const struct facts *f, struct text_list *out)
+{
+    struct renegotiation r;
+    if (f->server_tls13 || !find_refused(f->hs, &r)) {
+        return;
+    }
+    bool alert = r.ended->kind == HS_ENCRYPTED_ALERT;
+    bool asked = r.begun->side == SIDE_SERVER;
+    bool by_server = r.ended->side == SIDE_SERVER;
+    note(out,
+         "inside this connection the %s asked for another handshake "
+         "(renegotiation), which the %s ended by %s%s",
+         side_name((enum side)r.begun->side),
+         side_name((enum side)r.ended->side),
+         alert ? "an encrypted alert" : "closing",
+         say_frame(f->hs, r.ended->frame).s);
+    if (asked) {
+        note(out, by_server
+                      ? "servers renegotiate for a client certificate that "
+                        "only some pages need: it got none that it accepts"
+                      : "many clients do not renegotiate (Go, browsers): ask "
+                        "for client certificates in the first handshake, or "
+                        "with TLS 1.3");
+    } else {
+        note(out, "most servers turn down renegotiation by clients (nginx "
+                  "always)");
+    }
+}
+
+static void note_late_auth(const struct facts *f, struct text_list *out)
+{
+    const struct hs_event *e =
+        f->server_tls13 ? flight_late_refusal(f->hs) : NULL;
+    if (e) {
+        note(out,
+             "by the sizes of its records, the server asked for a client "
+             "certificate only after the handshake, and turned the answer down "
+             "by an encrypted alert%s",
+             say_frame(f->hs, e->frame).s);
+    }
+}
+
 void notes_of_success(const struct facts *f, struct text_list *out)
 {
+    note_renegotiation(f, out);
+    note_late_auth(f, out);
     if (f->end->resumed) {
         return;
     }

@@ -451,6 +451,40 @@ Test(pcaps, successes_that_programs_may_not_like)
     cr_expect_eq(n.told, 1u);
 }
 
+Test(pcaps, later_handshakes_turned_down)
+{
+    static const struct {
+        const char *name;
+        unsigned told;
+    } rows[] = {
+        {"ok_12_renegotiation_refused", 1},
+        {"ok_12_renegotiation_by_client_refused", 0},
+        {"ok_12_renegotiation_by_client", 0},
+        {"ok_12_mtls_chain", 0},
+    };
+    static const char by_server[] =
+        "servers renegotiate for a client certificate that only some pages "
+        "need: it got none that it accepts";
+    static const char late[] =
+        "by the sizes of its records, the server asked for a client "
+        "certificate only after the handshake, and turned the answer down by "
+        "an encrypted alert in frame 17";
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct harm n = records_of(rows[i].name, by_server);
+        cr_expect_eq(n.told, rows[i].told, "%s", rows[i].name);
+        cr_expect_eq(n.failed, 0u, "%s", rows[i].name);
+    }
+    struct harm n = records_of("ok_12_renegotiation_by_client_refused",
+                               "most servers turn down renegotiation by "
+                               "clients (nginx always)");
+    cr_expect_eq(n.told, 1u);
+    n = records_of("ok_13_post_handshake_refused", late);
+    cr_expect_eq(n.told, 1u);
+    n = records_of("ok_13_post_handshake_accepted", late);
+    cr_expect_eq(n.told, 0u);
+    cr_expect_eq(n.totals.succeeded, 1u);
+}
+
 Test(pcaps, clients_that_leave_after_the_handshake)
 {
     static const char left[] =

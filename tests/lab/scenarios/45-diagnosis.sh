@@ -200,3 +200,23 @@ auth_later() {
 }
 auth_later ok_12_renegotiation_refused 1.2
 auth_later ok_13_post_handshake_refused 1.3 -enable_pha
+
+scenario ok_13_post_handshake_accepted
+server apache rsa 'SSLProtocol -all +TLSv1.3' "SSLCACertificateFile $pki/client_ca.pem" \
+    '<Location />' 'SSLVerifyClient require' 'SSLVerifyDepth 3' '</Location>'
+client s_client -enable_pha -cert "$pki/client.pem" -key "$pki/client.key" -cert_chain "$pki/client.pem"
+set_ stdin 'sleep 0.3; printf "GET / HTTP/1.0\r\nHost: www.example.test\r\n\r\n"; sleep 0.7'
+truth success - - - - - 1.3
+
+scenario ok_12_renegotiation_by_client_refused
+server nginx rsa 'ssl_protocols TLSv1.2'
+client s_client
+set_ stdin 'sleep 0.3; echo R; sleep 0.7'
+truth success - - - - - 1.2
+remark 'nginx turns down renegotiation by the client; the first handshake succeeded'
+
+scenario ok_12_renegotiation_by_client
+server s_server_open rsa -tls1_2 -client_renegotiation
+client s_client
+set_ stdin 'sleep 0.3; echo R; sleep 0.5; echo hello; sleep 0.5'
+truth success - - - - - 1.2
