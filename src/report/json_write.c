@@ -49,7 +49,7 @@ void json_end_with(struct json *j, size_t at, char bracket)
     text_char(j->t, bracket);
 }
 
-void json_string(struct json *j, const char *key, size_t n, struct span s)
+void json_text(struct json *j, const char *key, size_t n, struct span s)
 {
     if (!s.n) {
         return;

@@ -9,9 +9,6 @@
 
 #include "base/text.h"
 
-/* jansson has a json_object(), too: ours must not take its place there. */
-#pragma GCC visibility push(hidden)
-
 struct json {
     struct text *t;
     size_t from;    /* where this document begins in t */
@@ -23,7 +20,7 @@ struct json {
  * (NULL), behind the comma that may be due, and `open` behind it. */
 void json_begin(struct json *j, const char *key, size_t n, char open);
 void json_end_with(struct json *j, size_t at, char bracket);
-void json_string(struct json *j, const char *key, size_t n, struct span s);
+void json_text(struct json *j, const char *key, size_t n, struct span s);
 
 static inline size_t json_length(const char *key)
 {
@@ -60,13 +57,13 @@ static inline void json_list_end(struct json *j, size_t at)
 /* NULL, and empty spans, are left out. */
 static inline void json_span(struct json *j, const char *key, struct span s)
 {
-    json_string(j, key, json_length(key), s);
+    json_text(j, key, json_length(key), s);
 }
 
 static inline void json_str(struct json *j, const char *key, const char *s)
 {
     if (s) {
-        json_string(j, key, json_length(key), span_text(s));
+        json_text(j, key, json_length(key), span_text(s));
     }
 }
 
@@ -89,7 +86,5 @@ static inline void json_close_str(struct json *j)
 {
     text_char(j->t, '"');
 }
-
-#pragma GCC visibility pop
 
 #endif
