@@ -10,9 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The first error is the nearest to its cause. */
 static const char *what_openssl_says(void)
 {
-    const char *why = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long e = ERR_peek_error();
+    const char *why = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e))
+                                          : ERR_reason_error_string(e);
     ERR_clear_error();
     return why ? why : "no reason given";
 }

@@ -809,6 +809,27 @@ Test(send, wrong_settings_are_told_without_their_secrets)
     to.free(to.self);
 }
 
+/* Brokers that want passwords: what is documented works with this librdkafka.
+ */
+Test(send, sasl_mechanisms_that_are_documented)
+{
+    static const char *const mechanisms[] = {"sasl.mechanism=PLAIN",
+                                             "sasl.mechanism=SCRAM-SHA-256",
+                                             "sasl.mechanism=SCRAM-SHA-512"};
+    for (size_t i = 0; i < sizeof mechanisms / sizeof *mechanisms; i++) {
+        struct rig r;
+        start(&r, &(struct rig_options){
+                      .where = "127.0.0.1:1/tls",
+                      .live = true,
+                      .confined = true,
+                      .properties = {"security.protocol=SASL_PLAINTEXT",
+                                     mechanisms[i], "sasl.username=me",
+                                     "sasl.password=x"}});
+        finish(&r);
+        cr_expect_eq(r.counts.lost, 0u);
+    }
+}
+
 /* The whole program. Returns its exit status. */
 static int run(const char *arguments)
 {
@@ -1029,7 +1050,7 @@ Test(send, redis_by_tls)
     char error[256];
     struct destination to;
     cr_expect_not(redis_destination("rediss://h?ca=/nowhere.pem", &to, error));
-    cr_expect_not_null(strstr(error, "/nowhere.pem"), "%s", error);
+    cr_expect_str_eq(error, "/nowhere.pem: No such file or directory");
 }
 
 Test(send, redis_may_go_away_and_refuse)
