@@ -171,10 +171,11 @@ static uint64_t hash_proxy(const struct interception *ix,
     return hash_of(ix, span_of(v, sizeof v));
 }
 
-void interception_note(struct interception *ix, const struct handshake *hs)
+void interception_note(struct interception *ix, const struct handshake *hs,
+                       const struct hello_sight *hello)
 {
     hidden_note(ix->hidden, hs);
-    outer_note(ix->outer, hs);
+    outer_note(ix->outer, hs, hello);
     if (hs->carrier_agent.n) {
         struct span s = span_sub(hs->carrier_agent, 0, AGENT_BYTES);
         struct proxy_agent *a = lru_use(ix->agents, hash_proxy(ix, hs));

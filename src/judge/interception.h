@@ -7,6 +7,7 @@
 #ifndef JUDGE_INTERCEPTION_H
 #define JUDGE_INTERCEPTION_H
 
+#include "judge/hello.h"
 #include "judge/judge.h"
 
 enum inspection { INSPECTION_NONE, INSPECTION_SUSPECTED, INSPECTION_DETECTED };
@@ -24,8 +25,9 @@ void interception_free(struct interception *ix);
 bool interception_public_name(const struct handshake *hs);
 
 /* Remembers what a concluded handshake, which need not be expanded, tells
- * without its certificate. Each handshake once. */
-void interception_note(struct interception *ix, const struct handshake *hs);
+ * without its certificate. Each handshake once, with its hello. */
+void interception_note(struct interception *ix, const struct handshake *hs,
+                       const struct hello_sight *hello);
 
 /* Whether a concluded handshake, which need not be expanded, shows a
  * certificate that is new or already under suspicion. On a clean network it

@@ -137,15 +137,14 @@ static void add_owner(const struct outer *o, struct asker *a, struct span host)
     }
 }
 
-void outer_note(struct outer *o, const struct handshake *hs)
+void outer_note(struct outer *o, const struct handshake *hs,
+                const struct hello_sight *hello)
 {
-    struct hello_sight hello;
-    hello_look(hs, &hello);
-    bool odd = hello.seen && is_odd(&hello);
+    bool odd = hello->seen && is_odd(hello);
     if (!odd && !o->used) {
         return;
     }
-    uint64_t key = key_of(o, hs, &hello);
+    uint64_t key = key_of(o, hs, hello);
     struct asker *a = odd ? lru_use(o->askers, key) : lru_find(o->askers, key);
     if (!a) {
         return;
@@ -159,9 +158,9 @@ void outer_note(struct outer *o, const struct handshake *hs)
     a->first = hs->first < a->first ? hs->first : a->first;
     a->last = hs->first > a->last ? hs->first : a->last;
     if (odd) {
-        add_host(a, hello.sni);
+        add_host(a, hello->sni);
     }
-    add_owner(o, a, hello.sni);
+    add_owner(o, a, hello->sni);
 }
 
 static bool is_suspicious(const struct asker *a)

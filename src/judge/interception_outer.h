@@ -15,9 +15,10 @@ struct outer;
 struct outer *outer_new(void);
 void outer_free(struct outer *o);
 
-/* Looks at the ClientHello of a concluded handshake, which need not be
- * expanded. Each handshake once. */
-void outer_note(struct outer *o, const struct handshake *hs);
+/* Looks at the hello of a concluded handshake, which need not be expanded. Each
+ * handshake once. */
+void outer_note(struct outer *o, const struct handshake *hs,
+                const struct hello_sight *hello);
 
 /* Whether the client of a handshake is suspected; appends why to *because,
  * which may be NULL. */

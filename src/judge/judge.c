@@ -16,6 +16,7 @@
 #include "judge/facts.h"
 #include "judge/foreign.h"
 #include "judge/harmless.h"
+#include "judge/hello.h"
 #include "judge/hypothesis.h"
 #include "judge/interception.h"
 #include "judge/notes.h"
@@ -77,9 +78,11 @@ void judge_free(struct judge *j)
 
 void judge_learn(struct judge *j, const struct handshake *hs)
 {
-    profiles_learn(j->profiles, hs);
+    struct hello_sight hello;
+    hello_look(hs, &hello);
+    profiles_learn(j->profiles, hs, &hello);
     if (!hs_is_eap(hs)) {
-        interception_note(j->interception, hs);
+        interception_note(j->interception, hs, &hello);
     }
     if (j->trust && hs->expanded && hs->server_chain.n > 1) {
         trust_learn(j->trust, &hs->server_chain);

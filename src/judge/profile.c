@@ -384,29 +384,28 @@ static uint32_t hello_bytes(const struct handshake *hs)
     return e ? e->len : 0;
 }
 
-void profiles_learn(struct profiles *p, const struct handshake *hs)
+void profiles_learn(struct profiles *p, const struct handshake *hs,
+                    const struct hello_sight *hello)
 {
     enum outcome outcome = hs->end_state.outcome;
     if (!hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT)) {
         return;
     }
-    struct hello_sight hello;
-    hello_look(hs, &hello);
     uint64_t client = client_key(p, hs);
     uint64_t both = pair_key(p, hs);
     lru_prefetch(p->clients, client);
     lru_prefetch(p->pairs, both);
     learn_server(p, hs, outcome, client);
-    learn_name(p, hs, outcome, hello.sni);
+    learn_name(p, hs, outcome, hello->sni);
     struct client_slot *c = lru_use(p->clients, client);
     struct pair_slot *pair = lru_use(p->pairs, both);
-    if (hello.seen && goes_on(hs)) {
+    if (hello->seen && goes_on(hs)) {
         pair->same_random = 0;
-    } else if (hello.seen) {
-        learn_random(pair, random_of(p, &hello), hs->addr[SIDE_CLIENT].port);
+    } else if (hello->seen) {
+        learn_random(pair, random_of(p, hello), hs->addr[SIDE_CLIENT].port);
     }
-    if (hello.seen) {
-        learn_burst(&pair->burst, hs, hello.kind, outcome == OUTCOME_FAILURE);
+    if (hello->seen) {
+        learn_burst(&pair->burst, hs, hello->kind, outcome == OUTCOME_FAILURE);
     }
     if (outcome == OUTCOME_SUCCESS) {
         count(&c->successes);

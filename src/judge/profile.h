@@ -8,6 +8,7 @@
 #define JUDGE_PROFILE_H
 
 #include "judge/facts.h"
+#include "judge/hello.h"
 
 struct profiles;
 
@@ -16,7 +17,8 @@ struct profiles *profiles_new(void);
 void profiles_free(struct profiles *p);
 
 /* Remembers a concluded handshake; it need not be expanded. */
-void profiles_learn(struct profiles *p, const struct handshake *hs);
+void profiles_learn(struct profiles *p, const struct handshake *hs,
+                    const struct hello_sight *hello);
 
 /* What is known about the two ends of hs; zeroed and `known` false when
  * nothing is. */

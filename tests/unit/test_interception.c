@@ -210,6 +210,14 @@ static bool has_evidence(const struct verdict *v, const char *words)
     return false;
 }
 
+/* With what it says in its hello, as the judge does. */
+static void note_hello(const struct handshake *hs)
+{
+    struct hello_sight hello;
+    hello_look(hs, &hello);
+    interception_note(env.ix, hs, &hello);
+}
+
 /* What the proxy says of itself is told, and proves nothing. */
 Test(interception, proxy_that_names_itself)
 {
@@ -223,7 +231,7 @@ Test(interception, proxy_that_names_itself)
     show(&s, "github.com", leaf, NULL, 1, 0);
     s.hs.carrier = "http-connect";
     s.hs.carrier_agent = span_text("Via: 1.1 gw (Gateway/7)");
-    interception_note(env.ix, &s.hs);
+    note_hello(&s.hs);
     interception_learn(env.ix, &s.hs, NULL);
     cr_expect(judged(&s, &v) == INSPECTION_DETECTED);
     cr_expect(has_evidence(&v, "says of itself \"Via: 1.1 gw (Gateway/7)\""));
@@ -253,7 +261,7 @@ Test(interception, product_by_what_the_proxy_says)
     s.hs.server_chain = (struct cert_chain){.seen = false};
     s.hs.carrier = "http-connect";
     s.hs.carrier_agent = span_text("Server: squid/5.7");
-    interception_note(env.ix, &s.hs);
+    note_hello(&s.hs);
     hs_free(&s.hs);
     for (unsigned i = 0; i < 4; i++) {
         show(&s, public_names[i],
@@ -747,7 +755,7 @@ static bool asks_like_a_proxy(const char *const *hosts, size_t n,
     bool found = false;
     for (size_t i = 0; i < n; i++) {
         ask(&s, hosts[i], suites, client);
-        interception_note(env.ix, &s.hs);
+        note_hello(&s.hs);
         found = interception_outer(env.ix, &s.hs, &v);
         hs_free(&s.hs);
     }
@@ -1073,12 +1081,12 @@ static enum inspection hidden(const struct refusals *r)
             uint8_t client = (uint8_t)(1 + n % r->clients);
             refuse_hidden(&s, r, n, client, false);
             if (round == 0) {
-                interception_note(env.ix, &s.hs);
+                note_hello(&s.hs);
                 interception_learn(env.ix, &s.hs, NULL);
                 hs_free(&s.hs);
                 refuse_hidden(&s, r, n, client, true);
                 if (r->accepted) {
-                    interception_note(env.ix, &s.hs);
+                    note_hello(&s.hs);
                 }
                 hs_free(&s.hs);
                 continue;
