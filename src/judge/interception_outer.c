@@ -9,9 +9,9 @@
  * unrelated domains, does so in the place of browsers. That is a suspicion, no
  * more.
  *
- * Chromium sends GREASE (RFC 8701), and Firefox's first three suites are in an
- * order of NSS's own. The table holds only clients that asked for such a host:
- * on most networks nobody.
+ * Over TCP Chromium has GREASE (RFC 8701) among its suites, which it leaves out
+ * in QUIC, and Firefox's first three suites are in an order of NSS's own. The
+ * table holds only clients that asked for such a host: on most networks nobody.
  */
 #include "judge/interception_outer.h"
 
@@ -140,6 +140,9 @@ static void add_owner(const struct outer *o, struct asker *a, struct span host)
 void outer_note(struct outer *o, const struct handshake *hs,
                 const struct hello_sight *hello)
 {
+    if (hs->flavour != FLAVOUR_TLS) {
+        return;
+    }
     bool odd = hello->seen && is_odd(hello);
     if (!odd && !o->used) {
         return;
@@ -172,7 +175,7 @@ bool outer_judge(const struct outer *o, const struct handshake *hs,
                  struct text_list *because)
 {
     struct hello_sight hello;
-    if (!o->used) {
+    if (!o->used || hs->flavour != FLAVOUR_TLS) {
         return false;
     }
     hello_look(hs, &hello);

@@ -710,6 +710,8 @@ Test(interception, story_counts)
 
 /* ---- the outside of an inspection ---- */
 
+#define QUIC_CLIENT 9
+
 /* The ClientHello that asks for a host, with these suites. */
 static void ask(struct scene *s, const char *host, const char *suites,
                 uint8_t client)
@@ -741,6 +743,7 @@ static void ask(struct scene *s, const char *host, const char *suites,
     p += n;
     s->hs.raw[HS_RAW_CLIENT_HELLO] = span_of(bytes, (size_t)(p - bytes));
     s->hs.ip_version = 4;
+    s->hs.flavour = client == QUIC_CLIENT ? FLAVOUR_QUIC : FLAVOUR_TLS;
     memcpy(s->hs.addr[SIDE_CLIENT].ip, "\xc0\x00\x02\x00", 4);
     s->hs.addr[SIDE_CLIENT].ip[3] = client;
     s->hs.first = NOW;
@@ -808,6 +811,8 @@ Test(interception, browsers_ask_for_what_is_theirs)
     cr_expect(!asks_like_a_proxy(firefox, 6, firefox_suites, 1));
     cr_expect(!asks_like_a_proxy(chromium, 6, chromium_suites, 1));
     cr_expect(!asks_like_a_proxy(other, 6, openssl_suites, 1));
+    /* Chromium's QUIC has no GREASE among its suites. */
+    cr_expect(!asks_like_a_proxy(chromium, 6, openssl_suites, QUIC_CLIENT));
 }
 
 /* ---- clients that leave ---- */
