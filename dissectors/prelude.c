@@ -108,9 +108,7 @@ static void grant(struct prelude *p, struct handshake *hs, struct moment at)
 
 static void decline(struct prelude *p, struct handshake *hs, struct moment at)
 {
-    if (p->state->offer == OFFER_NONE) {
-        carrier_note_more(p->state, " (TLS was not offered)");
-    }
+    hs->carrier_unlisted = p->state->offer == OFFER_NONE;
     keep_answer(p, hs);
     if (!p->declined) {
         note(hs, HS_CARRIER_REFUSED, at);

@@ -42,8 +42,7 @@ struct verdicts {
     /* 802.1X: hellos of log-ins that were told, by their hash. */
     struct hash_seed seed;
     struct {
-        uint64_t hello;
-        enum transport transport;
+        uint64_t hello, way; /* way: from where to where it travelled */
     } logins[LIMIT_LOGINS];
     tick_t now, looked; /* live: the time, and when secrets were looked for */
     struct tls_decrypt_stats decrypted;
@@ -308,8 +307,9 @@ static bool hold_back(struct verdicts *v, const struct handshake *done)
 }
 
 /* A log-in by 802.1X goes from the supplicant to the authenticator by EAPOL and
- * on to the server by RADIUS: whoever captured both saw the same handshake
- * twice. The leg that ends first, RADIUS as a rule, stands for both. */
+ * on to the server by RADIUS, maybe through proxies: whoever captured several
+ * of these legs saw the same handshake as often. The one that ends first stands
+ * for all. */
 static bool is_other_leg(struct verdicts *v, const struct handshake *hs)
 {
     struct span hello = hs->raw[HS_RAW_CLIENT_HELLO];
@@ -317,11 +317,15 @@ static bool is_other_leg(struct verdicts *v, const struct handshake *hs)
         return false;
     }
     uint64_t h = hash_bytes(&v->seed, hello);
+    uint64_t way = (uint64_t)hs->transport + 1;
+    for (int i = 0; i < 2; i++) {
+        struct span ip = span_of(hs->addr[i].ip, sizeof hs->addr[i].ip);
+        way = way * 31 + hash_bytes(&v->seed, ip);
+    }
     size_t at = h % LIMIT_LOGINS;
-    bool told =
-        v->logins[at].hello == h && v->logins[at].transport != hs->transport;
+    bool told = v->logins[at].hello == h && v->logins[at].way != way;
     v->logins[at].hello = h;
-    v->logins[at].transport = hs->transport;
+    v->logins[at].way = way;
     return told;
 }
 

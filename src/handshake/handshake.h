@@ -467,6 +467,8 @@ struct handshake {
     const char *carrier;         /* contract's tlswhy.carrier; static text */
     const char *carrier_request; /* what the carrier is asked for, in words */
     bool carrier_not_offered;    /* and was not asked for */
+    bool carrier_unlisted;       /* asked for and turned down, and not in the
+                                    server's list of what it can do */
     /* Plaintext between STARTTLS and TLS, by side: bytes, and where. */
     uint32_t carrier_injected[2];
     uint64_t carrier_injected_frame[2];

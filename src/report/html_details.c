@@ -268,7 +268,7 @@ static void event(struct html_writer *w, struct json *j, const struct record *r,
     struct text t;
     size_t at = json_list(j, NULL);
     text_init(&t, 256);
-    progress_event(&t, e);
+    progress_event(&t, r->hs, e);
     json_uint(j, NULL, html_str(w, text_str(&t)));
     json_uint(j, NULL, e->side);
     json_int(j, NULL, (e->when - r->hs->first) / TICK_USEC);

@@ -97,10 +97,30 @@ unsigned progress_end(const struct record *r)
     return found;
 }
 
-void progress_event(struct text *t, const struct hs_event *e)
+/* What a carrier was asked for: a proxy, for a way to the server. */
+static const char *carrier_step(const struct handshake *hs, uint8_t kind)
+{
+    struct span c = span_text(hs->carrier ? hs->carrier : "");
+    bool tunnel = span_starts(c, "http-connect") || span_starts(c, "socks");
+    if (kind == HS_CARRIER_REFUSED && hs->carrier_not_offered) {
+        return "TLS not offered";
+    }
+    return !tunnel                 ? hs_kind_name((enum hs_kind)kind)
+           : kind == HS_CARRIER    ? "tunnel asked for"
+           : kind == HS_CARRIER_OK ? "tunnel granted"
+                                   : "tunnel refused";
+}
+
+void progress_event(struct text *t, const struct handshake *hs,
+                    const struct hs_event *e)
 {
     const char *name = NULL;
     switch (e->kind) {
+    case HS_CARRIER:
+    case HS_CARRIER_OK:
+    case HS_CARRIER_REFUSED:
+        text_add(t, carrier_step(hs, e->kind));
+        return;
     case HS_ALERT:
         text_add(t, e->aux >> 8 == 1 ? "warning alert " : "alert ");
         name = known_alert_name(e->aux & 0xff);
@@ -182,7 +202,7 @@ static void group_add(struct progress *p, const struct hs_event *e)
     if (p->group.n) {
         text_add(&p->group, ", ");
     }
-    progress_event(&p->group, e);
+    progress_event(&p->group, p->hs, e);
     p->kind = e->kind;
     p->repeats = 1;
 }

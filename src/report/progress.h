@@ -19,6 +19,7 @@ void progress_text(struct text *t, const struct record *r,
 unsigned progress_end(const struct record *r);
 
 /* An event for people: "ClientHello", "alert handshake_failure (40)". */
-void progress_event(struct text *t, const struct hs_event *e);
+void progress_event(struct text *t, const struct handshake *hs,
+                    const struct hs_event *e);
 
 #endif

@@ -611,6 +611,7 @@ Test(pcaps, what_was_seen_twice_is_told_once)
     struct truth t = load();
     expect_told(&t, "encap_", 1, 80);
     expect_told(&t, "radius_both_", 1, 2);
+    expect_told(&t, "radius_proxied_", 1, 1);
     unload(&t);
 }
 

@@ -51,6 +51,12 @@ static void explain(const struct facts *f, struct hypothesis *h, bool refused)
     if (refused && hs->carrier_note.n) {
         hypothesis_reason(h, "the %s turned down %s: %s", who, what, said.s);
         hypothesis_because(h, "the %s answered \"%s\"", who, said.s);
+        if (hs->carrier_unlisted) {
+            hypothesis_because(h,
+                               "%s was not in the server's list of what it "
+                               "can do",
+                               words);
+        }
         if (hs->carrier_agent.n) {
             hypothesis_because(h, "it says of itself \"%s\"",
                                say_span(hs->carrier_agent).s);

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031,SC2317
 # SPDX-License-Identifier: Apache-2.0
 # 802.1X log-ins: wpa_supplicant against hostapd over a wire (EAPOL), and
-# eapol_test against FreeRADIUS. Needs besides the rest (Debian 12): hostapd
+# eapol_test against FreeRADIUS. Needs besides the rest (Debian 12): radsecproxy hostapd
 # wpasupplicant eapoltest freeradius. hostapd authenticates at the router's end of
 # the client's cable, with the EAP server that it brings or by RADIUS.
 
@@ -9,7 +9,7 @@ eval "$(declare -f version_of | sed '1s/version_of/version_of_carrier/')"
 version_of() {
     case $1 in
     supplicant) wpa_supplicant -v | sed -n '1s/ v/ /p' ;;
-    eapol_test) echo "eapol_test $(dpkg-query -f '${Version}' -W eapoltest | sed 's/.*://;s/-.*//') (OpenSSL)" ;;
+    eapol_test | eapol_test_proxied) echo "eapol_test $(dpkg-query -f '${Version}' -W eapoltest | sed 's/.*://;s/-.*//') (OpenSSL)" ;;
     hostapd) hostapd -v 2>&1 | sed -n '1s/ v/ /p' ;;
     freeradius) freeradius -v | sed -n '1s/.*\(FreeRADIUS\) Version \([^,]*\).*/\1 \2/p' ;;
     *) version_of_carrier "$@" ;;
@@ -314,3 +314,41 @@ for word in expired ok; do
     [ $word = ok ] || truth failure client alert 45 client server_certificate_expired 1.2
     remark 'EAPOL and RADIUS of one log-in'
 done
+
+# ---- over a RADIUS proxy: two legs of one log-in ----
+
+radius_proxy() { # on the router, towards the server
+    cat >"$dir/radsecproxy.conf" <<END
+ListenUDP 10.1.0.1:1812
+LogDestination file://$dir/radsecproxy.log
+client 10.1.0.2 {
+  type udp
+  secret testing123
+}
+server home {
+  host 10.2.0.2
+  port 1812
+  type udp
+  secret testing123
+}
+realm * {
+  server home
+}
+END
+    in_router radsecproxy -f -c "$dir/radsecproxy.conf"
+}
+
+radius radius_proxied_expired
+server freeradius tls expired
+router radius_proxy
+client eapol_test_proxied TLS root "$(with_certificate client)"
+set_ where router
+set_ interface any
+set_ link LINUX_SLL2
+truth failure client alert 45 client server_certificate_expired 1.2
+remark 'from the NAS to a proxy (radsecproxy), and on to the server: one log-in'
+
+client_eapol_test_proxied() { # as eapol_test, to the router
+    local address=10.1.0.1
+    client_eapol_test "$@"
+}
