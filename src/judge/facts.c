@@ -362,6 +362,18 @@ static bool is_certificate_alert(uint16_t code)
            code == 113;
 }
 
+/* OpenSSL makes internal_error out of a check of the application's own that
+ * turns a certificate down without a reason (ssl_x509err2alert(); HAProxy's
+ * verifyhost). In older versions 80 is about SHA-1, see security_level.c; what
+ * supplicants mean by it is eap.c's. */
+static bool is_unexplained(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    return f->alert == 80 && hs->choice.seen && !hs_is_eap(hs) &&
+           version_rank(hs->choice.version) >= 0x0303 &&
+           f->client_stack == STACK_OPENSSL;
+}
+
 static enum objection objection_of(const struct facts *f)
 {
     const struct conclusion *end = f->end;
@@ -389,7 +401,8 @@ static enum objection objection_of(const struct facts *f)
         /* Erlang says 40 to a wrong name (public_key, bad_cert_reason), OpenSSL
          * where an application refuses (X509_V_ERR_APPLICATION_VERIFICATION).
          */
-        if (f->alert == 40 && f->phase == PHASE_CERTIFICATE) {
+        if (f->phase == PHASE_CERTIFICATE &&
+            (f->alert == 40 || is_unexplained(f))) {
             return OBJECTION_VAGUE;
         }
         return is_certificate_alert(f->alert) ? OBJECTION_NAMED

@@ -99,7 +99,7 @@ enum objection {
     OBJECTION_NAMED,  /* a readable alert about certificates */
     OBJECTION_HIDDEN, /* an encrypted alert at the place of one */
     OBJECTION_SILENT, /* closed or reset at that place */
-    OBJECTION_VAGUE,  /* handshake_failure (40) at that place */
+    OBJECTION_VAGUE,  /* handshake_failure (40) or OpenSSL's 80 there */
 };
 
 /*

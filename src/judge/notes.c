@@ -98,8 +98,8 @@ static void note_left(struct text_list *out)
                   "do that look at the certificate only after the handshake"
                 : "the client closed at once without sending any data: clients "
                   "that check the name or a pinned key only after the "
-                  "handshake do so (curl, wget, Node.js), and so do health "
-                  "checks");
+                  "handshake do so (curl, wget, Node.js, nginx as a proxy), "
+                  "and so do health checks");
 }
 
 static void note_client(const struct facts *f, struct text_list *out)

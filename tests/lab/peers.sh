@@ -95,6 +95,9 @@ version_of() {
     mosquitto) echo "Mosquitto $(dpkg-query -f '${Version}' -W mosquitto | sed 's/-.*//')" ;;
     idle) version_of s_client ;;
     curl_then) version_of curl ;;
+    haproxy_backend) version_of haproxy ;;
+    nginx_proxy) version_of nginx ;;
+    faketime_curl) version_of curl ;;
     redis_cli) redis-cli -v ;;
     psql) psql -V ;;
     echo) echo socat ;;

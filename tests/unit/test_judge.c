@@ -1015,6 +1015,45 @@ static void looks_like_openssl(struct scene *s)
 }
 
 /* OpenSSL has 48 for the issuer: by 42 it does not mean that. */
+Test(rejected, openssl_says_42_to_a_faultless_certificate)
+{
+    struct scene s;
+    open_scene_12(&s);
+    looks_like_openssl(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 42);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_not_yet_valid");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect_eq(v->side, FIX_CLIENT);
+    verdict_free(v);
+    hs_free(&s.hs);
+    /* Without a name to compare there is more that may be wrong. */
+    open_scene_12(&s);
+    looks_like_openssl(&s);
+    server_flight_12(&s);
+    s.hs.offer.has_sni = false;
+    s.leaf.has_san = false;
+    alert(&s, SIDE_CLIENT, 42);
+    check(&s, "server_certificate_rejected", CONF_LIKELY);
+}
+
+Test(rejected, openssl_says_80_where_the_application_turns_it_down)
+{
+    struct scene s;
+    open_scene(&s);
+    looks_like_openssl(&s);
+    server_flight_13(&s);
+    alert(&s, SIDE_CLIENT, 80);
+    check(&s, "server_certificate_rejected", CONF_LIKELY);
+    /* Before the certificate it is what it says. */
+    open_scene(&s);
+    looks_like_openssl(&s);
+    server_hello(&s, 0x0304, 0x1301);
+    alert(&s, SIDE_CLIENT, 80);
+    check(&s, "internal_error", CONF_LIKELY);
+}
+
 Test(certificate, an_unknown_issuer_is_not_what_42_is_about)
 {
     struct scene s;

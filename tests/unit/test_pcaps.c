@@ -490,7 +490,7 @@ Test(pcaps, clients_that_leave_after_the_handshake)
     static const char left[] =
         "the client closed at once without sending any data: clients that "
         "check the name or a pinned key only after the handshake do so (curl, "
-        "wget, Node.js), and so do health checks";
+        "wget, Node.js, nginx as a proxy), and so do health checks";
     struct harm n = records_of("hangup_pin_13_curl", left);
     cr_expect_eq(n.told, 1u);
     cr_expect_eq(n.totals.left, 1u);

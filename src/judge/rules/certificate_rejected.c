@@ -18,10 +18,28 @@ static bool is_what_is_left(const struct facts *f)
 static void what_is_left(struct hypotheses *hy)
 {
     struct hypothesis *h = hypothesis_add(
-        hy, "server_certificate_not_yet_valid", CONF_POSSIBLE, 37);
+        hy, "server_certificate_not_yet_valid", CONF_POSSIBLE, 36);
     hypothesis_because(h, "this client says 42 when a certificate is not valid "
                           "yet by its clock");
-    hypothesis_add(hy, "server_certificate_name_mismatch", CONF_POSSIBLE, 36);
+    hypothesis_add(hy, "server_certificate_name_mismatch", CONF_POSSIBLE, 37);
+    hypothesis_add(hy, "server_certificate_weak", CONF_POSSIBLE, 34);
+}
+
+/* Name, dates, key and usage are as they should be: what is left of 42 is a
+ * clock that is behind. */
+static void clock_behind(const struct facts *f, struct hypotheses *hy)
+{
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_not_yet_valid", CONF_LIKELY, 63);
+    hypothesis_side(h, FIX_CLIENT);
+    hypothesis_reason(h, "nothing is wrong with the server's certificate: the "
+                         "client's clock is probably behind");
+    hypothesis_because(h,
+                       "this client says 42 when a certificate is not valid "
+                       "yet by its clock; this one is valid from %s to %s, and "
+                       "its name fits",
+                       say_date(f->leaf->not_before).s,
+                       say_date(f->leaf->not_after).s);
     hypothesis_add(hy, "server_certificate_weak", CONF_POSSIBLE, 34);
 }
 
@@ -85,9 +103,6 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
         }
         return;
     }
-    if (is_what_is_left(f)) {
-        what_is_left(hy);
-    }
     const struct cert *l = f->leaf;
     bool odd = l->unknown_critical || l->name_has_nul || l->serial_negative ||
                (l->must_staple && !f->hs->ocsp_staple);
@@ -99,7 +114,14 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
                            "for %s, issued by %s",
                            say_names(f->leaf).s, say_name(&f->leaf->issuer).s);
     }
-    if (f->faults == 0 && f->alert != 48) {
+    if (is_what_is_left(f)) {
+        const unsigned own = FAULT_UNKNOWN_ISSUER | FAULT_INCOMPLETE;
+        if (!(f->faults & ~own) && !odd && f->name_checked) {
+            clock_behind(f, hy);
+        } else {
+            what_is_left(hy);
+        }
+    } else if (f->faults == 0 && f->alert != 48) {
         hypothesis_add(hy, "server_certificate_unknown_issuer", CONF_POSSIBLE,
                        38);
     }
@@ -142,10 +164,17 @@ static void silent(const struct facts *f, struct hypotheses *hy)
 /* The alert names nothing, but comes where a certificate is turned down. */
 static void vague(const struct facts *f, struct hypotheses *hy)
 {
+    bool own = f->alert == 80;
     struct hypothesis *h =
-        hypothesis_add(hy, "server_certificate_rejected", CONF_POSSIBLE, 38);
+        hypothesis_add(hy, "server_certificate_rejected",
+                       own ? CONF_LIKELY : CONF_POSSIBLE, own ? 57 : 38);
     hypothesis_because(h, "the client stopped right after the server's "
                           "certificate");
+    if (own) {
+        hypothesis_because(h, "OpenSSL says internal_error where a check of "
+                              "the application's own fails, as of the name "
+                              "(HAProxy's verifyhost)");
+    }
     if (!f->leaf) {
         possible_faults(f, hy);
     }

@@ -220,3 +220,86 @@ server s_server_open rsa -tls1_2 -client_renegotiation
 client s_client
 set_ stdin 'sleep 0.3; echo R; sleep 0.5; echo hello; sleep 0.5'
 truth success - - - - - 1.2
+
+# ---- clients that are servers to others, and clocks
+
+# The proxy runs at the client's end, and curl asks it in plaintext.
+client_haproxy_backend() { # SERVER-OPTION...
+    cat >backend.cfg <<END
+global
+    log stderr format raw local0 debug
+defaults
+    mode http
+    log global
+    timeout connect 3s
+    timeout client 5s
+    timeout server 5s
+    retries 0
+frontend lab
+    bind 127.0.0.1:8088
+    default_backend lab
+backend lab
+    server lab $host:$port ssl ca-file $pki/root.crt $*
+END
+    in_client haproxy -db -f backend.cfg &
+    sleep 1
+    in_client curl -sS -m "$limit" http://127.0.0.1:8088/ && sleep 0.5
+}
+client_nginx_proxy() { # DIRECTIVE...
+    cat >proxy.conf <<END
+daemon off;
+master_process off;
+pid $dir/proxy.pid;
+error_log stderr info;
+events {}
+http {
+    access_log off;
+    server {
+        listen 8088;
+        location / {
+            proxy_pass https://$host:$port;
+            proxy_ssl_trusted_certificate $pki/root.crt;
+            $(printf '%s;\n' "$@")
+        }
+    }
+}
+END
+    in_client nginx -c "$dir/proxy.conf" -e /dev/stderr &
+    sleep 1
+    in_client curl -sS -m "$limit" http://127.0.0.1:8088/ && sleep 0.5
+}
+client_faketime_curl() { # TIME CURL-OPTION...
+    local when=$1
+    shift
+    in_client faketime "$when" curl -sS -m "$limit" -o /dev/null --cacert "$pki/root.crt" "$@" "https://$host:$port/" </dev/null
+}
+
+scenario cert_name_13_haproxy_backend
+server nginx othername 'ssl_protocols TLSv1.3'
+client haproxy_backend verify required verifyhost www.example.test sni 'str(www.example.test)'
+truth failure client alert 80 client server_certificate_name_mismatch,server_certificate_rejected 1.3
+remark 'HAProxy checks the name itself and gives OpenSSL no reason'
+
+scenario hangup_name_12_nginx_proxy
+server nginx othername 'ssl_protocols TLSv1.2'
+client nginx_proxy 'proxy_ssl_verify on'
+truth success - - - - - 1.2
+remark 'nginx as a client checks the certificate after the handshake and hangs up: a success on the wire'
+
+scenario sni_missing_nginx_proxy
+server nginx_strict rsa
+client nginx_proxy 'proxy_ssl_server_name off'
+truth failure server alert 112 server sni_missing,unrecognized_name -
+remark 'nginx as a client sends no SNI unless told (proxy_ssl_server_name)'
+
+scenario cert_clock_behind_12_curl
+server nginx rsa 'ssl_protocols TLSv1.2'
+client faketime_curl '2001-01-01 00:00:00'
+truth failure client alert 42 client server_certificate_not_yet_valid 1.2
+remark 'the clock of the client is 25 years behind; the certificate is in order'
+
+scenario cert_clock_ahead_12_curl
+server nginx rsa 'ssl_protocols TLSv1.2'
+client faketime_curl '+9000 days'
+truth failure client alert 45 client server_certificate_expired 1.2
+remark 'the clock of the client is 25 years ahead; the certificate is in order'

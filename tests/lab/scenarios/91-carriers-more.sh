@@ -300,3 +300,11 @@ carried carrier_ssh_socks4a_expired 1080 expired ssh_socks expired -- tunnel_cur
 turned_down carrier_ssh_socks4a_closed_port 1080 proxy_refused ssh_socks rsa -- closed_port_curl --socks4a www.example.test:1080
 truth failure server close - - proxy_refused -
 remark 'ssh hangs up'
+
+server_mitmproxy_regular() { in_server mitmdump -q --mode regular -p "$port" --set "confdir=$dir/proxy"; }
+
+scenario carrier_mitmproxy_502
+server mitmproxy_regular
+client closed_port_curl -x http://www.example.test:3128
+set_ port 3128
+truth failure server plaintext - - proxy_refused -
