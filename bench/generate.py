@@ -10,7 +10,7 @@ The same arguments give the same bytes. Kinds:
 
 and, of a number of connections that all stop at one point within a second,
 
-  syn, hello, certificate, settled
+  syn, hello, certificate, servers, settled
 
 with that number in place of the megabytes.
 """
@@ -19,7 +19,7 @@ import struct
 import sys
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-STOPS = ('syn', 'hello', 'certificate', 'settled')
+STOPS = ('syn', 'hello', 'certificate', 'servers', 'settled')
 
 
 def vec(n, data):
@@ -221,7 +221,8 @@ def flood(cap, rng):
 
 def stopping(cap, rng, how):
     """A connection that goes no further; what it costs is memory."""
-    c = Tcp(cap, rng, rng.randrange(64))
+    server = rng.randrange(64)
+    c = Tcp(cap, rng, server)
     if how == 'syn':
         c.segment(0, SYN)
     elif how == 'settled':
@@ -231,6 +232,8 @@ def stopping(cap, rng, how):
         c.send(0, client_hello(rng, b'host.example', False))
         if how == 'certificate':
             c.send(1, server_hello(rng, False) + certificates(rng))
+        elif how == 'servers':
+            c.send(1, server_hello(rng, False) + certificates(random.Random(server)))
 
 
 def stopped(how, path, n):

@@ -7,86 +7,16 @@
  */
 #include "session.h"
 
-#include "base/hash.h"
 #include "base/limits.h"
-#include "dissectors/prelude.h"
-#include "eap_session.h"
-#include "flow/doubt.h"
 #include "known/known.h"
-#include "udp_session.h"
+#include "session_state.h"
 
 #include <stdlib.h>
 
-#define TURN_BYTES 16u
+#define POOLED_SESSIONS 4096u
 
 /* Who sends a segment again after so long means it; stacks wait 200 ms. */
 #define REPEATED_AFTER (150 * TICK_MSEC)
-
-/* Per direction, what a forged packet would not match. */
-struct sender {
-    uint32_t window; /* the largest it advertised, in bytes */
-    uint16_t ip_id;
-    bool ip_id_seen, ip_id_counts; /* ids of this side rise by little */
-    uint8_t df_seen;               /* bit 0: packets without DF, bit 1: with */
-    uint8_t turn[TURN_BYTES];      /* first bytes of the current turn */
-    uint8_t turn_n;
-    bool turn_no; /* they are no TLS */
-    struct stamp turn_at;
-    uint32_t hello_end; /* sequence number behind the hello */
-    bool hello_end_seen;
-    bool fin_noted, rst_noted;
-    uint64_t fin_frame, rst_frame; /* of these events */
-    uint16_t fin_aux;              /* HS_RST_* bits of its FIN */
-    tick_t rst_at;
-};
-
-/* What a direction said first, up to the other side's answer. */
-struct opening {
-    uint8_t *p; /* in the handshake's arena */
-    uint16_t n, size;
-    bool over;
-    bool perhaps; /* it may still turn out to be TLS */
-};
-
-enum mode { MODE_PRELUDE, MODE_TLS };
-
-struct session {
-    struct udp_session *udp; /* NULL: no DTLS or QUIC */
-    struct eap_session *eap; /* NULL: no EAP */
-    struct tls_state tls;
-    struct prelude prelude;
-    struct tcp_stream stream[2]; /* by direction of the flow */
-    struct sender sender[2];     /* by direction of the flow */
-    struct opening opening[2];   /* by direction of the flow */
-    struct doubts doubts[2];     /* by direction of the flow */
-    struct flow *flow;           /* during a packet */
-    unsigned client_dir;         /* the direction of the TLS client */
-    int last_dir;                /* who sent data last; -1 nobody */
-    enum mode mode;
-    uint8_t said;      /* the direction that said something last */
-    bool prelude_done; /* no TLS to be expected any more */
-    uint32_t prelude_bytes, prelude_segments;
-    tick_t rtt;   /* SYN to SYN-ACK; 0 unknown */
-    size_t bytes; /* as session_growth() found it */
-    struct session_pool *pool;
-    struct session *next; /* in the pool */
-    struct handshake hs;  /* its first HS_LIVE_BYTES: nothing may follow */
-};
-
-#define SESSION_BYTES   (offsetof(struct session, hs) + HS_LIVE_BYTES)
-#define POOLED_SESSIONS 4096u
-
-struct session_pool {
-    struct arena_pool arenas;
-    struct session *free;
-    size_t n, max, session_bytes;
-    struct hash_seed seed;
-};
-
-static enum side side_of(const struct session *s, unsigned dir)
-{
-    return dir == s->client_dir ? SIDE_CLIENT : SIDE_SERVER;
-}
 
 static struct hs_dir *dir_stats(struct session *s, unsigned dir)
 {
@@ -112,12 +42,18 @@ static void note_syn(struct session *s, const struct flow *f, unsigned dir)
 struct session_pool *session_pool_new(size_t bytes)
 {
     struct session_pool *pool = calloc(1, sizeof *pool);
-    if (pool) {
-        size_t most = bytes / 2 / SESSION_BYTES;
-        pool->session_bytes = SESSION_BYTES;
-        pool->max = most < POOLED_SESSIONS ? most : POOLED_SESSIONS;
-        pool->arenas.max_bytes = bytes / 2 + 1;
-        pool->seed = hash_seed_random();
+    if (!pool) {
+        return NULL;
+    }
+    size_t most = bytes / 2 / SESSION_BYTES;
+    pool->max = most < POOLED_SESSIONS ? most : POOLED_SESSIONS;
+    pool->arenas.max_bytes = bytes / 2 + 1;
+    pool->seed = hash_seed_random();
+    pool->alike = alike_new(bytes / 2 < LIMIT_MODEL_BYTES ? bytes / 2
+                                                          : LIMIT_MODEL_BYTES);
+    if (!pool->alike) {
+        free(pool);
+        return NULL;
     }
     return pool;
 }
@@ -131,20 +67,39 @@ void session_pool_free(struct session_pool *pool)
     }
     if (pool) {
         arena_pool_fini(&pool->arenas);
+        alike_free(pool->alike);
+        free(pool->scratch);
     }
     free(pool);
 }
 
-static struct session *session_take(struct session_pool *pool)
+size_t session_pool_bytes(const struct session_pool *pool)
+{
+    return alike_bytes(pool->alike) + pool->scratch_bytes;
+}
+
+struct session *session_take(struct session_pool *pool)
 {
     struct session *s = pool->free;
     if (s) {
         pool->free = s->next;
         pool->n--;
-    } else {
-        s = malloc(pool->session_bytes);
+        return s;
     }
-    return s;
+    size_t bytes = SESSION_BYTES; /* less than its type has */
+    return malloc(bytes);
+}
+
+void session_give(struct session *s)
+{
+    struct session_pool *pool = s->pool;
+    if (pool->n >= pool->max) {
+        free(s);
+        return;
+    }
+    s->next = pool->free;
+    pool->free = s;
+    pool->n++;
 }
 
 struct session *session_new(struct session_pool *pool, const struct flow *f)
@@ -155,15 +110,16 @@ struct session *session_new(struct session_pool *pool, const struct flow *f)
     }
     memset(s, 0, offsetof(struct session, hs));
     s->pool = pool;
-    if ((f->proto == PROTO_UDP && !(s->udp = udp_session_new(pool->seed))) ||
-        (f->proto == PROTO_EAP && !(s->eap = eap_session_new()))) {
+    if ((f->head.proto == PROTO_UDP &&
+         !(s->udp = udp_session_new(pool->seed))) ||
+        (f->head.proto == PROTO_EAP && !(s->eap = eap_session_new()))) {
         free(s);
         return NULL;
     }
     struct handshake *hs = &s->hs;
     hs_init_live(hs, LIMIT_SESSION_ARENA_BYTES, &pool->arenas);
-    hs->ip_version = f->ip_version;
-    hs->vlan = f->vlan;
+    hs->ip_version = f->head.ip_version;
+    hs->vlan = f->head.vlan;
     hs->first = f->first;
     hs->frame_first = f->frame_first;
     hs->midstream =
@@ -193,11 +149,8 @@ void session_keep_records(struct session *s)
     s->hs.keep_records = true;
 }
 
-void session_free(struct session *s)
+void session_release(struct session *s)
 {
-    if (!s) {
-        return;
-    }
     udp_session_free(s->udp);
     eap_session_free(s->eap);
     for (unsigned dir = 0; dir < 2; dir++) {
@@ -206,23 +159,17 @@ void session_free(struct session *s)
     }
     tls_fini(&s->tls);
     arena_free(&s->hs.arena);
-    struct session_pool *pool = s->pool;
-    if (pool->n >= pool->max) {
-        free(s);
-        return;
+}
+
+void session_free(struct session *s)
+{
+    if (s) {
+        session_release(s);
+        session_give(s);
     }
-    s->next = pool->free;
-    pool->free = s;
-    pool->n++;
 }
 
 /* ---- first words ---- */
-
-static enum hs_raw first_of(const struct session *s, unsigned dir)
-{
-    return side_of(s, dir) == SIDE_CLIENT ? HS_RAW_CLIENT_FIRST
-                                          : HS_RAW_SERVER_FIRST;
-}
 
 /* Room for one word more, in powers of two: a direction may begin byte by
  * byte. */

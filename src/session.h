@@ -32,6 +32,9 @@ struct session_pool;
 struct session_pool *session_pool_new(size_t bytes);
 void session_pool_free(struct session_pool *pool);
 
+/* What it takes beside the sessions. */
+size_t session_pool_bytes(const struct session_pool *pool);
+
 /* The first data of a flow; NULL when memory is out. */
 struct session *session_new(struct session_pool *pool, const struct flow *f);
 void session_free(struct session *s);
@@ -74,5 +77,20 @@ void session_finish(struct session *s, struct flow *f, enum hs_end end,
  * how many it took then. */
 ptrdiff_t session_growth(struct session *s);
 size_t session_bytes(const struct session *s);
+
+/*
+ * A session that waits, and the details of its flow (FLOW_DETAIL_BYTES), in a
+ * tenth of the memory; or the details of a flow that has none (NULL). NULL, and
+ * nothing happened, when it cannot be folded, or memory is out.
+ */
+void *session_fold(struct session_pool *pool, struct session *s,
+                   const struct flow *f);
+
+/* The inverse: sets the details of the flow and its session; what was folded is
+ * gone. False when memory is out: then the session is lost. */
+bool session_unfold(struct session_pool *pool, void *folded, struct flow *f);
+
+/* Memory of a folded session. */
+size_t session_folded_bytes(const void *folded);
 
 #endif

@@ -19,15 +19,23 @@
 
 #include <stdlib.h>
 
+/* How many flows are looked at to fold one when one more is whole. */
+#define FOLD_STEPS 16u
+
+/* When memory is short: from how many whole flows on they are folded. */
+#define FOLD_ALL_AT 256u
+
 struct tracker {
     struct tracker_options o;
     struct flow_table *flows;
     struct session_pool *sessions;
     struct quic_link *quic;
-    size_t session_bytes;
-    size_t frames_bytes; /* of open flows' frame logs */
+    size_t session_bytes; /* folded ones, too */
+    size_t frames_bytes;  /* of open flows' frame logs */
+    uint32_t whole_left;  /* when all had been folded that could be */
     struct tracker_now now;
     bool in_packet; /* else time, or the end, is at work */
+    bool one_more;  /* a flow became whole in this packet */
     struct tracker_counters counters;
     struct tls_decrypt_stats decrypted;
 };
@@ -63,17 +71,18 @@ static tick_t class_timeout(const struct tracker *t, unsigned class)
  * have an order, too. */
 static void touch(struct tracker *t, struct flow *f, enum flow_class class)
 {
-    flow_table_touch(t->flows, f, class, t->now.clock);
-    f->touch = (uint32_t)t->now.step;
+    flow_table_touch(t->flows, &f->head, class, t->now.clock);
+    f->head.touch = (uint32_t)t->now.step;
 }
 
 size_t tracker_bytes(const struct tracker *t)
 {
-    return t->session_bytes + t->frames_bytes + flow_table_bytes(t->flows);
+    return t->session_bytes + t->frames_bytes + flow_table_bytes(t->flows) +
+           session_pool_bytes(t->sessions);
 }
 
 /* Reported, or settled: what still comes is not looked at. */
-static bool is_over(const struct flow *f)
+static bool is_over(const struct flow_head *f)
 {
     return f->class == FLOW_DEAD || f->class == FLOW_SETTLED;
 }
@@ -103,9 +112,9 @@ static bool finish_handshake(struct tracker *t, struct handshake *hs,
     bool success = hs->end_state.outcome == OUTCOME_SUCCESS;
     struct tracker_order at = {.step = t->now.step};
     if (!t->in_packet) {
-        at.class = f->class;
-        at.touched = f->touched;
-        at.touch = f->touch;
+        at.class = f->head.class;
+        at.touched = f->head.touched;
+        at.touch = f->head.touch;
     }
     t->o.done(t->o.ctx, hs, &at);
     return success;
@@ -135,10 +144,12 @@ static struct frame_log *take_frames(struct tracker *t, struct flow *f)
     return log;
 }
 
-static void remove_flow(struct tracker *t, struct flow *f)
+/* A flow without a session goes. */
+static void remove_flow(struct tracker *t, struct flow_head *f)
 {
-    if (f->frames) {
-        frame_log_free(take_frames(t, f));
+    struct flow *whole = flow_whole(f);
+    if (whole && whole->frames) {
+        frame_log_free(take_frames(t, whole));
     }
     flow_table_remove(t->flows, f);
 }
@@ -192,11 +203,87 @@ static enum hs_end end_of_class(unsigned class)
     }
 }
 
+/* ---- folded flows ---- */
+
+/* The flow with its session, as the next packet wants it. NULL when memory is
+ * out: then it is gone. */
+static struct flow *unfold(struct tracker *t, struct flow_head *head)
+{
+    struct flow *f = flow_whole(head);
+    if (f) {
+        return f;
+    }
+    t->one_more = true;
+    void *folded = flow_folded_session(head);
+    struct flow nobody;
+    f = flow_table_unfold(t->flows, head);
+    if (folded) {
+        struct flow *to = f ? f : &nobody;
+        t->session_bytes -= session_folded_bytes(folded);
+        if (!session_unfold(t->sessions, folded, to) || !f) {
+            session_free(to->session);
+            flow_table_remove(t->flows, f ? &f->head : head);
+            return NULL;
+        }
+    } else if (!f) {
+        flow_table_remove(t->flows, head);
+        return NULL;
+    }
+    if (f->session) {
+        t->session_bytes += (size_t)session_growth(f->session);
+    }
+    return f;
+}
+
+static void fold(struct tracker *t, struct flow *f)
+{
+    void *folded = NULL;
+    if (!flow_table_can_fold(t->flows, f)) {
+        return;
+    }
+    if (!flow_is_plain(f)) {
+        size_t before = f->session ? session_bytes(f->session) : 0;
+        folded = session_fold(t->sessions, f->session, f);
+        if (!folded) {
+            return;
+        }
+        t->session_bytes += session_folded_bytes(folded) - before;
+        f->session = NULL;
+    }
+    flow_table_fold(t->flows, f, folded);
+}
+
+/* While there are many, those are folded that wait. To be called when nobody
+ * holds a flow, after one more became whole. */
+static void fold_idle(struct tracker *t)
+{
+    t->one_more = false;
+    for (unsigned i = 0; i < FOLD_STEPS && flow_table_crowded(t->flows); i++) {
+        struct flow *f = flow_table_idle(t->flows);
+        if (f) {
+            fold(t, f);
+        }
+    }
+}
+
+void tracker_fold(struct tracker *t)
+{
+    /* The first time round they count as recently found. */
+    uint32_t n = 2 * flow_table_places(t->flows);
+    for (uint32_t i = 0; i < n; i++) {
+        struct flow *f = flow_table_idle(t->flows);
+        if (f) {
+            fold(t, f);
+        }
+    }
+}
+
 /* A connection ends that carried no data: by this packet, or by silence. */
 static void count_unopened(struct tracker *t, const struct flow *f,
                            const struct packet *k)
 {
-    if (f->session || f->proto != PROTO_TCP || !(f->half[0].flags & HALF_SYN)) {
+    if (f->session || f->head.proto != PROTO_TCP ||
+        !(f->half[0].flags & HALF_SYN)) {
         return;
     }
     if (f->half[1].flags & HALF_SYN) {
@@ -208,21 +295,54 @@ static void count_unopened(struct tracker *t, const struct flow *f,
     }
 }
 
-static void expire(struct tracker *t, struct flow *f)
+/* Ends what is watched of a flow, and gives it up. silent: nothing came of it
+ * for so long that nothing will. */
+static void give_up(struct tracker *t, struct flow_head *head, enum hs_end end,
+                    bool silent)
 {
-    if (f->class == FLOW_ACTIVE && !t->o.live) {
-        /* A slow peer may still answer, and in a file we can wait. */
-        tick_t touched = f->touched;
-        flow_table_touch(t->flows, f, FLOW_STALLED, touched);
+    if (flow_is_lone_syn(head)) {
+        t->counters.unanswered += silent;
+        flow_table_remove(t->flows, head);
         return;
     }
-    if (f->class == FLOW_OPENING) {
+    if (!flow_folded_session(head) && !flow_whole(head)) {
+        flow_table_remove(t->flows, head);
+        return;
+    }
+    struct flow *f = unfold(t, head);
+    if (!f) {
+        return;
+    }
+    if (silent) {
         count_unopened(t, f, NULL);
     }
-    if (end_session(t, f, end_of_class(f->class))) {
+    end_session(t, f, end);
+    remove_flow(t, &f->head);
+}
+
+static void expire(struct tracker *t, struct flow_head *head)
+{
+    if (head->class == FLOW_ACTIVE && !t->o.live) {
+        /* A slow peer may still answer, and in a file we can wait. */
+        flow_table_touch(t->flows, head, FLOW_STALLED, head->touched);
+        return;
+    }
+    if (is_over(head) || flow_is_lone_syn(head)) {
+        give_up(t, head, HS_END_TIMEOUT, !is_over(head));
+        return;
+    }
+    struct flow *f = unfold(t, head);
+    if (!f) {
+        return;
+    }
+    if (f->head.class == FLOW_OPENING) {
+        count_unopened(t, f, NULL);
+    }
+    if (end_session(t, f, end_of_class(f->head.class))) {
         touch(t, f, FLOW_DEAD);
+        fold_idle(t);
     } else {
-        remove_flow(t, f);
+        remove_flow(t, &f->head);
     }
 }
 
@@ -232,7 +352,7 @@ void tracker_timers(struct tracker *t, const struct tracker_now *now)
     t->in_packet = false;
     for (unsigned c = 0; c < FLOW_CLASS_COUNT; c++) {
         tick_t timeout = class_timeout(t, c);
-        struct flow *f;
+        struct flow_head *f;
         while ((f = flow_table_oldest(t->flows, (enum flow_class)c)) &&
                t->now.clock - f->touched >= timeout) {
             expire(t, f);
@@ -255,7 +375,7 @@ static bool evict_one(struct tracker *t)
         FLOW_PRELUDE,     FLOW_SETTLING, FLOW_STALLED,
         FLOW_HALF_CLOSED, FLOW_CLOSING,  FLOW_ACTIVE};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        struct flow *f = flow_table_oldest(t->flows, order[i]);
+        struct flow_head *f = flow_table_oldest(t->flows, order[i]);
         if (!f) {
             continue;
         }
@@ -264,9 +384,10 @@ static bool evict_one(struct tracker *t)
             return true;
         }
         t->counters.flows_evicted++;
-        bool over = f->class == FLOW_HALF_CLOSED || f->class == FLOW_CLOSING;
-        end_session(t, f, over ? HS_END_CLOSED : HS_END_EVICTED);
-        remove_flow(t, f);
+        /* Those that were silent for too long have failed already. */
+        bool over = f->class == FLOW_HALF_CLOSED || f->class == FLOW_CLOSING ||
+                    f->class == FLOW_STALLED;
+        give_up(t, f, over ? end_of_class(f->class) : HS_END_EVICTED, false);
         return true;
     }
     return false;
@@ -280,9 +401,25 @@ static void relieve(const struct tracker *t)
     }
 }
 
+/* Memory is short. Going through all whole flows must be worth it, also where
+ * few of them can be folded. */
+static bool is_fold_due(struct tracker *t)
+{
+    uint32_t whole = flow_table_whole(t->flows);
+    if (t->whole_left > whole) {
+        t->whole_left = whole;
+    }
+    return whole >= FOLD_ALL_AT && whole / 2 >= t->whole_left &&
+           whole >= flow_table_places(t->flows) / 16;
+}
+
 static void make_room(struct tracker *t)
 {
     relieve(t);
+    if (is_fold_due(t)) {
+        tracker_fold(t);
+        t->whole_left = flow_table_whole(t->flows);
+    }
     /* Flow lines stay allocated, so memory only falls with sessions. */
     for (int i = 0; i < 64 && over_memory(t) && t->session_bytes; i++) {
         if (!evict_one(t)) {
@@ -303,8 +440,9 @@ static struct flow *add_flow(struct tracker *t, const struct packet *k)
     struct flow *f = flow_table_add(t->flows, k);
     if (f) {
         t->counters.flows++;
-        f->touched = t->now.clock;
-        f->touch = (uint32_t)t->now.step;
+        t->one_more = true;
+        f->head.touched = t->now.clock;
+        f->head.touch = (uint32_t)t->now.step;
         f->source = t->now.source;
     }
     return f;
@@ -359,13 +497,11 @@ static void note_syn(struct flow *f, unsigned dir, const struct packet *k)
 }
 
 /* A SYN that does not belong to the flow of these ports: they are reused. */
-static bool is_reuse(const struct flow *f, unsigned dir, const struct packet *k)
+static bool is_reuse(const struct flow_head *f, unsigned dir,
+                     const struct packet *k)
 {
-    if (!(k->flags & TCP_SYN) || (k->flags & TCP_ACK)) {
-        return false;
-    }
-    const struct flow_half *h = &f->half[dir];
-    return dir != 0 || !(h->flags & HALF_SYN) || h->isn != k->seq;
+    return (k->flags & TCP_SYN) && !(k->flags & TCP_ACK) &&
+           (dir != 0 || !flow_began_with(f, k->seq));
 }
 
 static void note_half(struct flow *f, unsigned dir, const struct packet *k)
@@ -396,13 +532,14 @@ static void obey(struct tracker *t, struct flow *f, enum session_want want)
     case WANT_KEEP:
         break;
     case WANT_PROGRESS:
-        if (f->class == FLOW_OPENING) {
-            f->class_wanted = FLOW_PRELUDE;
+        if (f->head.class == FLOW_OPENING) {
+            f->head.class_wanted = FLOW_PRELUDE;
         }
-        if (session_is_tls(f->session) && f->class_wanted == FLOW_PRELUDE) {
-            f->class_wanted = FLOW_ACTIVE;
+        if (session_is_tls(f->session) &&
+            f->head.class_wanted == FLOW_PRELUDE) {
+            f->head.class_wanted = FLOW_ACTIVE;
         }
-        touch(t, f, (enum flow_class)f->class_wanted);
+        touch(t, f, (enum flow_class)f->head.class_wanted);
         break;
     case WANT_SETTLING:
     case WANT_HALF_CLOSED:
@@ -410,8 +547,8 @@ static void obey(struct tracker *t, struct flow *f, enum session_want want)
         unsigned class = want == WANT_SETTLING      ? FLOW_SETTLING
                          : want == WANT_HALF_CLOSED ? FLOW_HALF_CLOSED
                                                     : FLOW_CLOSING;
-        if (class >= f->class_wanted) {
-            f->class_wanted = (uint8_t) class;
+        if (class >= f->head.class_wanted) {
+            f->head.class_wanted = (uint8_t) class;
             touch(t, f, (enum flow_class) class);
         }
         break;
@@ -424,7 +561,7 @@ static void obey(struct tracker *t, struct flow *f, enum session_want want)
         break;
     case WANT_DROP:
         drop_session(t, f);
-        remove_flow(t, f);
+        remove_flow(t, &f->head);
         break;
     }
 }
@@ -437,7 +574,7 @@ static void opening_packet(struct tracker *t, struct flow *f,
                                            (f->half[1].flags & HALF_FIN));
     if (closed) {
         count_unopened(t, f, k);
-        remove_flow(t, f); /* connected and left: no TLS */
+        remove_flow(t, &f->head); /* connected and left: no TLS */
     } else if (k->flags & TCP_SYN) {
         touch(t, f, FLOW_OPENING);
     }
@@ -447,23 +584,31 @@ static void session_of(struct tracker *t, struct flow *f)
 {
     f->session = session_new(t->sessions, f);
     if (f->session) {
-        f->class_wanted = FLOW_PRELUDE;
+        f->head.class_wanted = FLOW_PRELUDE;
         if (t->o.keys && keylog_in_use(t->o.keys)) {
             session_keep_records(f->session);
         }
     }
 }
 
+/* The flow of a packet that is worth one, unless what still comes of it is not
+ * looked at. */
 static struct flow *flow_of(struct tracker *t, const struct packet *k,
                             unsigned *dir)
 {
-    struct flow *f = flow_table_find(t->flows, k, dir);
-    if (f && is_reuse(f, *dir, k)) {
-        end_session(t, f, HS_END_REUSED);
-        remove_flow(t, f);
-        f = NULL;
+    struct flow_head *head = flow_table_find(t->flows, k, dir);
+    if (head && is_reuse(head, *dir, k)) {
+        give_up(t, head, HS_END_REUSED, false);
+        head = NULL;
     }
-    if (!f) {
+    if (head && is_over(head)) {
+        if (head->class == FLOW_SETTLED) {
+            ignore(t, k);
+        }
+        return NULL;
+    }
+    struct flow *f = head ? unfold(t, head) : NULL;
+    if (!head) {
         if (!opens_flow(k)) {
             ignore(t, k);
             return NULL;
@@ -507,10 +652,7 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
 {
     unsigned dir = 0;
     struct flow *f = flow_of(t, k, &dir);
-    if (f && f->class == FLOW_SETTLED) {
-        ignore(t, k);
-    }
-    if (!f || is_over(f)) {
+    if (!f) {
         return;
     }
     if (t->o.keep_frames) {
@@ -532,7 +674,7 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
         }
         session_of(t, f);
         if (!f->session) {
-            remove_flow(t, f);
+            remove_flow(t, &f->head);
             return;
         }
     }
@@ -541,15 +683,15 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
 
 /* What was watched between these ends is over when another attempt begins:
  * whoever was to speak did not, or it had ended. */
-static struct flow *end_earlier(struct tracker *t, struct flow *f,
-                                const struct packet *k, bool opens)
+static struct flow_head *end_earlier(struct tracker *t, struct flow_head *head,
+                                     const struct packet *k, bool opens)
 {
-    if (f->session ? session_restarts(f->session, k) : opens) {
-        end_session(t, f, HS_END_TIMEOUT);
-        remove_flow(t, f);
+    const struct flow *f = flow_whole(head); /* as those of EAP always are */
+    if (f && f->session ? session_restarts(f->session, k) : opens) {
+        give_up(t, head, HS_END_TIMEOUT, false);
         return NULL;
     }
-    return f;
+    return head;
 }
 
 /* Datagrams have no order to restore: only what may begin a handshake, or
@@ -567,22 +709,25 @@ static void datagram(struct tracker *t, const struct packet *packet)
         told.flow_hash = 0; /* it was computed without */
         k = &told;
     }
-    struct flow *f = flow_table_find(t->flows, k, &dir);
+    struct flow_head *head = flow_table_find(t->flows, k, &dir);
     bool eap = k->proto == PROTO_EAP;
-    bool opens = (!f || eap) && (eap ? eap_opens_flow(k) : udp_opens_flow(k));
-    if (f && eap) {
-        f = end_earlier(t, f, k, opens);
+    bool opens =
+        (!head || eap) && (eap ? eap_opens_flow(k) : udp_opens_flow(k));
+    if (head && eap) {
+        head = end_earlier(t, head, k, opens);
     }
-    if (!f && opens) {
+    struct flow *f = NULL;
+    if (!head && opens) {
         f = add_flow(t, k);
+        head = f ? &f->head : NULL;
         dir = 0;
     }
     /* What the kernel drops it knows by its two ends. */
-    bool settled = !f || f->class == FLOW_SETTLED;
+    bool settled = !head || head->class == FLOW_SETTLED;
     if (settled && !eap && !quic_link_shared(t->quic, packet)) {
         ignore(t, packet);
     }
-    if (!f || is_over(f)) {
+    if (!head || is_over(head) || !(f = unfold(t, head))) {
         return;
     }
     if (t->o.keep_frames) {
@@ -591,7 +736,7 @@ static void datagram(struct tracker *t, const struct packet *packet)
     if (!f->session) {
         session_of(t, f);
         if (!f->session) {
-            remove_flow(t, f);
+            remove_flow(t, &f->head);
             return;
         }
     }
@@ -606,7 +751,9 @@ static void icmp_packet(struct tracker *t, const struct packet *k)
         return;
     }
     unsigned dir = 0;
-    struct flow *f = flow_table_find(t->flows, &quoted, &dir);
+    struct flow_head *head = flow_table_find(t->flows, &quoted, &dir);
+    bool alive = head && (flow_whole(head) || flow_folded_session(head));
+    struct flow *f = alive ? unfold(t, head) : NULL;
     if (f && f->session) {
         if (t->o.keep_frames) {
             keep_frame(t, f);
@@ -627,16 +774,20 @@ void tracker_packet(struct tracker *t, const struct packet *k,
     } else {
         icmp_packet(t, k);
     }
+    if (t->one_more) {
+        fold_idle(t);
+    }
 }
 
 void tracker_keep(struct tracker *t, const struct packet *k,
                   const struct tracker_now *now)
 {
     unsigned dir;
-    struct flow *f = flow_table_find(t->flows, k, &dir);
+    struct flow_head *head = flow_table_find(t->flows, k, &dir);
     t->now = *now;
+    struct flow *f = head ? unfold(t, head) : NULL;
     if (f) {
-        touch(t, f, (enum flow_class)f->class);
+        touch(t, f, (enum flow_class)f->head.class);
     }
 }
 
@@ -645,19 +796,17 @@ void tracker_end(struct tracker *t, const struct tracker_now *now)
     t->now = *now;
     t->in_packet = false;
     for (unsigned c = 0; c < FLOW_CLASS_COUNT; c++) {
-        struct flow *f;
-        while ((f = flow_table_oldest(t->flows, (enum flow_class)c))) {
+        struct flow_head *head;
+        while ((head = flow_table_oldest(t->flows, (enum flow_class)c))) {
             bool silent = c == FLOW_STALLED ||
-                          t->now.clock - f->touched >= class_timeout(t, c);
+                          t->now.clock - head->touched >= class_timeout(t, c);
             enum hs_end end = end_of_class(c);
             if (end == HS_END_TIMEOUT && !silent) {
                 end = HS_END_CAPTURE;
             }
-            if (c == FLOW_OPENING && t->now.clock - f->touched >= TICK_SEC) {
-                count_unopened(t, f, NULL);
-            }
-            end_session(t, f, end);
-            remove_flow(t, f);
+            give_up(t, head, end,
+                    c == FLOW_OPENING &&
+                        t->now.clock - head->touched >= TICK_SEC);
             if (over_memory(t)) {
                 relieve(t);
             }
@@ -714,10 +863,13 @@ void tracker_free(struct tracker *t)
         return;
     }
     for (unsigned c = 0; t->flows && c < FLOW_CLASS_COUNT; c++) {
-        struct flow *f;
-        while ((f = flow_table_oldest(t->flows, (enum flow_class)c))) {
-            drop_session(t, f);
-            remove_flow(t, f);
+        struct flow_head *head;
+        while ((head = flow_table_oldest(t->flows, (enum flow_class)c))) {
+            struct flow *f = unfold(t, head);
+            if (f) {
+                drop_session(t, f);
+                remove_flow(t, &f->head);
+            }
         }
     }
     session_pool_free(t->sessions);

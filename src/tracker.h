@@ -86,6 +86,10 @@ void tracker_timers(struct tracker *t, const struct tracker_now *now);
 void tracker_keep(struct tracker *t, const struct packet *k,
                   const struct tracker_now *now);
 
+/* Folds all connections that can be, as happens to those that wait when there
+ * are many, or memory is short: what becomes of them does not depend on it. */
+void tracker_fold(struct tracker *t);
+
 /* The capture is over: ends everything still open. */
 void tracker_end(struct tracker *t, const struct tracker_now *now);
 

@@ -169,6 +169,17 @@ void *arena_alloc(struct arena *a, size_t n)
     return p;
 }
 
+bool arena_holds(const struct arena *a, uintptr_t address)
+{
+    for (const struct arena_chunk *c = a->head; c; c = c->next) {
+        uintptr_t begin = (uintptr_t)c;
+        if (address >= begin && address - begin < sizeof *c + c->size) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct span arena_copy(struct arena *a, struct span s)
 {
     uint8_t *p = s.n ? arena_room(a, s.n) : NULL;

@@ -50,6 +50,9 @@ void *arena_alloc(struct arena *a, size_t n);
 /* The same with whatever is in there, for who fills all of it. */
 void *arena_room(struct arena *a, size_t n);
 
+/* Whether an address is inside the arena. */
+bool arena_holds(const struct arena *a, uintptr_t address);
+
 /* A copy of s inside the arena; empty when it does not fit. */
 struct span arena_copy(struct arena *a, struct span s);
 

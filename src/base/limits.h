@@ -27,6 +27,15 @@
 
 /* ---- connections ---- */
 
+/* Connections of one tracker that are held as they are; when there are more,
+ * those that waited longest are folded. A busy server has a few hundred
+ * handshakes in progress; with their sessions these take 5 to 15 MiB. */
+#define LIMIT_WHOLE_FLOWS 2048u
+
+/* Messages that folded connections are compared with: the hellos of some
+ * hundred programs, the chains of a few thousand servers. */
+#define LIMIT_MODEL_BYTES (8u * 1024 * 1024)
+
 /* One connection's memory: hellos (2 x 8 KiB), chains (2 x 32 KiB), their
  * parsed form and the timeline. */
 #define LIMIT_SESSION_ARENA_BYTES (256u * 1024)

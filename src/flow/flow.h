@@ -4,7 +4,8 @@
  *
  * Only connections that may still become or are handshakes live in the table;
  * everything else leaves it, so that a packet of a settled connection costs one
- * lookup that misses. The table knows TCP; it does not know TLS.
+ * lookup that misses. Those that wait in number are folded: half-open
+ * connections by the million fit. The table knows TCP; it does not know TLS.
  */
 #ifndef FLOW_FLOW_H
 #define FLOW_FLOW_H
@@ -13,6 +14,8 @@
 #include "base/span.h"
 #include "base/tick.h"
 #include "decode/packet.h"
+
+#include <stddef.h>
 
 struct stamp {
     tick_t when;
@@ -116,30 +119,46 @@ struct flow_half {
     bool syn_df;          /* the SYN had "don't fragment" set */
 };
 
-/* What every packet needs comes first: it shares a cache line or two. */
-struct flow {
-    struct endpoint end[2]; /* 0: who opened the TCP connection, or who was
-                               seen first */
+enum flow_form {
+    FLOW_FREE,   /* nobody's */
+    FLOW_WHOLE,  /* a struct flow */
+    FLOW_FOLDED, /* what is left of one that waits */
+};
+
+/* What every flow has, whatever its form. */
+struct flow_head {
+    tick_t touched;      /* last progress; orders the class lists */
+    uint32_t prev, next; /* list links */
+    uint32_t touch;      /* the tracker's; orders touches of the same time */
     uint32_t hash;
-    void *session;         /* the tracker's */
-    uint32_t prev, next;   /* list links */
-    uint32_t conversation; /* as the packet's */
+    uint16_t vlan;
     uint8_t ip_version;
     uint8_t proto;
     uint8_t class;        /* enum flow_class */
     uint8_t class_wanted; /* what progress moves it to */
-    uint16_t vlan;
-    bool in_use;
-    tick_t touched; /* last progress; orders the class lists */
-    uint32_t touch; /* the tracker's; orders touches of the same time */
-    struct flow_half half[2];
-    uint32_t source; /* index of the capture that began it */
-    tick_t first;    /* first packet */
+    uint8_t form;         /* enum flow_form */
+    uint8_t own;          /* the form's */
+};
+
+/* What every packet needs comes first: it shares a cache line or two. */
+struct flow {
+    struct flow_head head;  /* own: found since flow_table_idle() came by */
+    struct endpoint end[2]; /* 0: who opened the TCP connection, or who was
+                               seen first */
+    void *session;          /* the tracker's */
+    uint32_t conversation;  /* as the packet's */
+    /* From here to `frames` it is what a folded session takes with it. */
+    tick_t first; /* first packet */
     uint64_t frame_first;
     tick_t when_syn[2];
     uint32_t frame_syn_delta[2]; /* frame of SYN / SYN-ACK minus frame_first */
-    struct frame_log *frames;    /* the tracker's; NULL unless it keeps them */
+    struct flow_half half[2];
+    uint32_t source;          /* index of the capture that began it */
+    struct frame_log *frames; /* the tracker's; NULL unless it keeps them */
 };
+
+#define FLOW_DETAIL_BYTES                                                      \
+    (offsetof(struct flow, frames) - offsetof(struct flow, first))
 
 struct flow_table;
 
@@ -148,24 +167,75 @@ void flow_table_free(struct flow_table *t);
 
 /* The flow of a packet, or NULL. *dir is 0 when the packet goes from end[0] to
  * end[1]. */
-struct flow *flow_table_find(struct flow_table *t, const struct packet *p,
-                             unsigned *dir);
+struct flow_head *flow_table_find(struct flow_table *t, const struct packet *p,
+                                  unsigned *dir);
 
 /* A new flow for the packet (its sender is end[0]); NULL when the table is
  * full: evict first. */
 struct flow *flow_table_add(struct flow_table *t, const struct packet *p);
 
-void flow_table_remove(struct flow_table *t, struct flow *f);
+void flow_table_remove(struct flow_table *t, struct flow_head *f);
 
-/* Moves the flow to the end of a class list with `now` as its touch. */
-void flow_table_touch(struct flow_table *t, struct flow *f,
+/* Moves the flow to the end of a class list with `now` as its touch. Of a lone
+ * SYN that is folded it must be the touch that it has. */
+void flow_table_touch(struct flow_table *t, struct flow_head *f,
                       enum flow_class class, tick_t now);
-/* Changes the class but keeps the order of touches by `when`. */
-struct flow *flow_table_oldest(struct flow_table *t, enum flow_class class);
+
+/* The one of a class that was touched first, or NULL. */
+struct flow_head *flow_table_oldest(struct flow_table *t,
+                                    enum flow_class class);
+
+/* ---- folding ----
+ *
+ * A flow that waits is folded into a third of its size when there are many. It
+ * keeps its place in the table and in its list; its address changes.
+ */
+
+/* The flow, if it is whole. */
+static inline struct flow *flow_whole(struct flow_head *f)
+{
+    return f->form == FLOW_WHOLE ? (struct flow *)(void *)f : NULL;
+}
+
+/* How many flows are whole, and whether these are so many that some should be
+ * folded. */
+uint32_t flow_table_whole(const struct flow_table *t);
+bool flow_table_crowded(const struct flow_table *t);
+
+/* A whole flow that was not found since the last time round, or NULL: to be
+ * called again. Once round takes flow_table_places() calls. */
+uint32_t flow_table_places(const struct flow_table *t);
+struct flow *flow_table_idle(struct flow_table *t);
+
+/* Whether nothing of a flow needs to be kept apart: it is a lone SYN, or only
+ * there to absorb what comes late. */
+bool flow_is_plain(const struct flow *f);
+
+/* Whether a flow can be folded. False also when memory is out. */
+bool flow_table_can_fold(struct flow_table *t, const struct flow *f);
+
+/* Folds it. Unless it is plain, `session` is what the caller makes of its
+ * session and of its details (FLOW_DETAIL_BYTES from `first` on); the table
+ * keeps it. */
+void flow_table_fold(struct flow_table *t, struct flow *f, void *session);
+
+/* Makes a folded flow whole again. If it had a session its details are the
+ * caller's to set. NULL when memory is out: then the flow is as it was. */
+struct flow *flow_table_unfold(struct flow_table *t, struct flow_head *head);
+
+/* What was made of a folded flow's session, or NULL. */
+void *flow_folded_session(const struct flow_head *f);
+
+/* Whether it is folded and nothing but a SYN without an answer. */
+bool flow_is_lone_syn(const struct flow_head *f);
+
+/* Whether the flow began with this SYN of end[0]. */
+bool flow_began_with(const struct flow_head *f, uint32_t isn);
 
 uint32_t flow_table_count(const struct flow_table *t);
 size_t flow_table_bytes(const struct flow_table *t);
-/* How many connections a table of so many bytes holds, one at least. */
+/* How many connections a table of so many bytes holds when most are folded, one
+ * at least. */
 uint32_t flow_table_room(size_t bytes);
 bool flow_table_full(const struct flow_table *t);
 

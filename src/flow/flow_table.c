@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The connection table: open addressing over 8-byte slots (tag and index), flow
- * lines in slabs, one age-ordered list per class. The hash is seeded, so that
+ * The connection table: open addressing over 8-byte slots (tag and index),
+ * flows in slabs, one age-ordered list per class. The hash is seeded, so that
  * nobody outside can choose colliding connections.
  */
 #include "flow/flow.h"
 
 #include "base/hash.h"
+#include "base/limits.h"
 
 #include <stdlib.h>
 
@@ -14,10 +15,60 @@
 #define SLAB_SHIFT  12u
 #define SLAB_FLOWS  (1u << SLAB_SHIFT)
 #define SLOTS_FIRST (1u << 13)
+#define CACHE_LINE  64u
+#define AHEAD       6u
+
+/* An index says in which store a flow is: whole flows, folded ones with
+ * addresses of IPv4, and with longer ones. */
+enum { STORE_WHOLE, STORE_V4, STORE_V6, STORE_COUNT };
+#define STORE_SHIFT 30u
+#define PLACE_MASK  ((1u << STORE_SHIFT) - 1)
 
 struct slot {
     uint32_t tag; /* 0: free */
     uint32_t index;
+};
+
+/*
+ * A folded flow: one line of the cache with addresses of IPv4. Its head comes
+ * first, as in struct flow.
+ */
+struct folded {
+    struct flow_head head; /* own: of a lone SYN its TTL */
+    union {
+        void *session;   /* the tracker's, or NULL */
+        uint64_t origin; /* of a lone SYN: its frame and source */
+    } u;
+    uint32_t isn;   /* of end[0]'s SYN, if there was one */
+    uint32_t since; /* ns from a lone SYN to the last touch */
+    uint16_t port[2];
+    uint16_t mss;
+    uint16_t lone : 1; /* a lone SYN, and all of it is here */
+    uint16_t syn : 1;  /* the rest is about end[0]'s SYN */
+    uint16_t checksum : 1;
+    uint16_t timestamp : 1;
+    uint16_t signature : 1;
+    uint16_t df : 1;
+    uint16_t shift : 4;
+    uint16_t packets : 6;
+    uint8_t ip[]; /* of both ends */
+};
+
+#define SOURCE_BITS  16u
+#define FRAME_BITS   48u
+#define PACKETS_BITS 6u
+#define SHIFT_BITS   4u
+
+#define IP4_BYTES 4u
+#define IP6_BYTES 16u
+
+/* Flows of one size, in slabs; the free ones are chained by head.next. */
+struct store {
+    uint8_t **slabs;
+    uint32_t slabs_n, slabs_size;
+    uint32_t free_head;
+    uint32_t bytes; /* of one flow */
+    uint32_t used;
 };
 
 struct flow_list {
@@ -29,16 +80,35 @@ struct flow_table {
     uint32_t mask;
     uint32_t used;
     uint32_t max_flows;
-    struct flow **slabs;
-    uint32_t slabs_n, slabs_size;
-    uint32_t free_head; /* chained by flow.next */
+    size_t bytes;
+    uint32_t hand; /* of flow_table_idle(), in the store of whole flows */
+    struct store stores[STORE_COUNT];
     struct flow_list lists[FLOW_CLASS_COUNT];
     uint64_t seed[2];
 };
 
-static struct flow *flow_at(const struct flow_table *t, uint32_t i)
+static struct flow_head *flow_at(const struct flow_table *t, uint32_t i)
 {
-    return &t->slabs[i >> SLAB_SHIFT][i & (SLAB_FLOWS - 1)];
+    const struct store *s = &t->stores[i >> STORE_SHIFT];
+    uint32_t at = i & PLACE_MASK;
+    return (struct flow_head *)(void *)(s->slabs[at >> SLAB_SHIFT] +
+                                        (size_t)(at & (SLAB_FLOWS - 1)) *
+                                            s->bytes);
+}
+
+static struct folded *folded_of(struct flow_head *f)
+{
+    return (struct folded *)(void *)f;
+}
+
+static const struct folded *folded_in(const struct flow_head *f)
+{
+    return (const struct folded *)(const void *)f;
+}
+
+static uint32_t ip_bytes(uint8_t ip_version)
+{
+    return ip_version == 4 ? IP4_BYTES : IP6_BYTES;
 }
 
 /* The same for both directions: each end is hashed by itself, and the two
@@ -82,7 +152,13 @@ struct flow_table *flow_table_new(uint32_t max_flows)
     t->seed[1] = seed.k1;
     t->mask = SLOTS_FIRST - 1;
     t->max_flows = max_flows ? max_flows : 1;
-    t->free_head = NIL;
+    static const uint32_t bytes[STORE_COUNT] = {
+        [STORE_WHOLE] = sizeof(struct flow),
+        [STORE_V4] = sizeof(struct folded) + 2 * IP4_BYTES,
+        [STORE_V6] = sizeof(struct folded) + 2 * IP6_BYTES};
+    for (unsigned i = 0; i < STORE_COUNT; i++) {
+        t->stores[i] = (struct store){.free_head = NIL, .bytes = bytes[i]};
+    }
     for (unsigned i = 0; i < FLOW_CLASS_COUNT; i++) {
         t->lists[i] = (struct flow_list){NIL, NIL};
     }
@@ -91,6 +167,7 @@ struct flow_table *flow_table_new(uint32_t max_flows)
         free(t);
         return NULL;
     }
+    t->bytes = SLOTS_FIRST * sizeof *t->slots;
     return t;
 }
 
@@ -99,10 +176,13 @@ void flow_table_free(struct flow_table *t)
     if (!t) {
         return;
     }
-    for (uint32_t i = 0; i < t->slabs_n; i++) {
-        free(t->slabs[i]);
+    for (unsigned i = 0; i < STORE_COUNT; i++) {
+        struct store *s = &t->stores[i];
+        for (uint32_t k = 0; k < s->slabs_n; k++) {
+            free(s->slabs[k]);
+        }
+        free(s->slabs);
     }
-    free(t->slabs);
     free(t->slots);
     free(t);
 }
@@ -115,25 +195,49 @@ static inline bool end_eq(const struct endpoint *a, const struct endpoint *b)
     return differ == 0;
 }
 
-struct flow *flow_table_find(struct flow_table *t, const struct packet *p,
-                             unsigned *dir)
+static bool is_end(const struct folded *f, unsigned i, const struct endpoint *e,
+                   uint32_t n)
+{
+    return f->port[i] == e->port &&
+           memcmp(f->ip + (size_t)i * n, e->ip, n) == 0;
+}
+
+/* Whether the packet travels between the ends of a flow, and which way. */
+static bool is_of_folded(const struct folded *f, const struct packet *p,
+                         unsigned *dir)
+{
+    uint32_t n = ip_bytes(f->head.ip_version);
+    *dir = is_end(f, 0, &p->src, n) ? 0 : 1;
+    return p->conversation == 0 && is_end(f, *dir, &p->src, n) &&
+           is_end(f, 1 - *dir, &p->dst, n);
+}
+
+static bool is_of_whole(struct flow *f, const struct packet *p, unsigned *dir)
+{
+    *dir = end_eq(&f->end[0], &p->src) ? 0 : 1;
+    if (f->conversation != p->conversation || !end_eq(&f->end[*dir], &p->src) ||
+        !end_eq(&f->end[1 - *dir], &p->dst)) {
+        return false;
+    }
+    f->head.own = true;
+    return true;
+}
+
+struct flow_head *flow_table_find(struct flow_table *t, const struct packet *p,
+                                  unsigned *dir)
 {
     uint32_t tag = hash_of(t, p);
     for (uint32_t i = tag & t->mask; t->slots[i].tag; i = (i + 1) & t->mask) {
         if (t->slots[i].tag != tag) {
             continue;
         }
-        struct flow *f = flow_at(t, t->slots[i].index);
-        if (f->ip_version != p->ip_version || f->proto != p->proto ||
-            f->conversation != p->conversation) {
+        struct flow_head *f = flow_at(t, t->slots[i].index);
+        if (f->ip_version != p->ip_version || f->proto != p->proto) {
             continue;
         }
-        if (end_eq(&f->end[0], &p->src) && end_eq(&f->end[1], &p->dst)) {
-            *dir = 0;
-            return f;
-        }
-        if (end_eq(&f->end[1], &p->src) && end_eq(&f->end[0], &p->dst)) {
-            *dir = 1;
+        struct flow *whole = flow_whole(f);
+        if (whole ? is_of_whole(whole, p, dir)
+                  : is_of_folded(folded_in(f), p, dir)) {
             return f;
         }
     }
@@ -168,6 +272,7 @@ static bool slots_grow(struct flow_table *t)
     }
     t->slots = fresh;
     t->mask = old_n * 2 - 1;
+    t->bytes += old_n * sizeof *fresh;
     for (uint32_t i = 0; i < old_n; i++) {
         if (old[i].tag) {
             slot_put(t, old[i].tag, old[i].index);
@@ -177,34 +282,63 @@ static bool slots_grow(struct flow_table *t)
     return true;
 }
 
-static bool slab_add(struct flow_table *t)
+static bool slab_add(struct flow_table *t, struct store *s)
 {
-    if (t->slabs_n == t->slabs_size) {
-        uint32_t size = t->slabs_size ? t->slabs_size * 2 : 16;
-        struct flow **v = realloc(t->slabs, size * sizeof *v);
+    if (s->slabs_n == s->slabs_size) {
+        uint32_t size = s->slabs_size ? s->slabs_size * 2 : 16;
+        uint8_t **v = realloc(s->slabs, size * sizeof *v);
         if (!v) {
             return false;
         }
-        t->slabs = v;
-        t->slabs_size = size;
+        s->slabs = v;
+        s->slabs_size = size;
     }
-    struct flow *slab = malloc(SLAB_FLOWS * sizeof *slab);
+    uint8_t *slab = aligned_alloc(CACHE_LINE, (size_t)SLAB_FLOWS * s->bytes);
     if (!slab) {
         return false;
     }
-    uint32_t base = t->slabs_n << SLAB_SHIFT;
+    uint32_t base = s->slabs_n << SLAB_SHIFT;
     for (uint32_t i = SLAB_FLOWS; i-- > 0;) {
-        slab[i].in_use = false;
-        slab[i].next = t->free_head;
-        t->free_head = base + i;
+        struct flow_head *f =
+            (struct flow_head *)(void *)(slab + (size_t)i * s->bytes);
+        f->form = FLOW_FREE;
+        f->next = s->free_head;
+        s->free_head = base + i;
     }
-    t->slabs[t->slabs_n++] = slab;
+    s->slabs[s->slabs_n++] = slab;
+    t->bytes += (size_t)SLAB_FLOWS * s->bytes;
     return true;
+}
+
+static bool has_room(struct flow_table *t, unsigned which)
+{
+    struct store *s = &t->stores[which];
+    return s->free_head != NIL || slab_add(t, s);
+}
+
+/* A place in a store that has room. */
+static uint32_t store_take(struct flow_table *t, unsigned which)
+{
+    struct store *s = &t->stores[which];
+    uint32_t i = (uint32_t)which << STORE_SHIFT | s->free_head;
+    s->free_head = flow_at(t, i)->next;
+    s->used++;
+    return i;
+}
+
+static void store_give(struct flow_table *t, uint32_t i)
+{
+    struct store *s = &t->stores[i >> STORE_SHIFT];
+    struct flow_head *f = flow_at(t, i);
+    f->form = FLOW_FREE;
+    f->next = s->free_head;
+    s->free_head = i & PLACE_MASK;
+    s->used--;
 }
 
 static void list_append(struct flow_table *t, enum flow_class c, uint32_t i)
 {
-    struct flow *f = flow_at(t, i);
+    struct flow_head *f = flow_at(t, i);
     struct flow_list *l = &t->lists[c];
     f->class = (uint8_t)c;
     f->prev = l->tail;
@@ -217,25 +351,45 @@ static void list_append(struct flow_table *t, enum flow_class c, uint32_t i)
     l->tail = i;
 }
 
-static void list_unlink(struct flow_table *t, const struct flow *f)
+/* Lets the neighbours of f point past it, or at what takes its place. */
+static void list_relink(struct flow_table *t, const struct flow_head *f,
+                        uint32_t as_next, uint32_t as_prev)
 {
     struct flow_list *l = &t->lists[f->class];
     if (f->prev == NIL) {
-        l->head = f->next;
+        l->head = as_next;
     } else {
-        flow_at(t, f->prev)->next = f->next;
+        flow_at(t, f->prev)->next = as_next;
     }
     if (f->next == NIL) {
-        l->tail = f->prev;
+        l->tail = as_prev;
     } else {
-        flow_at(t, f->next)->prev = f->prev;
+        flow_at(t, f->next)->prev = as_prev;
     }
 }
 
+static void list_unlink(struct flow_table *t, const struct flow_head *f)
+{
+    list_relink(t, f, f->next, f->prev);
+}
+
 /* The index of a flow: its predecessor or its list names it. */
-static uint32_t flow_index(const struct flow_table *t, const struct flow *f)
+static uint32_t flow_index(const struct flow_table *t,
+                           const struct flow_head *f)
 {
     return f->prev == NIL ? t->lists[f->class].head : flow_at(t, f->prev)->next;
+}
+
+/* The slot that holds a flow's index. */
+static uint32_t slot_of(const struct flow_table *t, uint32_t hash,
+                        uint32_t index)
+{
+    uint32_t i = hash & t->mask;
+    while (t->slots[i].tag &&
+           (t->slots[i].tag != hash || t->slots[i].index != index)) {
+        i = (i + 1) & t->mask;
+    }
+    return i;
 }
 
 struct flow *flow_table_add(struct flow_table *t, const struct packet *p)
@@ -243,27 +397,27 @@ struct flow *flow_table_add(struct flow_table *t, const struct packet *p)
     if (t->used >= t->max_flows) {
         return NULL;
     }
-    if (t->free_head == NIL && !slab_add(t)) {
+    if (!has_room(t, STORE_WHOLE)) {
         return NULL;
     }
     if ((uint64_t)t->used * 4 >= (uint64_t)(t->mask + 1) * 3 &&
         !slots_grow(t)) {
         return NULL;
     }
-    uint32_t i = t->free_head;
-    struct flow *f = flow_at(t, i);
-    t->free_head = f->next;
-    *f = (struct flow){.end = {p->src, p->dst},
-                       .touched = p->when,
+    uint32_t i = store_take(t, STORE_WHOLE);
+    struct flow *f = (struct flow *)(void *)flow_at(t, i);
+    *f = (struct flow){.head = {.touched = p->when,
+                                .hash = hash_of(t, p),
+                                .vlan = p->vlan,
+                                .ip_version = p->ip_version,
+                                .proto = p->proto,
+                                .form = FLOW_WHOLE,
+                                .own = true},
+                       .end = {p->src, p->dst},
                        .first = p->when,
                        .frame_first = p->frame,
-                       .hash = hash_of(t, p),
-                       .vlan = p->vlan,
-                       .ip_version = p->ip_version,
-                       .conversation = p->conversation,
-                       .proto = p->proto,
-                       .in_use = true};
-    slot_put(t, f->hash, i);
+                       .conversation = p->conversation};
+    slot_put(t, f->head.hash, i);
     t->used++;
     list_append(t, FLOW_OPENING, i);
     return f;
@@ -288,25 +442,19 @@ static void slot_remove(struct flow_table *t, uint32_t at)
     t->slots[hole] = (struct slot){0, 0};
 }
 
-void flow_table_remove(struct flow_table *t, struct flow *f)
+void flow_table_remove(struct flow_table *t, struct flow_head *f)
 {
     uint32_t index = flow_index(t, f);
-    uint32_t i = f->hash & t->mask;
-    while (t->slots[i].tag &&
-           (t->slots[i].tag != f->hash || t->slots[i].index != index)) {
-        i = (i + 1) & t->mask;
-    }
+    uint32_t i = slot_of(t, f->hash, index);
     if (t->slots[i].tag) {
         slot_remove(t, i);
     }
     list_unlink(t, f);
-    f->in_use = false;
-    f->next = t->free_head;
-    t->free_head = index;
+    store_give(t, index);
     t->used--;
 }
 
-void flow_table_touch(struct flow_table *t, struct flow *f,
+void flow_table_touch(struct flow_table *t, struct flow_head *f,
                       enum flow_class class, tick_t now)
 {
     f->touched = now;
@@ -318,10 +466,211 @@ void flow_table_touch(struct flow_table *t, struct flow *f,
     list_append(t, class, i);
 }
 
-struct flow *flow_table_oldest(struct flow_table *t, enum flow_class class)
+struct flow_head *flow_table_oldest(struct flow_table *t, enum flow_class class)
 {
     uint32_t i = t->lists[class].head;
     return i == NIL ? NULL : flow_at(t, i);
+}
+
+/* ---- folding ---- */
+
+static bool is_over(const struct flow *f)
+{
+    return f->head.class == FLOW_DEAD || f->head.class == FLOW_SETTLED;
+}
+
+/* One SYN, or the same again, of which nothing is odd. */
+static bool is_plain_syn(const struct flow *f)
+{
+    const struct flow_half *h = &f->half[0];
+    const struct flow_half *other = &f->half[1];
+    tick_t since = f->head.touched - f->first;
+    return f->head.class == FLOW_OPENING && (h->flags & HALF_SYN) &&
+           !(h->flags & (HALF_FIN | HALF_ACKED)) && !other->flags &&
+           !other->packets && h->packets >> PACKETS_BITS == 0 &&
+           h->window_shift >> SHIFT_BITS == 0 && f->when_syn[0] == f->first &&
+           f->frame_syn_delta[0] == 0 && f->frame_first >> FRAME_BITS == 0 &&
+           f->source >> SOURCE_BITS == 0 && since >= 0 && since <= UINT32_MAX;
+}
+
+static unsigned store_for(const struct flow *f)
+{
+    return f->head.ip_version == 4 ? STORE_V4 : STORE_V6;
+}
+
+uint32_t flow_table_whole(const struct flow_table *t)
+{
+    return t->stores[STORE_WHOLE].used;
+}
+
+uint32_t flow_table_places(const struct flow_table *t)
+{
+    return t->stores[STORE_WHOLE].slabs_n << SLAB_SHIFT;
+}
+
+bool flow_table_crowded(const struct flow_table *t)
+{
+    return t->stores[STORE_WHOLE].used > LIMIT_WHOLE_FLOWS;
+}
+
+static void prefetch_flow(const struct flow_table *t, uint32_t i)
+{
+    if (i != NIL) {
+        __builtin_prefetch(flow_at(t, i));
+    }
+}
+
+/* Starts loading what folding the flow that is some places ahead needs. */
+static void look_ahead(const struct flow_table *t)
+{
+    uint32_t at = t->hand + AHEAD;
+    if (at >= flow_table_places(t)) {
+        return;
+    }
+    const struct flow_head *f = flow_at(t, at);
+    if (f->form == FLOW_WHOLE && !f->own) {
+        __builtin_prefetch(&t->slots[f->hash & t->mask]);
+        prefetch_flow(t, f->prev);
+        prefetch_flow(t, f->next);
+    }
+}
+
+struct flow *flow_table_idle(struct flow_table *t)
+{
+    if (t->hand >= flow_table_places(t)) {
+        t->hand = 0;
+    }
+    if (flow_table_places(t) == 0) {
+        return NULL;
+    }
+    look_ahead(t);
+    struct flow *f = (struct flow *)(void *)flow_at(t, t->hand++);
+    if (f->head.form == FLOW_FREE) {
+        return NULL;
+    }
+    bool recent = f->head.own;
+    f->head.own = false;
+    return recent ? NULL : f;
+}
+
+bool flow_is_plain(const struct flow *f)
+{
+    return !f->session && (is_over(f) || is_plain_syn(f));
+}
+
+bool flow_table_can_fold(struct flow_table *t, const struct flow *f)
+{
+    bool known = f->head.proto == PROTO_TCP || f->head.proto == PROTO_UDP;
+    return known && !f->conversation && !f->frames && has_room(t, store_for(f));
+}
+
+/* Puts the flow at index `to` in the place of the one at `from`, which is still
+ * linked; their heads are the same. */
+static void replace(struct flow_table *t, uint32_t from, uint32_t to)
+{
+    const struct flow_head *f = flow_at(t, from);
+    t->slots[slot_of(t, f->hash, from)].index = to;
+    list_relink(t, f, to, to);
+    store_give(t, from);
+}
+
+static void fold_syn(const struct flow *f, struct folded *d)
+{
+    const struct flow_half *h = &f->half[0];
+    d->lone = 1;
+    d->u.origin = f->frame_first << SOURCE_BITS | f->source;
+    d->since = (uint32_t)(f->head.touched - f->first);
+    d->head.own = h->ttl_syn;
+    d->mss = h->mss;
+    d->checksum = (h->flags & HALF_CHECKSUM) != 0;
+    d->timestamp = (h->flags & HALF_TIMESTAMP) != 0;
+    d->signature = (h->flags & HALF_SIGNATURE) != 0;
+    d->df = h->syn_df;
+    d->shift = h->window_shift & ((1u << SHIFT_BITS) - 1);
+    d->packets = h->packets & ((1u << PACKETS_BITS) - 1);
+}
+
+static void unfold_syn(const struct folded *d, struct flow *f)
+{
+    struct flow_half *h = &f->half[0];
+    f->first = d->head.touched - (tick_t)d->since;
+    f->frame_first = d->u.origin >> SOURCE_BITS;
+    f->source = d->u.origin & ((1u << SOURCE_BITS) - 1);
+    f->when_syn[0] = f->first;
+    h->ttl_syn = d->head.own;
+    h->mss = d->mss;
+    h->flags |= d->checksum ? HALF_CHECKSUM : 0;
+    h->flags |= d->timestamp ? HALF_TIMESTAMP : 0;
+    h->flags |= d->signature ? HALF_SIGNATURE : 0;
+    h->syn_df = d->df;
+    h->window_shift = d->shift;
+    h->packets = d->packets;
+}
+
+void flow_table_fold(struct flow_table *t, struct flow *f, void *session)
+{
+    uint32_t from = flow_index(t, &f->head);
+    uint32_t to = store_take(t, store_for(f));
+    struct folded *d = folded_of(flow_at(t, to));
+    *d = (struct folded){.head = f->head,
+                         .u.session = session,
+                         .isn = f->half[0].isn,
+                         .syn = (f->half[0].flags & HALF_SYN) != 0,
+                         .port = {f->end[0].port, f->end[1].port}};
+    d->head.form = FLOW_FOLDED;
+    if (!session && !is_over(f)) {
+        fold_syn(f, d);
+    }
+    uint32_t n = ip_bytes(f->head.ip_version);
+    memcpy(d->ip, f->end[0].ip, n);
+    memcpy(d->ip + n, f->end[1].ip, n);
+    replace(t, from, to);
+}
+
+struct flow *flow_table_unfold(struct flow_table *t, struct flow_head *head)
+{
+    if (!has_room(t, STORE_WHOLE)) {
+        return NULL;
+    }
+    uint32_t from = flow_index(t, head);
+    uint32_t to = store_take(t, STORE_WHOLE);
+    const struct folded *d = folded_in(head);
+    struct flow *f = (struct flow *)(void *)flow_at(t, to);
+    *f = (struct flow){.head = *head};
+    f->head.form = FLOW_WHOLE;
+    f->head.own = true;
+    uint32_t n = ip_bytes(head->ip_version);
+    for (unsigned i = 0; i < 2; i++) {
+        f->end[i].port = d->port[i];
+        memcpy(f->end[i].ip, d->ip + (size_t)i * n, n);
+    }
+    f->half[0].isn = d->isn;
+    f->half[0].flags = d->syn ? HALF_SYN : 0;
+    if (d->lone) {
+        unfold_syn(d, f);
+    }
+    replace(t, from, to);
+    return f;
+}
+
+void *flow_folded_session(const struct flow_head *f)
+{
+    const struct folded *d = folded_in(f);
+    return f->form == FLOW_FOLDED && !d->lone ? d->u.session : NULL;
+}
+
+bool flow_is_lone_syn(const struct flow_head *f)
+{
+    return f->form == FLOW_FOLDED && folded_in(f)->lone;
+}
+
+bool flow_began_with(const struct flow_head *f, uint32_t isn)
+{
+    const struct flow *whole = (const struct flow *)(const void *)f;
+    const struct folded *d = folded_in(f);
+    return f->form == FLOW_WHOLE
+               ? (whole->half[0].flags & HALF_SYN) && whole->half[0].isn == isn
+               : d->syn && d->isn == isn;
 }
 
 uint32_t flow_table_count(const struct flow_table *t)
@@ -331,14 +680,15 @@ uint32_t flow_table_count(const struct flow_table *t)
 
 size_t flow_table_bytes(const struct flow_table *t)
 {
-    return (size_t)t->slabs_n * SLAB_FLOWS * sizeof(struct flow) +
-           ((size_t)t->mask + 1) * sizeof(struct slot);
+    return t->bytes;
 }
 
 uint32_t flow_table_room(size_t bytes)
 {
     /* Slots are three quarters full at most, three eighths after they grew. */
-    size_t n = bytes / (sizeof(struct flow) + sizeof(struct slot) * 8 / 3);
+    size_t one =
+        sizeof(struct folded) + 2 * IP6_BYTES + sizeof(struct slot) * 8 / 3;
+    size_t n = bytes / one;
     return n > UINT32_MAX ? UINT32_MAX : n ? (uint32_t)n : 1;
 }
 

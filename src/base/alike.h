@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages that wait, in few bytes: what differs from an earlier one. The
+ * hellos of one program differ in their random values, and a server shows
+ * everybody the same certificates.
+ */
+#ifndef BASE_ALIKE_H
+#define BASE_ALIKE_H
+
+#include "base/pack.h"
+
+struct alike;
+
+/* Messages that others are compared with take max_bytes, and what those that
+ * are packed still need of earlier ones. NULL when memory is out. */
+struct alike *alike_new(size_t max_bytes);
+/* Everything that was packed with it must have been unpacked. */
+void alike_free(struct alike *a);
+
+/* Memory of the messages that others are compared with. */
+size_t alike_bytes(const struct alike *a);
+
+/* The most that alike_pack() writes for n bytes. */
+#define ALIKE_MAX(n) ((n) + (n) / 1024 + 32)
+
+/* Packs a message. It is compared with the last one of the same key and length:
+ * a hash of what messages that are alike have in common. */
+void alike_pack(struct alike *a, struct packer *w, struct span s, uint64_t key);
+
+/* The inverse, once for each that was packed: n bytes go to `to`, or nowhere
+ * where that is NULL. */
+void alike_unpack(struct alike *a, struct cursor *c, uint8_t *to, size_t n);
+
+#endif
