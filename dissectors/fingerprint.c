@@ -90,7 +90,8 @@ bool fingerprint_ja3(const struct client_offer *o, char out[JA3_BYTES])
 
     out[0] = '\0';
     /* Defined for the hello of SSL 3.0 and later, parsed to its end. */
-    if (!o->seen || !o->ciphers.seen || o->v2_format || o->malformed) {
+    if (!o->seen || !o->ciphers.seen || o->v2_format || o->malformed ||
+        o->partial) {
         return false;
     }
     text_init(&t, STRING_MAX_BYTES);
@@ -105,7 +106,7 @@ bool fingerprint_ja3s(const struct server_choice *s, char out[JA3_BYTES])
     struct text t;
 
     out[0] = '\0';
-    if (!s->seen || s->cipher == UNSEEN_U16) {
+    if (!s->seen || s->cipher == UNSEEN_U16 || s->partial) {
         return false;
     }
     text_init(&t, STRING_MAX_BYTES);
@@ -289,7 +290,7 @@ bool fingerprint_ja4(const struct client_offer *o, enum tls_flavour flavour,
     struct text t;
 
     out[0] = '\0';
-    if (!o->seen || !o->ciphers.seen) {
+    if (!o->seen || !o->ciphers.seen || o->partial) {
         return false;
     }
     text_init(&t, JA4_BYTES - 1);

@@ -366,6 +366,31 @@ static void note_trouble(struct client_offer *o, const char *why)
     }
 }
 
+/* ---- a message whose end is missing ---- */
+
+struct span tls_whole_fields(struct span body, bool dtls)
+{
+    struct cursor c = cursor_open(body);
+    cursor_skip(&c, 2 + 32, "version, random");
+    cursor_vec8(&c, "session_id");
+    if (dtls) {
+        cursor_vec8(&c, "cookie");
+    }
+    size_t whole = cursor_ok(&c) ? body.n - cursor_left(&c) : 0;
+    cursor_vec16(&c, "cipher_suites");
+    cursor_vec8(&c, "compression_methods");
+    if (cursor_ok(&c)) {
+        whole = body.n - cursor_left(&c);
+        cursor_u16(&c, "extensions");
+    }
+    while (cursor_ok(&c) && cursor_left(&c)) {
+        cursor_u16(&c, "extension type");
+        cursor_vec16(&c, "extension");
+        whole = cursor_ok(&c) ? body.n - cursor_left(&c) : whole;
+    }
+    return span_sub(body, 0, whole);
+}
+
 /* ---- the message --------------------------------------------------------- */
 
 void tls_parse_client_hello(struct arena *a, struct span body, bool dtls,

@@ -65,6 +65,9 @@ static void expand_offer(struct handshake *hs, enum hs_raw which,
     if (!has_raw(hs, which)) {
         return;
     }
+    if (hs->raw_cut[which] && !looks_v2(hs, body)) {
+        body = tls_whole_fields(body, hs->flavour == FLAVOUR_DTLS);
+    }
     if (looks_v2(hs, body)) {
         tls_parse_v2_client_hello(&hs->arena, body, out);
     } else {
@@ -77,6 +80,9 @@ static void expand_offer(struct handshake *hs, enum hs_raw which,
         out->bytes = wire ? wire : out->bytes;
         out->malformed = false;
         out->why = NULL;
+        out->partial = true;
+        out->max_version = out->versions.seen ? out->max_version : 0;
+        out->min_version = out->versions.seen ? out->min_version : 0;
     }
 }
 
@@ -90,6 +96,9 @@ static void finish_choice(const struct handshake *hs, enum hs_raw which,
     if (hs->raw_cut[which]) {
         out->malformed = false;
         out->why = NULL;
+        out->partial = true;
+        out->version = hs->version;
+        out->cipher = hs->cipher;
     }
 }
 

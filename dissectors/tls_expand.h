@@ -19,6 +19,10 @@ void tls_expand(struct handshake *hs);
 void tls_parse_client_hello(struct arena *a, struct span body, bool dtls,
                             struct client_offer *out);
 
+/* The fields of such a body that are whole, where its end is missing: neither
+ * half a list nor half an extension. */
+struct span tls_whole_fields(struct span body, bool dtls);
+
 /* SSLv2-compatible CLIENT-HELLO (RFC 5246 appendix E.2), from msg_type on. */
 void tls_parse_v2_client_hello(struct arena *a, struct span body,
                                struct client_offer *out);

@@ -198,6 +198,21 @@ static void on_client_hello(struct handshake *hs, const struct tls_message *m)
     note(hs, m, HS_CLIENT_HELLO, 0);
 }
 
+/* The version of a ServerHello whose end is missing. What would say TLS 1.3
+ * stands there; only the suites of TLS 1.3 say so, too (RFC 8446 B.4). */
+static uint16_t version_of_part(const struct hello_scan *s, uint16_t cipher)
+{
+    bool last = s->version == 0x0303 || s->version == 0xfefd;
+    if (s->supported_versions || !last) {
+        return s->version;
+    }
+    if (cipher == UNSEEN_U16) {
+        return UNSEEN_U16;
+    }
+    bool tls13 = cipher >> 8 == 0x13;
+    return !tls13 ? s->version : s->version == 0xfefd ? 0xfefc : 0x0304;
+}
+
 static void on_server_hello(struct handshake *hs, const struct tls_message *m)
 {
     struct hello_scan s = {0};
@@ -206,6 +221,10 @@ static void on_server_hello(struct handshake *hs, const struct tls_message *m)
     bool ok = scan_server_hello(m->body, &s, &cipher, &hrr);
     if (!ok && m->whole) {
         note(hs, m, HS_BAD_MESSAGE, m->type);
+    }
+    if (!m->whole) {
+        cipher = ok ? cipher : UNSEEN_U16;
+        s.version = version_of_part(&s, cipher);
     }
     if (hrr) {
         keep(hs, HS_RAW_HELLO_RETRY, m, LIMIT_HELLO_BYTES);

@@ -92,10 +92,12 @@ static void count_outcome(struct totals *t, const struct handshake *hs)
 static void settle_late_alert(struct verdicts *v, struct handshake *hs)
 {
     struct conclusion *c = &hs->end_state;
-    if (!c->late_alert_unanswered || !judge_is_late_refusal(v->judge, hs)) {
+    if (c->late_alert_unanswered) {
+        c->outcome = judge_late_alert(v->judge, hs);
+    }
+    if (!c->late_alert_unanswered || c->outcome != OUTCOME_FAILURE) {
         return;
     }
-    c->outcome = OUTCOME_FAILURE;
     c->established = false;
     c->stage = STAGE_SERVER_FINISHED;
     c->by = BY_CLIENT;

@@ -444,13 +444,26 @@ static void late_close(struct scan *s)
                                     !answered && hs->end == HS_END_CLOSED;
 }
 
+/* Bytes of the server that the capture lacks, between two events. */
+static bool is_gap_between(const struct hs_event *from,
+                           const struct hs_event *to)
+{
+    for (const struct hs_event *e = from; e < to; e++) {
+        if (e->kind == HS_GAP && e->side == SIDE_SERVER) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The server went from its ServerHello straight to ChangeCipherSpec. */
 static bool is_resumed12(const struct handshake *hs)
 {
     const struct hs_event *hello = hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER);
     const struct hs_event *ccs =
         hs_find(hs, HS_CHANGE_CIPHER_SPEC, SIDE_SERVER);
-    return hello && ccs && ccs > hello &&
+    return hello && ccs && ccs > hello && hs->version != UNSEEN_U16 &&
+           !is_gap_between(hello, ccs) &&
            !hs_find(hs, HS_CERTIFICATE, SIDE_SERVER) &&
            !hs_find(hs, HS_SERVER_KEY_EXCHANGE, SIDE_SERVER) &&
            !hs_find(hs, HS_SERVER_HELLO_DONE, SIDE_SERVER);

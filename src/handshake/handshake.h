@@ -254,10 +254,12 @@ struct client_offer {
     bool seen;      /* a ClientHello was parsed */
     bool malformed; /* `why` names the field */
     const char *why;
+    bool partial;            /* the end of it is missing from the capture, or
+                                was too long: what is absent may stand there */
     bool v2_format;          /* SSLv2-compatible hello */
     uint16_t record_version; /* of the record that carried it */
     uint16_t legacy_version;
-    uint16_t max_version; /* highest offered, GREASE ignored */
+    uint16_t max_version; /* highest offered, GREASE ignored; 0 unknown */
     uint16_t min_version; /* lowest in supported_versions; without that
                              extension the same as max (unknown below) */
     struct span random;
@@ -291,6 +293,7 @@ struct client_offer {
 struct server_choice {
     bool seen;
     bool malformed;
+    bool partial; /* as of the offer */
     const char *why;
     uint16_t record_version;
     uint16_t legacy_version;

@@ -72,7 +72,8 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(hidden, f->server_tls13 && !f->leaf)                                  \
     WORD(old, f->hs->offer.seen && f->offer.old)                               \
     WORD(sni, f->hs->offer.has_sni)                                            \
-    WORD(no_sni, f->hs->offer.seen && !f->hs->offer.has_sni)                   \
+    WORD(no_sni,                                                               \
+         f->hs->offer.seen && !f->hs->offer.partial && !f->hs->offer.has_sni)  \
     WORD(hello, !f->after_server_hello)                                        \
     WORD(tcp, f->hs->flavour == FLAVOUR_TLS)                                   \
     WORD(dtls, f->hs->flavour == FLAVOUR_DTLS)                                 \

@@ -241,7 +241,8 @@ static void derive_name(struct facts *f)
     const struct client_offer *o = &f->hs->offer;
     struct span name = name_to_check(f);
     bool leaf = f->leaf && !f->leaf->malformed;
-    if (o->seen && !o->has_sni && name.n == 0 && leaf && !hs_is_eap(f->hs)) {
+    if (o->seen && !o->partial && !o->has_sni && name.n == 0 && leaf &&
+        !hs_is_eap(f->hs)) {
         f->address_missing = f->leaf->has_san && !has_address(f);
     }
     if (name.n == 0) {

@@ -410,15 +410,25 @@ static void look_for_inspection(struct judge *j, struct facts *f,
                     &v->interception_evidence);
 }
 
-bool judge_is_late_refusal(struct judge *j, const struct handshake *hs)
+enum outcome judge_late_alert(struct judge *j, const struct handshake *hs)
 {
     struct facts f;
     struct verdict v = {.outcome = OUTCOME_SUCCESS};
     facts_derive(&f, hs, j->trust);
     look_for_inspection(j, &f, &v);
-    bool refused = f.late_refusal;
     text_list_free(&v.interception_evidence);
-    return refused;
+    if (f.late_refusal) {
+        return OUTCOME_FAILURE;
+    }
+    /* The certificate is what the capture lacks. */
+    bool unseen = !hs->end_state.resumed && !version_is_13(hs->version) &&
+                  (!f.leaf || hs->server_chain.cut) &&
+                  (hs->end_state.blind &
+                   (BLIND_SNAPLEN | BLIND_GAP | BLIND_MIDSTREAM | BLIND_LIMIT));
+    bool may_judge_late = f.client_stack == STACK_NSS ||
+                          f.client_stack == STACK_SCHANNEL ||
+                          hs->offer.partial || !hs->offer.seen;
+    return unseen && may_judge_late ? OUTCOME_UNKNOWN : OUTCOME_SUCCESS;
 }
 
 bool judge_knows_server(const struct judge *j, const struct handshake *hs)

@@ -162,10 +162,11 @@ void judge_learn_certificates(struct judge *j, const struct handshake *hs);
 size_t judge_stories(const struct judge *j, struct interception_story *out,
                      size_t max);
 
-/* Whether an unanswered encrypted alert after both Finished
- * (end_state.late_alert_unanswered) was the refusal of a certificate with a
- * visible fault. Needs an expanded handshake. */
-bool judge_is_late_refusal(struct judge *j, const struct handshake *hs);
+/* What an unanswered encrypted alert after both Finished
+ * (end_state.late_alert_unanswered) makes of the handshake: a failure when it
+ * refused a certificate with a visible fault, unknown when the capture lacks
+ * the certificate. Needs an expanded handshake. */
+enum outcome judge_late_alert(struct judge *j, const struct handshake *hs);
 
 /* Whether this connection's server was seen to speak TLS on others. Cheap. */
 bool judge_knows_server(const struct judge *j, const struct handshake *hs);

@@ -307,11 +307,14 @@ void offer_look(const struct client_offer *o, struct offer_view *out)
         return;
     }
     uint16_t max = version_rank(o->max_version);
+    bool known = o->max_version != 0;
     out->tls13 = max == 0x0304;
     out->only_tls13 = out->tls13 && o->versions.seen &&
                       version_rank(o->min_version) == 0x0304;
-    out->old = max < 0x0303;
-    look_at_suites(o, out);
+    out->old = known && max < 0x0303;
+    if (o->ciphers.seen) {
+        look_at_suites(o, out);
+    }
     look_at_groups(o, out);
     look_at_schemes(o, out);
     look_at_alpn(o, out);

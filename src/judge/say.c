@@ -161,6 +161,9 @@ struct say say_offered_versions(const struct client_offer *o)
     if (o->versions.seen) {
         return say_list(&o->versions, say_version);
     }
+    if (o->max_version == 0) {
+        return said("versions that the capture lacks");
+    }
     return said("%s at most", say_version(o->max_version).s);
 }
 

@@ -141,7 +141,7 @@ static bool is_in_s2n_order(const struct client_offer *o)
 
 enum stack stack_of_client(const struct client_offer *o)
 {
-    if (!o->seen || o->v2_format || o->malformed) {
+    if (!o->seen || o->v2_format || o->malformed || o->partial) {
         return STACK_UNKNOWN;
     }
     if (o->has_grease) {
@@ -279,7 +279,7 @@ static enum stack stack_of_padding(const struct handshake *hs)
 enum stack stack_of_server(const struct handshake *hs)
 {
     const struct server_choice *c = &hs->choice;
-    if (!c->seen || c->malformed) {
+    if (!c->seen || c->malformed || c->partial) {
         return STACK_UNKNOWN;
     }
     if (version_is_13(c->version)) {

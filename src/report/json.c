@@ -462,7 +462,7 @@ static void json_tls(struct json *j, const struct record *r)
     const struct conclusion *end = &r->hs->end_state;
     size_t at = json_object(j, "tls");
     json_bool(j, "established", end->established);
-    if (r->hs->choice.seen || r->hs->version != UNSEEN_U16) {
+    if (end->resumed || (r->hs->choice.seen && !r->hs->choice.partial)) {
         json_bool(j, "resumed", end->resumed);
     }
     json_negotiated(j, r);

@@ -655,7 +655,7 @@ Test(security, alert_71_to_an_odd_offer)
     static uint16_t suites[] = {0x0018}; /* DH_anon_WITH_RC4_128_MD5 */
     struct scene s;
     open_scene(&s);
-    s.hs.offer.ciphers = (struct u16_list){.v = suites, .n = 1};
+    s.hs.offer.ciphers = (struct u16_list){.seen = true, .v = suites, .n = 1};
     alert(&s, SIDE_SERVER, 71);
     struct verdict *v = judged(&s);
     cr_expect_str_eq(v->cause->slug, "no_shared_cipher");
@@ -1172,7 +1172,7 @@ static void late_alert(struct scene *s)
 static bool is_late_refusal(struct scene *s)
 {
     struct judge *j = judge_new(NULL);
-    bool is = judge_is_late_refusal(j, &s->hs);
+    bool is = judge_late_alert(j, &s->hs) == OUTCOME_FAILURE;
     judge_free(j);
     hs_free(&s->hs);
     return is;

@@ -9,209 +9,13 @@
  * frame numbers, times, and numbers in sentences. Where the size of segments is
  * what the verdict rests on (large packets get lost), they keep it.
  */
-#include "base/limits.h"
-#include "capture/capture.h"
-#include "decode/packet.h"
-#include "pipeline.h"
+#include "rewrite.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- frames, taken apart ---- */
-
-struct piece {
-    struct frame f;
-    uint8_t *bytes;  /* of f.data; owned */
-    struct packet k; /* spans into f.data */
-    bool plain;      /* TCP right behind IPv4 or IPv6: can be rewritten */
-    size_t ip, tcp;  /* where the headers begin */
-    size_t header;   /* bytes before the payload */
-};
-
-struct frames {
-    struct piece *v;
-    size_t n, size;
-    uint64_t random;
-};
-
-/* xorshift64 (Marsaglia, 2003). */
-static uint64_t draw(struct frames *l, uint64_t below)
-{
-    l->random ^= l->random << 13;
-    l->random ^= l->random >> 7;
-    l->random ^= l->random << 17;
-    return l->random % below;
-}
-
-static unsigned get16(const uint8_t *p)
-{
-    return (unsigned)p[0] << 8 | p[1];
-}
-
-static void put16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v & 0xffff);
-}
-
-/* Fills in what the decoder says of the frame, and where its headers are. */
-static void take_apart(struct decoder *d, struct piece *p)
-{
-    const uint8_t *b = p->f.data.p;
-    p->plain = false;
-    if (decoder_frame(d, &p->f, &p->k) != DECODE_PACKET ||
-        p->k.proto != PROTO_TCP || p->k.tunnel || decoder_holds(d) ||
-        p->k.payload.n != p->k.payload_wire_bytes || !p->k.payload.p) {
-        return;
-    }
-    size_t ip_bytes = p->k.ip_version == 4 ? 20 : 40;
-    p->header = (size_t)(p->k.payload.p - b);
-    for (size_t tcp = 20; tcp <= 60 && tcp + ip_bytes <= p->header; tcp += 4) {
-        const uint8_t *h = b + p->header - tcp;
-        const uint8_t *ip = h - ip_bytes;
-        bool here = (h[12] >> 4) * 4u == tcp && h[13] == p->k.flags &&
-                    get16(h) == p->k.src.port && get16(h + 2) == p->k.dst.port;
-        bool ipv4 = ip[0] == 0x45 && ip[9] == PROTO_TCP;
-        bool ipv6 = ip[0] >> 4 == 6 && ip[6] == PROTO_TCP;
-        if (here && (p->k.ip_version == 4 ? ipv4 : ipv6)) {
-            p->plain = true;
-            p->ip = (size_t)(ip - b);
-            p->tcp = (size_t)(h - b);
-            return;
-        }
-    }
-}
-
-/* The ones' complement sum of RFC 1071. */
-static uint32_t sum(const uint8_t *p, size_t n, uint32_t s)
-{
-    for (size_t i = 0; i < n; i++) {
-        s += i % 2 ? p[i] : (uint32_t)p[i] << 8;
-    }
-    return s;
-}
-
-static unsigned folded(uint32_t s)
-{
-    while (s >> 16) {
-        s = (s & 0xffff) + (s >> 16);
-    }
-    return ~s & 0xffff;
-}
-
-/* Appends a copy of p with room for n bytes. */
-static struct piece *add(struct frames *l, const struct piece *p, size_t n)
-{
-    if (l->n == l->size) {
-        l->size = l->size ? l->size * 2 : 256;
-        l->v = realloc(l->v, l->size * sizeof *l->v);
-    }
-    cr_assert_not_null(l->v);
-    struct piece *out = &l->v[l->n++];
-    *out = *p;
-    out->bytes = calloc(1, n + 1);
-    cr_assert_not_null(out->bytes);
-    memcpy(out->bytes, p->f.data.p, n < p->f.data.n ? n : p->f.data.n);
-    out->f.data = span_of(out->bytes, n);
-    return out;
-}
-
-/* Appends a segment like p with other payload. */
-static void put(struct frames *l, const struct piece *p, uint32_t seq,
-                unsigned flags, struct span payload)
-{
-    size_t n = p->header + payload.n;
-    struct piece *out = add(l, p, n);
-    uint8_t *b = out->bytes;
-    if (payload.n) {
-        memcpy(b + p->header, payload.p, payload.n);
-    }
-    uint8_t *tcp = b + p->tcp;
-    size_t length = n - p->tcp;
-    uint32_t s = 0;
-    put32(tcp + 4, seq);
-    tcp[13] = (uint8_t)flags;
-    put16(tcp + 16, 0);
-    if (p->k.ip_version == 4) {
-        uint8_t *ip = b + p->ip;
-        put16(ip + 2, (unsigned)(n - p->ip));
-        put16(ip + 10, 0);
-        put16(ip + 10, folded(sum(ip, 20, 0)));
-        s = sum(ip + 12, 8, 0);
-    } else {
-        put16(b + p->ip + 4, (unsigned)length);
-        s = sum(b + p->ip + 8, 32, 0);
-    }
-    put16(tcp + 16, folded(sum(tcp, length, s + PROTO_TCP + (uint32_t)length)));
-    out->f.wire_bytes = (uint32_t)n;
-    out->k.seq = seq;
-    out->k.flags = (uint8_t)flags;
-    out->k.payload = span_of(b + p->header, payload.n);
-    out->k.payload_wire_bytes = (uint32_t)payload.n;
-}
-
-static void put_same(struct frames *l, const struct piece *p)
-{
-    if (p->plain) {
-        put(l, p, p->k.seq, p->k.flags, p->k.payload);
-        return;
-    }
-    (void)add(l, p, p->f.data.n);
-}
-
-static void frames_free(struct frames *l)
-{
-    for (size_t i = 0; i < l->n; i++) {
-        free(l->v[i].bytes);
-    }
-    free(l->v);
-}
-
-static struct frames load(const char *path)
-{
-    struct frames l = {.random = 0x9e3779b97f4a7c15u};
-    char error[CAPTURE_ERROR_BYTES];
-    struct capture *c = capture_open_file(path, NULL, error);
-    struct decoder *d = decoder_new();
-    struct frame f;
-    cr_assert(c && d, "%s: %s", path, error);
-    while (capture_next(c, &f) == CAPTURE_FRAME) {
-        struct piece p = {.f = f};
-        take_apart(d, &p);
-        /* The link's padding is not part of the segment. */
-        if (p.plain) {
-            p.f.data.n = p.header + p.k.payload.n;
-        }
-        put_same(&l, &p);
-    }
-    decoder_free(d);
-    capture_close(c);
-    return l;
-}
-
 /* ---- what a change may do ---- */
-
-static bool has_data(const struct piece *p)
-{
-    return p->plain && p->k.payload.n > 0 &&
-           !(p->k.flags & (TCP_SYN | TCP_RST));
-}
-
-static bool same_way(const struct piece *a, const struct piece *b)
-{
-    return a->k.src.port == b->k.src.port && a->k.dst.port == b->k.dst.port &&
-           memcmp(a->k.src.ip, b->k.src.ip, 16) == 0 &&
-           memcmp(a->k.dst.ip, b->k.dst.ip, 16) == 0;
-}
 
 /* Into pieces of random size; what ends the segment (FIN, PSH) goes last. */
 static void split(struct frames *out, const struct piece *p, size_t most)
@@ -219,13 +23,13 @@ static void split(struct frames *out, const struct piece *p, size_t most)
     size_t at = 0;
     do {
         size_t left = p->k.payload.n - at;
-        size_t n = 1 + draw(out, most);
+        size_t n = 1 + frames_draw(out, most);
         n = n < left ? n : left;
         unsigned flags = at + n == p->k.payload.n
                              ? p->k.flags
                              : p->k.flags & ~(unsigned)(TCP_FIN | TCP_PSH);
-        put(out, p, p->k.seq + (uint32_t)at, flags,
-            span_sub(p->k.payload, at, n));
+        frames_put(out, p, p->k.seq + (uint32_t)at, flags,
+                   span_sub(p->k.payload, at, n));
         at += n;
     } while (at < p->k.payload.n);
 }
@@ -233,10 +37,10 @@ static void split(struct frames *out, const struct piece *p, size_t most)
 static void change_split(struct frames *out, const struct frames *in)
 {
     for (size_t i = 0; i < in->n; i++) {
-        if (has_data(&in->v[i])) {
+        if (piece_has_data(&in->v[i])) {
             split(out, &in->v[i], 700);
         } else {
-            put_same(out, &in->v[i]);
+            frames_put_same(out, &in->v[i]);
         }
     }
 }
@@ -249,8 +53,8 @@ static void change_bytes(struct frames *out, const struct frames *in)
     unsigned budget = 6;
     for (size_t i = 0; i < in->n; i++) {
         const struct piece *p = &in->v[i];
-        if (!has_data(p) || !budget) {
-            put_same(out, p);
+        if (!piece_has_data(p) || !budget) {
+            frames_put_same(out, p);
             continue;
         }
         budget--;
@@ -261,8 +65,8 @@ static void change_bytes(struct frames *out, const struct frames *in)
         }
         split(out, &part, 1);
         if (p->k.payload.n > singles) {
-            put(out, p, p->k.seq + (uint32_t)singles, p->k.flags,
-                span_sub(p->k.payload, singles, SIZE_MAX));
+            frames_put(out, p, p->k.seq + (uint32_t)singles, p->k.flags,
+                       span_sub(p->k.payload, singles, SIZE_MAX));
         }
     }
 }
@@ -275,14 +79,14 @@ static void change_join(struct frames *out, const struct frames *in)
         const struct piece *p = &in->v[i];
         size_t n = 0;
         size_t last = i;
-        if (!has_data(p)) {
-            put_same(out, p);
+        if (!piece_has_data(p)) {
+            frames_put_same(out, p);
             continue;
         }
-        for (size_t k = i;
-             k < in->n && has_data(&in->v[k]) && same_way(p, &in->v[k]) &&
-             in->v[k].k.seq == p->k.seq + (uint32_t)n &&
-             n + in->v[k].k.payload.n <= sizeof joined;
+        for (size_t k = i; k < in->n && piece_has_data(&in->v[k]) &&
+                           piece_same_way(p, &in->v[k]) &&
+                           in->v[k].k.seq == p->k.seq + (uint32_t)n &&
+                           n + in->v[k].k.payload.n <= sizeof joined;
              k++) {
             memcpy(joined + n, in->v[k].k.payload.p, in->v[k].k.payload.n);
             n += in->v[k].k.payload.n;
@@ -291,8 +95,8 @@ static void change_join(struct frames *out, const struct frames *in)
                 break;
             }
         }
-        put(out, &in->v[last], p->k.seq, in->v[last].k.flags,
-            span_of(joined, n));
+        frames_put(out, &in->v[last], p->k.seq, in->v[last].k.flags,
+                   span_of(joined, n));
         i = last;
     }
 }
@@ -302,12 +106,13 @@ static void change_swap(struct frames *out, const struct frames *in)
 {
     for (size_t i = 0; i < in->n; i++) {
         const struct piece *p = &in->v[i];
-        bool pair = i + 1 < in->n && has_data(p) && has_data(p + 1) &&
-                    same_way(p, p + 1) && draw(out, 2);
-        put_same(out, pair ? p + 1 : p);
+        bool pair = i + 1 < in->n && piece_has_data(p) &&
+                    piece_has_data(p + 1) && piece_same_way(p, p + 1) &&
+                    frames_draw(out, 2);
+        frames_put_same(out, pair ? p + 1 : p);
         out->v[out->n - 1].f.when = p->f.when;
         if (pair) {
-            put_same(out, p);
+            frames_put_same(out, p);
             out->v[out->n - 1].f.when = p[1].f.when;
             i++;
         }
@@ -319,13 +124,13 @@ static void change_shuffle(struct frames *out, const struct frames *in)
 {
     for (size_t i = 0; i < in->n; i++) {
         size_t from = out->n;
-        if (!has_data(&in->v[i])) {
-            put_same(out, &in->v[i]);
+        if (!piece_has_data(&in->v[i])) {
+            frames_put_same(out, &in->v[i]);
             continue;
         }
         split(out, &in->v[i], 1 + in->v[i].k.payload.n / 2);
         for (size_t k = out->n - 1; k > from; k--) {
-            size_t other = from + draw(out, k - from + 1);
+            size_t other = from + frames_draw(out, k - from + 1);
             struct piece held = out->v[k];
             out->v[k] = out->v[other];
             out->v[other] = held;
@@ -337,9 +142,9 @@ static void change_shuffle(struct frames *out, const struct frames *in)
 static void change_twice(struct frames *out, const struct frames *in)
 {
     for (size_t i = 0; i < in->n; i++) {
-        put_same(out, &in->v[i]);
-        if (draw(out, 2)) {
-            put_same(out, &in->v[i]);
+        frames_put_same(out, &in->v[i]);
+        if (frames_draw(out, 2)) {
+            frames_put_same(out, &in->v[i]);
         }
     }
 }
@@ -348,10 +153,11 @@ static void change_twice(struct frames *out, const struct frames *in)
 static void change_again(struct frames *out, const struct frames *in)
 {
     for (size_t i = 0; i < in->n; i++) {
-        put_same(out, &in->v[i]);
-        size_t back = draw(out, 6);
-        if (back <= i && has_data(&in->v[i - back]) && draw(out, 3) == 0) {
-            put_same(out, &in->v[i - back]);
+        frames_put_same(out, &in->v[i]);
+        size_t back = frames_draw(out, 6);
+        if (back <= i && piece_has_data(&in->v[i - back]) &&
+            frames_draw(out, 3) == 0) {
+            frames_put_same(out, &in->v[i - back]);
             out->v[out->n - 1].f.when = in->v[i].f.when;
         }
     }
@@ -364,22 +170,22 @@ static void change_overlap(struct frames *out, const struct frames *in)
     for (size_t i = 0; i < in->n; i++) {
         const struct piece *p = &in->v[i];
         const struct piece *before = NULL;
-        for (size_t k = i; has_data(p) && k-- > 0 && !before;) {
+        for (size_t k = i; piece_has_data(p) && k-- > 0 && !before;) {
             const struct piece *q = &in->v[k];
-            if (has_data(q) && same_way(p, q) &&
+            if (piece_has_data(q) && piece_same_way(p, q) &&
                 q->k.seq + (uint32_t)q->k.payload.n == p->k.seq) {
                 before = q;
             }
         }
         if (!before || p->k.payload.n > 2000) {
-            put_same(out, p);
+            frames_put_same(out, p);
             continue;
         }
-        size_t n = 1 + draw(out, before->k.payload.n);
+        size_t n = 1 + frames_draw(out, before->k.payload.n);
         memcpy(joined, before->k.payload.p + before->k.payload.n - n, n);
         memcpy(joined + n, p->k.payload.p, p->k.payload.n);
-        put(out, p, p->k.seq - (uint32_t)n, p->k.flags,
-            span_of(joined, n + p->k.payload.n));
+        frames_put(out, p, p->k.seq - (uint32_t)n, p->k.flags,
+                   span_of(joined, n + p->k.payload.n));
     }
 }
 
@@ -387,7 +193,7 @@ static void change_overlap(struct frames *out, const struct frames *in)
 static void change_path(struct frames *out, const struct frames *in)
 {
     for (size_t i = 0; i < in->n; i++) {
-        put_same(out, &in->v[i]);
+        frames_put_same(out, &in->v[i]);
         struct piece *p = &out->v[out->n - 1];
         size_t at = p->ip + (p->k.ip_version == 4 ? 8 : 7);
         if (p->plain && !(p->k.flags & TCP_SYN)) {
@@ -400,102 +206,12 @@ static void change_path(struct frames *out, const struct frames *in)
 static void change_checksums(struct frames *out, const struct frames *in)
 {
     for (size_t i = 0; i < in->n; i++) {
-        put_same(out, &in->v[i]);
+        frames_put_same(out, &in->v[i]);
         struct piece *p = &out->v[out->n - 1];
-        if (has_data(p)) {
+        if (piece_has_data(p)) {
             p->bytes[p->tcp + 16] ^= 0x5a;
         }
     }
-}
-
-/* ---- records, without what may change ---- */
-
-struct records {
-    json_t *all;
-    const struct reporter *json;
-    void *state;
-};
-
-/* A sentence with N for its numbers: frames, times, how often something was
- * sent again. */
-static json_t *without_numbers(const char *sentence)
-{
-    static const char digits[] = "0123456789";
-    struct text t;
-    text_init(&t, 1 << 20);
-    while (*sentence) {
-        size_t n = strcspn(sentence, digits);
-        text_add_n(&t, sentence, n);
-        sentence += n;
-        if (*sentence) {
-            text_add(&t, "N");
-            sentence += strspn(sentence, digits);
-        }
-    }
-    /* json_string() is a name of ours, too. */
-    json_t *out = json_stringn(text_str(&t), t.n);
-    text_free(&t);
-    return out;
-}
-
-static void strip(json_t *root)
-{
-    static const char *const ends[] = {"client", "server"};
-    for (size_t i = 0; i < 2; i++) {
-        json_object_del(json_object_get(root, ends[i]), "bytes");
-        json_object_del(json_object_get(root, ends[i]), "packets");
-    }
-    json_object_del(root, "@timestamp"); /* of the hello's first segment */
-    json_t *event = json_object_get(root, "event");
-    json_object_del(event, "end");
-    json_object_del(event, "duration");
-    json_t *own = json_object_get(root, "tlswhy");
-    json_object_del(own, "frames");
-    json_t *list = json_object_get(own, "evidence");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *s = json_string_value(json_array_get(list, i));
-        json_array_set_new(list, i, without_numbers(s));
-    }
-}
-
-static void on_record(void *ctx, const struct record *r, uint32_t source)
-{
-    struct records *records = ctx;
-    const struct report_options o = {.all = true};
-    struct text t;
-    (void)source;
-    text_init(&t, (size_t)1 << 20);
-    records->json->record(records->state, &o, r, &t);
-    json_t *root = json_loadb(t.p, t.n, JSON_ALLOW_NUL, NULL);
-    cr_assert_not_null(root);
-    strip(root);
-    json_array_append_new(records->all, root);
-    text_free(&t);
-}
-
-static json_t *analyse(const struct frames *l, struct trust *trust)
-{
-    struct records r = {.all = json_array(), .json = reporter_find("json")};
-    r.state = calloc(1, r.json->state_bytes);
-    struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
-                                 .max_flows = 1000,
-                                 .max_memory_bytes = 64 << 20,
-                                 .all = true,
-                                 .trust = trust,
-                                 .emit = on_record,
-                                 .emit_ctx = &r};
-    struct pipeline *p = pipeline_new(&o);
-    cr_assert(p && r.state && r.all);
-    for (size_t i = 0; i < l->n; i++) {
-        struct frame f = l->v[i].f;
-        f.number = i + 1;
-        pipeline_frame(p, &f, 0);
-    }
-    pipeline_finish(p);
-    pipeline_free(p);
-    r.json->fini(r.state);
-    free(r.state);
-    return r.all;
 }
 
 /* The first place where two values differ, for people. */
@@ -543,7 +259,6 @@ typedef void change(struct frames *out, const struct frames *in);
 struct test {
     change *change;
     bool resizes; /* segments get another size */
-    struct trust *trust;
     unsigned files;
 };
 
@@ -564,14 +279,16 @@ static bool rests_on_sizes(json_t *records)
     return false;
 }
 
-static void check_file(struct test *t, const char *path, const char *name)
+static void check_file(void *ctx, const char *path, const char *name,
+                       struct trust *trust)
 {
+    struct test *t = ctx;
     if (strncmp(name, "fake_", 5) == 0 || strncmp(name, "encap_", 6) == 0) {
         return; /* what is wrong, or told twice, in their headers must stay */
     }
-    struct frames in = load(path);
+    struct frames in = frames_load(path);
     struct frames out = {.random = 88172645463325252u};
-    json_t *was = analyse(&in, t->trust);
+    json_t *was = frames_analyse(&in, trust);
     if (t->resizes && rests_on_sizes(was)) {
         json_decref(was);
         frames_free(&in);
@@ -579,7 +296,7 @@ static void check_file(struct test *t, const char *path, const char *name)
     }
     t->files++;
     t->change(&out, &in);
-    json_t *is = analyse(&out, t->trust);
+    json_t *is = frames_analyse(&out, trust);
     if (!json_equal(was, is)) {
         differ(name, "", was, is);
     }
@@ -592,26 +309,8 @@ static void check_file(struct test *t, const char *path, const char *name)
 
 static void check_all(change *c, bool resizes)
 {
-    const char *src = getenv("TLSWHY_SRCDIR");
-    cr_assert_not_null(src, "run by make check");
-    char path[4096];
-    char error[256];
-    struct dirent **list;
-    snprintf(path, sizeof path, "%s/pcaps/root.pem", src);
-    struct test t = {c, resizes, trust_new(path, error), 0};
-    cr_assert_not_null(t.trust, "%s", error);
-    snprintf(path, sizeof path, "%s/pcaps", src);
-    int n = scandir(path, &list, NULL, alphasort);
-    for (int i = 0; i < n; i++) {
-        const char *name = list[i]->d_name;
-        snprintf(path, sizeof path, "%s/pcaps/%s", src, name);
-        if (strstr(name, ".pcap")) {
-            check_file(&t, path, name);
-        }
-        free(list[i]);
-    }
-    free(list);
-    trust_free(t.trust);
+    struct test t = {.change = c, .resizes = resizes};
+    each_capture(check_file, &t);
     cr_expect_gt(t.files, 300u);
 }
 

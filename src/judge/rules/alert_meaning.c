@@ -37,7 +37,7 @@ static void add_foreign_suite(const struct facts *f, struct hypotheses *hy)
 {
     const struct handshake *hs = f->hs;
     if (f->alert_by_client && f->alert == 47 && hs->choice.seen &&
-        hs->offer.seen && hs->choice.cipher != UNSEEN_U16 &&
+        hs->offer.ciphers.seen && hs->choice.cipher != UNSEEN_U16 &&
         !list_has(&hs->offer.ciphers, hs->choice.cipher)) {
         struct hypothesis *h =
             hypothesis_add(hy, "illegal_parameter", CONF_CERTAIN, 80);
@@ -76,8 +76,18 @@ static void set_side(const struct facts *f, struct hypothesis *h)
     }
 }
 
+/* What the alert complains of may be among what the capture lacks, and then it
+ * may be a complaint about anything: servers that speak no TLS are answered
+ * with 10, 22 and 50 as well. */
+static bool is_object_unseen(const struct facts *f)
+{
+    return (f->end->blind & (BLIND_ONE_DIRECTION | BLIND_SNAPLEN | BLIND_GAP |
+                             BLIND_MIDSTREAM)) != 0;
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
+    bool unseen = is_object_unseen(f);
     bool reaction = f->end->how == HOW_PLAINTEXT;
     if (!f->end->has_alert || f->alert == ALERT_NONE || reaction) {
         return;
@@ -88,12 +98,17 @@ static void run(const struct facts *f, struct hypotheses *hy)
         if (meanings[i].alert != f->alert) {
             continue;
         }
-        struct hypothesis *h = hypothesis_add(hy, meanings[i].cause,
-                                              CONF_LIKELY, meanings[i].weight);
+        struct hypothesis *h = hypothesis_add(
+            hy, meanings[i].cause, unseen ? CONF_POSSIBLE : CONF_LIKELY,
+            meanings[i].weight);
         const char *meaning = known_alert_meaning(f->alert);
         if (meaning) {
             hypothesis_because(h, "%s means: %s", say_alert(f->alert).s,
                                meaning);
+        }
+        if (unseen) {
+            hypothesis_because(h, "what it complains of may be among the bytes "
+                                  "that the capture lacks");
         }
         set_side(f, h);
         add_pss(f, h);

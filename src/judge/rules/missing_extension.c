@@ -13,7 +13,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     struct hypothesis *h =
         hypothesis_add(hy, "missing_extension", CONF_CERTAIN, 85);
-    if (!f->alert_by_server || !o->seen || !f->offer.tls13) {
+    if (!f->alert_by_server || !o->seen || o->partial || !f->offer.tls13) {
         return;
     }
     if (!o->groups.seen) {

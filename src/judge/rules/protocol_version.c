@@ -16,6 +16,12 @@ static uint16_t offered_max(const struct facts *f)
     return version_rank(f->hs->offer.max_version);
 }
 
+/* Not when the end of the ClientHello is missing. */
+static bool is_offer_known(const struct facts *f)
+{
+    return f->hs->offer.seen && f->hs->offer.max_version != 0;
+}
+
 /* The lowest version the client is known to take. Without supported_versions
  * anything below the maximum may do. */
 static uint16_t offered_min(const struct facts *f)
@@ -28,7 +34,7 @@ static uint16_t offered_min(const struct facts *f)
 static bool is_disjoint(const struct facts *f)
 {
     const struct server_profile *s = &f->server;
-    return s->known && s->versions_n > 0 &&
+    return is_offer_known(f) && s->known && s->versions_n > 0 &&
            (s->min_version > offered_max(f) || s->max_version < offered_min(f));
 }
 
@@ -70,7 +76,7 @@ static struct hypothesis *claim(const struct facts *f, struct hypotheses *hy,
 
 static void said_so(const struct facts *f, struct hypotheses *hy)
 {
-    if (!f->hs->offer.seen) {
+    if (!is_offer_known(f)) {
         struct hypothesis *h =
             hypothesis_add(hy, "no_shared_version", CONF_LIKELY, 70);
         hypothesis_because(h, "the alert is about the protocol version");
@@ -176,15 +182,16 @@ static void run(const struct facts *f, struct hypotheses *hy)
     } else if (is_too_old_to_sign(f)) {
         too_old_to_sign(f, hy);
     } else if (f->refused_unsaid ||
-               (f->hello_refused && f->alert == 50 && f->hs->offer.seen &&
+               (f->hello_refused && f->alert == 50 && is_offer_known(f) &&
                 offered_max(f) <= 0x0300)) {
-        if (f->hs->offer.seen) {
+        if (is_offer_known(f)) {
             unsaid(f, hy);
         }
     } else if (at_hello && f->end->by == BY_SERVER &&
                (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET)) {
         silent(f, hy);
-    } else if (f->alert_by_client && f->alert == 70 && f->hs->choice.seen) {
+    } else if (f->alert_by_client && f->alert == 70 && f->hs->choice.seen &&
+               is_offer_known(f)) {
         client_refuses(f, hy);
     } else if (f->alert_by_server && f->alert == 70 && f->after_server_hello) {
         hypothesis_add(hy, "no_shared_version", CONF_LIKELY, 60);

@@ -18,7 +18,8 @@ static void refused_hello(const struct facts *f, struct hypotheses *hy)
     const struct client_offer *o = &f->hs->offer;
     bool binder = f->alert == 47 || f->alert == 51;
     /* Nothing to go on with but the key: no certificate could be used. */
-    bool alone = !o->signature_algorithms.seen || !o->groups.seen;
+    bool alone =
+        !o->partial && (!o->signature_algorithms.seen || !o->groups.seen);
     if (!o->has_psk || (!binder && f->alert != 40)) {
         return;
     }

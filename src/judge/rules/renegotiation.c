@@ -12,8 +12,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
     const struct handshake *hs = f->hs;
     bool asked = hs->offer.has_renegotiation_info || hs->offer.has_scsv;
     if (!f->alert_by_client || f->alert != 40 || !hs->choice.seen ||
-        f->server_tls13 || !asked || hs->choice.has_renegotiation_info ||
-        f->phase > PHASE_CERTIFICATE) {
+        f->server_tls13 || !asked || hs->choice.partial ||
+        hs->choice.has_renegotiation_info || f->phase > PHASE_CERTIFICATE) {
         return;
     }
     bool other = hs->ske.seen && hs->ske.is_dh && hs->ske.dh_bits < 2048;

@@ -10,7 +10,12 @@
 static void said_so(const struct facts *f, struct hypotheses *hy)
 {
     struct hypothesis *h;
-    if (f->hs->offer.has_sni) {
+    if (f->hs->offer.partial && !f->hs->offer.has_sni) {
+        h = hypothesis_add(hy, "unrecognized_name", CONF_LIKELY, 90);
+        hypothesis_reason(h, "the server does not know the name asked for");
+        hypothesis_because(h, "where the ClientHello would name the server is "
+                              "missing from the capture");
+    } else if (f->hs->offer.has_sni) {
         h = hypothesis_add(hy, "unrecognized_name", CONF_CERTAIN, 90);
         hypothesis_reason(h, "the server does not know the name %s",
                           say_server(f->hs).s);
@@ -109,8 +114,10 @@ static void run(const struct facts *f, struct hypotheses *hy)
                                      f->alert == 80 || f->alert == 109);
     if (f->hello_refused && f->alert == 112) {
         said_so(f, hy);
-    } else if (!f->hs->offer.has_sni && (hint || silent)) {
-        without_name(f, hy);
+    } else if (!f->hs->offer.has_sni) {
+        if (!f->hs->offer.partial && (hint || silent)) {
+            without_name(f, hy);
+        }
     } else if ((hint && f->alert != 109) || silent) {
         with_name(f, hy);
     }
