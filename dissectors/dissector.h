@@ -38,15 +38,16 @@ struct carrier {
     uint32_t left[2];             /* bytes of a message to pass over */
     uint8_t step;
     uint8_t flags;
-    bool asked;     /* the answer to a request for TLS is awaited */
-    bool busy;      /* the client is in the middle of a request */
-    bool moved_on;  /* the client made use of the protocol without TLS */
-    bool leaving;   /* the client said that it leaves */
-    uint8_t offer;  /* enum carrier_offer */
-    uint16_t owed;  /* replies that the server owes */
-    uint16_t ahead; /* of them, those before the awaited one */
-    uint16_t multi; /* code of a reply of several lines, or 0 */
-    uint32_t value; /* number of the request, bits it asked for ... */
+    bool asked;      /* the answer to a request for TLS is awaited */
+    bool challenged; /* what refused asked for credentials first */
+    bool busy;       /* the client is in the middle of a request */
+    bool moved_on;   /* the client made use of the protocol without TLS */
+    bool leaving;    /* the client said that it leaves */
+    uint8_t offer;   /* enum carrier_offer */
+    uint16_t owed;   /* replies that the server owes */
+    uint16_t ahead;  /* of them, those before the awaited one */
+    uint16_t multi;  /* code of a reply of several lines, or 0 */
+    uint32_t value;  /* number of the request, bits it asked for ... */
     uint8_t tag[CARRIER_TAG_BYTES];
     uint8_t tag_n;
     const char *name; /* another word for tlswhy.carrier, or NULL */

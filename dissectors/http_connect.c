@@ -95,6 +95,7 @@ static enum carrier_step answer(struct carrier *s, struct span line)
         return CARRIER_GO_ON;
     }
     s->asked = false;
+    s->challenged = code == 407;
     s->agent[0] = '\0';
     s->flags |= REFUSED;
     return CARRIER_REFUSED;

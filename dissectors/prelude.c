@@ -111,7 +111,8 @@ static void decline(struct prelude *p, struct handshake *hs, struct moment at)
     hs->carrier_unlisted = p->state->offer == OFFER_NONE;
     keep_answer(p, hs);
     if (!p->declined) {
-        note(hs, HS_CARRIER_REFUSED, at);
+        hs_note(hs, HS_CARRIER_REFUSED, at.side, 0, p->state->challenged,
+                at.when, at.frame);
     }
     p->declined = true;
 }

@@ -545,9 +545,20 @@ static bool is_late_close(const struct scan *s)
     return last && s->end->when - last >= hs->timeout_ms * TICK_MSEC;
 }
 
+/* Asked for credentials, the client may still bring them. */
+static bool is_open_challenge(const struct scan *s)
+{
+    return s->end && s->end->kind == HS_CARRIER_REFUSED && s->end->aux &&
+           s->hs->end == HS_END_CAPTURE;
+}
+
 void conclude_end(struct scan *s)
 {
     struct conclusion *out = s->out;
+    if (is_open_challenge(s)) {
+        s->end = NULL;
+        out->blind |= BLIND_CAPTURE_ENDED;
+    }
     bool holes = (out->blind & (BLIND_GAP | BLIND_SNAPLEN |
                                 BLIND_ONE_DIRECTION | BLIND_MIDSTREAM)) != 0;
     bool readable = s->end && (s->end->kind == HS_ALERT ||

@@ -51,8 +51,8 @@ enum hs_kind {
     HS_PLAINTEXT, /* first bytes that are no TLS where TLS should be */
     HS_CARRIER,   /* carrier says: TLS asked for (STARTTLS, CONNECT ...) */
     HS_CARRIER_OK,
-    HS_CARRIER_REFUSED,
-    HS_EAP_SUCCESS, /* what the authenticator made of it (RFC 3748 4.2) */
+    HS_CARRIER_REFUSED, /* aux: 1 when it asks for credentials */
+    HS_EAP_SUCCESS,     /* what the authenticator made of it (RFC 3748 4.2) */
     HS_EAP_FAILURE,
     /* plaintext handshake messages; len: message bytes with header */
     HS_CLIENT_HELLO,
