@@ -173,6 +173,8 @@ function head(model, row, d) {
   const kind = KINDS[model.kind[row]];
   const reason = d && d.r ? model.value(d.r) : cause ? cause.t : kind === 'success' ? 'the handshake succeeded' : `the outcome is ${kind}`;
   const name = (model.value(model.server[row]) || {}).n;
+  const alert = model.alertOf(model.ending[row]);
+  const ended = model.endingText(row);
   return [
     el('p', { class: 'muted path' }, `${clock(model.time[row])} UTC · ${model.clientAddress(row)} → ${model.serverAddress(row)}${name ? ` (${name})` : ''}`),
     el('h2', { id: 'detail-title' }, sentence(reason)),
@@ -180,8 +182,7 @@ function head(model, row, d) {
       el('span', { class: `tag ${model.kind[row] === FAILURE ? 'bad' : model.kind[row] === SUCCESS ? 'good' : 'warn'}` }, kind),
       cause ? el('span', { class: 'tag bad' }, cause.s) : null,
       model.confidence[row] ? el('span', { class: 'tag' }, CONFIDENCE[model.confidence[row]]) : null,
-      model.endingText(row) ? el('span', { class: 'tag' }, `ended: ${model.endingText(row)}`) : null,
-      model.alertOf(model.ending[row]) ? el('span', { class: 'tag' }, model.alertOf(model.ending[row]).replace(/^(?!encrypted)/, 'alert ')) : null),
+      alert || ended ? el('span', { class: 'tag' }, alert ? alert.replace(/^(?!encrypted)/, 'alert ') : `ended: ${ended}`) : null),
   ];
 }
 
