@@ -225,6 +225,21 @@ static void remedies(struct json *j)
     text_free(&line);
 }
 
+/* Who it is: the name its certificates bear, or where it was seen. */
+static void story_issuer(struct json *j, const struct interception_story *s)
+{
+    struct text t;
+    text_init(&t, ROW_BYTES);
+    text_add(&t, s->outer    ? "the outside of an inspection at "
+                 : s->issuer ? s->issuer
+                             : "issuer hidden by TLS 1.3");
+    if (s->outer) {
+        format_ip(&t, s->proxy.ip, s->ip_version);
+    }
+    json_span(j, "issuer", span_of(text_str(&t), t.n));
+    text_free(&t);
+}
+
 static void stories(struct json *j, const struct totals *t)
 {
     bool broken = false;
@@ -233,10 +248,7 @@ static void stories(struct json *j, const struct totals *t)
         const struct interception_story *s = &t->stories[i];
         size_t at = json_object(j, NULL);
         json_str(j, "verdict", s->verdict);
-        json_str(j, "issuer",
-                 s->outer    ? "the outside of an inspection"
-                 : s->issuer ? s->issuer
-                             : "issuer hidden by TLS 1.3");
+        story_issuer(j, s);
         json_bool(j, "outer", s->outer);
         json_str(j, "product", s->product);
         size_t names = json_list(j, "names");
