@@ -417,6 +417,33 @@ Test(group, ordinary_groups_with_10_are_not)
     check(&s, "unexpected_message", CONF_LIKELY);
 }
 
+/* Mbed TLS looks for a group only when it needs one. */
+static bool may_lack_group(uint16_t suite, bool key_exchange)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_hello(&s, 0x0303, suite);
+    note(&s, HS_CERTIFICATE, SIDE_SERVER, 0, 900);
+    if (key_exchange) {
+        note(&s, HS_SERVER_KEY_EXCHANGE, SIDE_SERVER, 0, 300);
+    }
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    s.hs.fin_seen[SIDE_SERVER] = true;
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_closed");
+    bool may = has_alternative(v, "no_shared_group");
+    verdict_free(v);
+    hs_free(&s.hs);
+    return may;
+}
+
+Test(group, closed_where_the_key_exchange_is_due)
+{
+    cr_expect(may_lack_group(0xc02f, false));
+    cr_expect(!may_lack_group(0xc02f, true));
+    cr_expect(!may_lack_group(0x009c, false)); /* RSA needs none */
+}
+
 Test(scheme, only_ecdsa)
 {
     static const uint16_t ecdsa[] = {0x0403};

@@ -63,13 +63,40 @@ static void foreign_choice(const struct facts *f, struct hypotheses *hy)
                        say_group(g).s);
 }
 
+/* Up to TLS 1.2 a server may choose a suite with ECDHE and its certificate, and
+ * only then look for a group (Mbed TLS closes there). */
+static bool is_key_exchange_due(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    const struct known_suite *k = known_suite(hs->choice.cipher);
+    return hs->choice.seen && !f->server_tls13 && k && k->kx == KX_ECDHE &&
+           hs_find(hs, HS_CERTIFICATE, SIDE_SERVER) &&
+           !hs_find(hs, HS_SERVER_KEY_EXCHANGE, SIDE_SERVER);
+}
+
+static void in_place_of_key_exchange(const struct facts *f,
+                                     struct hypotheses *hy)
+{
+    if (f->server.groups_n > 0 && is_shared_elsewhere(f)) {
+        return;
+    }
+    struct hypothesis *h = claim(f, hy, CONF_POSSIBLE, 50);
+    hypothesis_because(h, "the server ended it where its ServerKeyExchange was "
+                          "due, for which it needs a group of the client's");
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     if (!f->hs->offer.groups.seen) {
         return;
     }
-    bool silent = f->phase == PHASE_HELLO && f->end->by == BY_SERVER &&
-                  (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
+    bool left = f->end->by == BY_SERVER &&
+                (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
+    if (left && is_key_exchange_due(f)) {
+        in_place_of_key_exchange(f, hy);
+        return;
+    }
+    bool silent = f->phase == PHASE_HELLO && left;
     if (f->refused_unsaid) {
         refused(f, hy);
     } else if (f->hello_refused && f->alert == 10 && f->offer.tls13 &&
