@@ -111,10 +111,14 @@ static bool reserve(struct session_pool *pool, size_t n)
     if (n <= pool->scratch_bytes) {
         return true;
     }
+    uint8_t *fresh = malloc(n);
+    if (!fresh) {
+        return false;
+    }
     free(pool->scratch);
-    pool->scratch = malloc(n);
-    pool->scratch_bytes = pool->scratch ? n : 0;
-    return pool->scratch != NULL;
+    pool->scratch = fresh;
+    pool->scratch_bytes = n;
+    return true;
 }
 
 static size_t most_of(const struct session *s)
@@ -188,12 +192,11 @@ static bool mark_words(struct image *out, size_t at, tick_t first,
     return true;
 }
 
-/* False when it has pointers that strip() does not know. */
+/* Into an empty one. False when it has pointers that strip() does not know. */
 static bool take_image(const struct session *s, const struct flow *f,
                        struct image *out)
 {
     uint8_t *to = (uint8_t *)out->words;
-    memset(to + FLOW_DETAIL_BYTES, 0, sizeof out->words - FLOW_DETAIL_BYTES);
     memcpy(to, (const uint8_t *)f + offsetof(struct flow, first),
            FLOW_DETAIL_BYTES);
     if (s) {
@@ -294,6 +297,7 @@ void *session_fold(struct session_pool *pool, struct session *s,
     if (s && !can_fold(s)) {
         return NULL;
     }
+    memset(&image, 0, sizeof image);
     if (!reserve(pool, most_of(s)) || !take_image(s, f, &image)) {
         return NULL;
     }
@@ -415,9 +419,9 @@ bool session_unfold(struct session_pool *pool, void *folded, struct flow *f)
     struct cursor c = cursor_open(span_of(d->data, d->n));
     tick_t first = unpack_int(&c);
     bool session = cursor_u8(&c, "session");
-    struct session spare;
     struct session *taken = session ? session_take(pool) : NULL;
-    struct session *s = taken ? taken : &spare;
+    /* What is folded was larger than a session. */
+    struct session *s = taken ? taken : (struct session *)(void *)pool->scratch;
     unpack_image(pool, &c, first, s, f);
     bool ok = !session || (unpack_session(pool, &c, s) && taken);
     free(d);

@@ -205,6 +205,19 @@ static enum hs_end end_of_class(unsigned class)
 
 /* ---- folded flows ---- */
 
+/* Memory is out: a folded flow goes unread. */
+static void forget(struct tracker *t, struct flow_head *head)
+{
+    void *folded = flow_folded_session(head);
+    if (folded) {
+        struct flow nobody = {.session = NULL};
+        t->session_bytes -= session_folded_bytes(folded);
+        session_unfold(t->sessions, folded, &nobody);
+        session_free(nobody.session);
+    }
+    flow_table_remove(t->flows, head);
+}
+
 /* The flow with its session, as the next packet wants it. NULL when memory is
  * out: then it is gone. */
 static struct flow *unfold(struct tracker *t, struct flow_head *head)
@@ -213,20 +226,19 @@ static struct flow *unfold(struct tracker *t, struct flow_head *head)
     if (f) {
         return f;
     }
-    t->one_more = true;
     void *folded = flow_folded_session(head);
-    struct flow nobody;
+    t->one_more = true;
     f = flow_table_unfold(t->flows, head);
-    if (folded) {
-        struct flow *to = f ? f : &nobody;
-        t->session_bytes -= session_folded_bytes(folded);
-        if (!session_unfold(t->sessions, folded, to) || !f) {
-            session_free(to->session);
-            flow_table_remove(t->flows, f ? &f->head : head);
-            return NULL;
-        }
-    } else if (!f) {
-        flow_table_remove(t->flows, head);
+    if (!f) {
+        forget(t, head);
+        return NULL;
+    }
+    if (!folded) {
+        return f;
+    }
+    t->session_bytes -= session_folded_bytes(folded);
+    if (!session_unfold(t->sessions, folded, f)) {
+        flow_table_remove(t->flows, &f->head);
         return NULL;
     }
     if (f->session) {

@@ -211,7 +211,7 @@ void alike_unpack(struct alike *a, struct cursor *c, uint8_t *to, size_t n)
     struct model *m = NULL;
     if (cursor_u8(c, "model")) {
         struct span address = cursor_take(c, ADDRESS_BYTES, "model");
-        memcpy(&m, address.p, ADDRESS_BYTES);
+        memcpy(&m, address.p, address.n);
     }
     size_t at = 0;
     while (at < n && cursor_ok(c)) {

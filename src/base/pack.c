@@ -13,7 +13,7 @@ void pack_uint(struct packer *w, uint64_t v)
 /* Small negative numbers get small as well: the sign comes last. */
 void pack_int(struct packer *w, int64_t v)
 {
-    pack_uint(w, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
+    pack_uint(w, (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0));
 }
 
 void pack_bytes(struct packer *w, struct span s)

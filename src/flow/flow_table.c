@@ -87,6 +87,17 @@ struct flow_table {
     uint64_t seed[2];
 };
 
+static inline bool is_whole_index(uint32_t i)
+{
+    return i >> STORE_SHIFT == STORE_WHOLE;
+}
+
+static inline struct flow *whole_at(const struct flow_table *t, uint32_t i)
+{
+    uint8_t *slab = t->stores[STORE_WHOLE].slabs[i >> SLAB_SHIFT];
+    return (struct flow *)(void *)slab + (i & (SLAB_FLOWS - 1));
+}
+
 static struct flow_head *flow_at(const struct flow_table *t, uint32_t i)
 {
     const struct store *s = &t->stores[i >> STORE_SHIFT];
@@ -195,28 +206,41 @@ static inline bool end_eq(const struct endpoint *a, const struct endpoint *b)
     return differ == 0;
 }
 
-static bool is_end(const struct folded *f, unsigned i, const struct endpoint *e,
-                   uint32_t n)
+/* Sizes that are known here make no calls: this is on the way of all packets.
+ */
+static inline bool is_end(const struct folded *f, unsigned i,
+                          const struct endpoint *e)
 {
-    return f->port[i] == e->port &&
-           memcmp(f->ip + (size_t)i * n, e->ip, n) == 0;
+    const uint8_t *ip = f->ip;
+    bool same = f->head.ip_version == 4
+                    ? memcmp(ip + (size_t)i * IP4_BYTES, e->ip, IP4_BYTES) == 0
+                    : memcmp(ip + (size_t)i * IP6_BYTES, e->ip, IP6_BYTES) == 0;
+    return same && f->port[i] == e->port;
 }
 
 /* Whether the packet travels between the ends of a flow, and which way. */
 static bool is_of_folded(const struct folded *f, const struct packet *p,
                          unsigned *dir)
 {
-    uint32_t n = ip_bytes(f->head.ip_version);
-    *dir = is_end(f, 0, &p->src, n) ? 0 : 1;
-    return p->conversation == 0 && is_end(f, *dir, &p->src, n) &&
-           is_end(f, 1 - *dir, &p->dst, n);
+    if (f->head.ip_version != p->ip_version || f->head.proto != p->proto ||
+        p->conversation) {
+        return false;
+    }
+    *dir = is_end(f, 0, &p->src) ? 0 : 1;
+    return is_end(f, *dir, &p->src) && is_end(f, 1 - *dir, &p->dst);
 }
 
 static bool is_of_whole(struct flow *f, const struct packet *p, unsigned *dir)
 {
-    *dir = end_eq(&f->end[0], &p->src) ? 0 : 1;
-    if (f->conversation != p->conversation || !end_eq(&f->end[*dir], &p->src) ||
-        !end_eq(&f->end[1 - *dir], &p->dst)) {
+    if (f->head.ip_version != p->ip_version || f->head.proto != p->proto ||
+        f->conversation != p->conversation) {
+        return false;
+    }
+    if (end_eq(&f->end[0], &p->src) && end_eq(&f->end[1], &p->dst)) {
+        *dir = 0;
+    } else if (end_eq(&f->end[1], &p->src) && end_eq(&f->end[0], &p->dst)) {
+        *dir = 1;
+    } else {
         return false;
     }
     f->head.own = true;
@@ -228,17 +252,20 @@ struct flow_head *flow_table_find(struct flow_table *t, const struct packet *p,
 {
     uint32_t tag = hash_of(t, p);
     for (uint32_t i = tag & t->mask; t->slots[i].tag; i = (i + 1) & t->mask) {
+        uint32_t index = t->slots[i].index;
         if (t->slots[i].tag != tag) {
             continue;
         }
-        struct flow_head *f = flow_at(t, t->slots[i].index);
-        if (f->ip_version != p->ip_version || f->proto != p->proto) {
-            continue;
-        }
-        struct flow *whole = flow_whole(f);
-        if (whole ? is_of_whole(whole, p, dir)
-                  : is_of_folded(folded_in(f), p, dir)) {
-            return f;
+        if (is_whole_index(index)) {
+            struct flow *f = whole_at(t, index);
+            if (is_of_whole(f, p, dir)) {
+                return &f->head;
+            }
+        } else {
+            struct flow_head *f = flow_at(t, index);
+            if (is_of_folded(folded_in(f), p, dir)) {
+                return f;
+            }
         }
     }
     return NULL;
@@ -310,7 +337,7 @@ static bool slab_add(struct flow_table *t, struct store *s)
     return true;
 }
 
-static bool has_room(struct flow_table *t, unsigned which)
+static inline bool has_room(struct flow_table *t, unsigned which)
 {
     struct store *s = &t->stores[which];
     return s->free_head != NIL || slab_add(t, s);
