@@ -660,6 +660,7 @@ static void redact_verdict(struct redactor *r, const struct verdict *from)
 {
     struct verdict *v = &r->verdict;
     *v = *from;
+    v->advice_id = 0; /* its texts are like no other's */
     v->reason = copy_text(r, v->reason, false);
     redact_texts(r, &v->evidence, false);
     redact_texts(r, &v->fix, true);

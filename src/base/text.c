@@ -129,13 +129,17 @@ char *text_reserve(struct text *t, size_t n)
 
 void text_uint(struct text *t, uint64_t v)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    text_add_n(t, digits + at, sizeof digits - at);
+    size_t n = 1;
+    for (uint64_t rest = v; rest >= 10; rest /= 10) {
+        n++;
+    }
+    char *p = text_reserve(t, n);
+    if (p) {
+        text_commit(t, n);
+        for (p += n; n > 0; n--, v /= 10) {
+            *--p = (char)('0' + v % 10);
+        }
+    }
 }
 
 void text_fmt(struct text *t, const char *fmt, ...)
@@ -217,39 +221,42 @@ static bool is_hidden(uint32_t cp)
 
 /* ---- escapes ----------------------------------------------------------- */
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (uint8_t)(byte))
+/* Sixteen bytes at a time, in whatever registers the machine has. */
+typedef uint8_t sixteen __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
 
-/* Whether all eight bytes of v are printable ASCII without `a` and `b`. A sum
- * never carries into the next byte, as none is over 0x7f; a difference that
- * borrows does so from a byte that is not plain itself. */
-static inline bool plain_eight(uint64_t v, char a, char b)
+/* Whether all of v is printable ASCII without `a` and `b`. */
+static inline bool is_plain(sixteen v, char a, char b)
 {
-    uint64_t not_a = v ^ EACH(a);
-    uint64_t not_b = v ^ EACH(b);
-    uint64_t odd = v | (v - EACH(0x20)) | ((v & EACH(0x7f)) + EACH(1)) |
-                   (not_a - EACH(1)) | (not_b - EACH(1));
-    return !(odd & EACH(0x80));
+    halves odd =
+        (halves)((sixteen)(v - 0x20 > 0x7e - 0x20) |
+                 (sixteen)(v == (uint8_t)a) | (sixteen)(v == (uint8_t)b));
+    return (odd[0] | odd[1]) == 0;
+}
+
+static inline bool is_plain_byte(uint8_t c, char a, char b)
+{
+    return c >= 0x20 && c < 0x7f && c != (uint8_t)a && c != (uint8_t)b;
 }
 
 /* How many bytes at the front of s are printable ASCII without `a` and `b`. */
 static size_t plain_run(struct span s, char a, char b)
 {
     size_t i = 0;
-    uint64_t eight;
-    for (; s.n - i >= sizeof eight; i += sizeof eight) {
-        memcpy(&eight, s.p + i, sizeof eight);
-        if (!plain_eight(eight, a, b)) {
+    sixteen v;
+    for (; s.n - i >= sizeof v; i += sizeof v) {
+        memcpy(&v, s.p + i, sizeof v);
+        if (!is_plain(v, a, b)) {
             break;
         }
     }
-    if (i > 0 && s.n - i < sizeof eight) { /* the last ones overlap others */
-        memcpy(&eight, s.p + s.n - sizeof eight, sizeof eight);
-        if (plain_eight(eight, a, b)) {
+    if (i > 0 && s.n - i < sizeof v) { /* the last ones overlap others */
+        memcpy(&v, s.p + s.n - sizeof v, sizeof v);
+        if (is_plain(v, a, b)) {
             return s.n;
         }
     }
-    while (i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x7f && s.p[i] != (uint8_t)a &&
-           s.p[i] != (uint8_t)b) {
+    while (i < s.n && is_plain_byte(s.p[i], a, b)) {
         i++;
     }
     return i;
@@ -289,6 +296,11 @@ static void json_point(struct text *t, uint32_t cp)
                          (unsigned)(0xdc00 + ((cp - 0x10000) & 0x3ff)));
         text_whole(t, pair, (size_t)n);
     }
+}
+
+size_t text_json_plain(struct span s)
+{
+    return plain_run(s, '"', '\\');
 }
 
 void text_json(struct text *t, struct span s)
@@ -413,14 +425,11 @@ static char *put_digits(char *to, int64_t v, size_t width, char next)
     return to + width + 1;
 }
 
-void text_time(struct text *t, tick_t when)
+/* "2026-11-25T12:34:56." of a second since 1970. */
+#define SECOND_BYTES (sizeof "2026-11-25T12:34:56." - 1)
+
+static void put_second(char to[SECOND_BYTES], int64_t sec)
 {
-    int64_t sec = when / TICK_SEC;
-    int64_t nsec = when % TICK_SEC;
-    if (nsec < 0) {
-        nsec += TICK_SEC;
-        sec--;
-    }
     int64_t day = sec / 86400;
     int64_t of_day = sec % 86400;
     if (of_day < 0) {
@@ -432,13 +441,33 @@ void text_time(struct text *t, tick_t when)
     int d;
     civil_date(day, &y, &m, &d);
     /* 64 bits of nanoseconds end in the year 2262. */
+    to = put_digits(to, y, 4, '-');
+    to = put_digits(to, m, 2, '-');
+    to = put_digits(to, d, 2, 'T');
+    to = put_digits(to, of_day / 3600, 2, ':');
+    to = put_digits(to, of_day / 60 % 60, 2, ':');
+    put_digits(to, of_day % 60, 2, '.');
+}
+
+void text_time(struct text *t, tick_t when)
+{
+    /* Times that are written one after the other are close. */
+    static _Thread_local struct {
+        int64_t sec;
+        char text[SECOND_BYTES];
+    } last;
+    int64_t sec = when / TICK_SEC;
+    int64_t nsec = when % TICK_SEC;
+    if (nsec < 0) {
+        nsec += TICK_SEC;
+        sec--;
+    }
+    if (last.sec != sec || !last.text[0]) {
+        put_second(last.text, sec);
+        last.sec = sec;
+    }
     char buf[32];
-    char *end = put_digits(buf, y, 4, '-');
-    end = put_digits(end, m, 2, '-');
-    end = put_digits(end, d, 2, 'T');
-    end = put_digits(end, of_day / 3600, 2, ':');
-    end = put_digits(end, of_day / 60 % 60, 2, ':');
-    end = put_digits(end, of_day % 60, 2, '.');
-    end = put_digits(end, nsec / TICK_USEC, 6, 'Z');
+    memcpy(buf, last.text, SECOND_BYTES);
+    char *end = put_digits(buf + SECOND_BYTES, nsec / TICK_USEC, 6, 'Z');
     text_whole(t, buf, (size_t)(end - buf));
 }

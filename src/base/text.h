@@ -64,6 +64,10 @@ void text_fmt(struct text *t, const char *fmt, ...)
  */
 void text_json(struct text *t, struct span s);
 
+/* How many bytes at the front of s stand for themselves there: printable ASCII
+ * that needs no escape. */
+size_t text_json_plain(struct span s);
+
 /* s for a terminal: printable UTF-8 as it is; control characters (C0, C1,
  * DEL), bidi controls and invalid UTF-8 as \xNN or \u{NNNN}. */
 void text_term(struct text *t, struct span s);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/limits.h"
+#include "base/lru.h"
 #include "judge/advice_expand.h"
 #include "judge/advice_when.h"
 #include "judge/hypothesis.h"
@@ -148,36 +150,89 @@ static void find_rows(const struct facts *f,
 /* ---- the same case again ---- */
 
 #define CASES         64u
-#define CARRIER_BYTES 28u
+#define CARRIER_BYTES 32u
+#define SERVERS       1024u /* whose commands are remembered */
 
-/* All that is_usable() looks at. No padding: it is compared as bytes. */
+/* Texts one behind the other, each with its NUL. */
+struct packed {
+    char *bytes; /* owned; NULL: there are none */
+    size_t bytes_n;
+    size_t n; /* texts */
+};
+
+/* All that is_usable() and fix_rank() look at. No padding: it is compared as
+ * bytes. */
 struct advice_key {
     const char *cause;
     struct conditions conditions;
     uint16_t alert, http;
+    uint32_t side; /* enum known_side */
     char carrier[CARRIER_BYTES];
 };
 
-struct advice {
-    struct advice_case {
-        struct advice_key key; /* cause NULL: free */
-        struct lists lists;
-    } cases[CASES];
+struct advice_case {
+    struct advice_key key; /* cause NULL: free */
+    uint64_t id;           /* stands for the key; never 0 */
+    struct lists lists;
+    bool is_fixed;   /* no row of fix and seen_as holds a value, */
+    bool is_written; /* and this is what they say: */
+    struct packed fix, seen_as;
+    const char *viewers[SEEN_AS_MAX];
+    bool is_of_server; /* its commands hang on nothing but the server */
 };
+
+/* Commands by case and server (struct server_key). */
+struct server_commands {
+    bool is_written;
+    struct packed commands;
+};
+
+struct advice {
+    struct hash_seed seed;
+    struct advice_case cases[CASES];
+    struct lru *servers; /* NULL: nothing is remembered */
+};
+
+static void drop_commands(void *entry)
+{
+    struct server_commands *c = entry;
+    free(c->commands.bytes);
+    c->commands.bytes = NULL;
+}
 
 struct advice *advice_new(void)
 {
-    return calloc(1, sizeof(struct advice));
+    struct advice *a = calloc(1, sizeof *a);
+    if (a) {
+        a->seed = hash_seed_random();
+        a->servers =
+            lru_new(SERVERS, sizeof(struct server_commands), drop_commands);
+    }
+    return a;
+}
+
+static void forget_case(struct advice_case *c)
+{
+    free(c->fix.bytes);
+    free(c->seen_as.bytes);
+    memset(c, 0, sizeof *c);
 }
 
 void advice_free(struct advice *a)
 {
+    if (!a) {
+        return;
+    }
+    for (unsigned i = 0; i < CASES; i++) {
+        forget_case(&a->cases[i]);
+    }
+    lru_free(a->servers);
     free(a);
 }
 
 /* False when there is more to look at than a key has. */
 static bool key_of(const struct facts *f, const struct conditions *conditions,
-                   const char *cause, struct advice_key *out)
+                   const struct verdict *v, struct advice_key *out)
 {
     const char *carrier = f->hs->carrier ? f->hs->carrier : "";
     size_t n = strlen(carrier);
@@ -185,39 +240,150 @@ static bool key_of(const struct facts *f, const struct conditions *conditions,
     if (f->hs->peer_protocol || n >= CARRIER_BYTES) {
         return false;
     }
-    out->cause = cause;
+    out->cause = v->cause->slug;
     out->conditions = *conditions;
     out->alert = f->alert;
     out->http = (uint16_t)http_status(f->hs);
+    out->side = v->side;
     memcpy(out->carrier, carrier, n);
     return true;
 }
 
-static struct advice_case *case_of(struct advice *a,
-                                   const struct advice_key *key)
+/* Whether a list's usable rows are all of a kind. */
+static bool all_rows(const struct known_rows *rows, const struct row_bits *bits,
+                     bool (*is)(const char *row))
 {
-    static const struct hash_seed seed; /* nobody gains by collisions */
-    uint64_t h = hash_bytes(&seed, span_of(key, sizeof *key));
-    return &a->cases[h & (CASES - 1)];
+    for (size_t i = 0; i < rows->n; i++) {
+        if (has_row(bits, i) && !is(rows->v[i].text)) {
+            return false;
+        }
+    }
+    return true;
 }
 
-/* *own is used when the case is not remembered. */
-static const struct lists *lists_of(struct advice *a, const struct facts *f,
-                                    const char *cause, struct lists *own)
+static bool is_fixed_row(const char *row)
+{
+    return !strchr(row, '{');
+}
+
+static void open_case(struct advice_case *c, const struct advice_key *key,
+                      uint64_t id, const struct facts *f)
+{
+    struct lists *l = &c->lists;
+    forget_case(c);
+    c->key = *key;
+    c->id = id;
+    find_rows(f, &key->conditions, key->cause, l);
+    c->is_fixed = all_rows(&l->fix, &l->fix_bits, is_fixed_row) &&
+                  all_rows(&l->seen_as, &l->seen_as_bits, is_fixed_row);
+    c->is_of_server =
+        all_rows(&l->reproduce, &l->reproduce_bits, advice_is_of_server);
+}
+
+/* The remembered case, or a new one in the place of another; NULL when this one
+ * cannot be remembered. */
+static struct advice_case *case_of(struct advice *a, const struct facts *f,
+                                   const struct conditions *conditions,
+                                   const struct verdict *v)
 {
     struct advice_key key;
-    struct conditions conditions;
-    conditions_of(f, &conditions);
-    if (!a || !key_of(f, &conditions, cause, &key)) {
-        find_rows(f, &conditions, cause, own);
-        return own;
+    if (!a || !key_of(f, conditions, v, &key)) {
+        return NULL;
     }
-    struct advice_case *c = case_of(a, &key);
+    uint64_t id = hash_bytes(&a->seed, span_of(&key, sizeof key)) | 1;
+    struct advice_case *c = &a->cases[(id >> 1) % CASES];
     if (memcmp(&c->key, &key, sizeof key) != 0) {
-        c->key = key;
-        find_rows(f, &conditions, cause, &c->lists);
+        open_case(c, &key, id, f);
     }
-    return &c->lists;
+    return c;
+}
+
+static struct server_commands *commands_of(struct advice *a,
+                                           const struct facts *f,
+                                           const struct advice_case *c)
+{
+    const struct handshake *hs = f->hs;
+    struct {
+        uint64_t id, sni, asked;
+        struct hs_addr server;
+        uint16_t ip_version, has_sni;
+    } key;
+    if (!c || !c->is_of_server || !a->servers) {
+        return NULL;
+    }
+    memset(&key, 0, sizeof key);
+    key.id = c->id;
+    key.sni = hash_bytes(&a->seed, hs->offer.sni);
+    key.asked = hash_bytes(&a->seed, hs->carrier_asked);
+    memcpy(key.server.ip, hs->addr[SIDE_SERVER].ip, sizeof key.server.ip);
+    key.server.port = hs->addr[SIDE_SERVER].port;
+    key.ip_version = hs->ip_version;
+    key.has_sni = hs->offer.has_sni;
+    return lru_use(a->servers, hash_bytes(&a->seed, span_of(&key, sizeof key)));
+}
+
+/* False when memory is out. */
+static bool pack(struct packed *p, char *const *v, size_t n)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        total += strlen(v[i]) + 1;
+    }
+    char *to = malloc(total + 1);
+    if (!to) {
+        return false;
+    }
+    *p = (struct packed){to, total, n};
+    for (size_t i = 0; i < n; i++) {
+        size_t bytes = strlen(v[i]) + 1;
+        memcpy(to, v[i], bytes);
+        to += bytes;
+    }
+    return true;
+}
+
+/* Copies them into an arena. NULL when there is no room. */
+static char **unpack(struct arena *a, const struct packed *p)
+{
+    char **v = arena_room(a, p->n * sizeof *v + p->bytes_n);
+    if (!v) {
+        return NULL;
+    }
+    char *text = memcpy(v + p->n, p->bytes, p->bytes_n);
+    for (size_t i = 0; i < p->n; i++) {
+        v[i] = text;
+        text += strlen(text) + 1;
+    }
+    return v;
+}
+
+static struct text_list unpack_list(struct arena *a, const struct packed *p)
+{
+    char **v = unpack(a, p);
+    return (struct text_list){v, v ? p->n : 0};
+}
+
+static void unpack_seen_as(const struct advice_case *c, struct verdict *v)
+{
+    char **texts = unpack(&v->advice, &c->seen_as);
+    v->seen_as = arena_room(&v->advice, c->seen_as.n * sizeof *v->seen_as);
+    v->seen_as_n = texts && v->seen_as ? c->seen_as.n : 0;
+    for (size_t i = 0; i < v->seen_as_n; i++) {
+        v->seen_as[i] = (struct seen_as){c->viewers[i], texts[i]};
+    }
+}
+
+static void remember_fixed(struct advice_case *c, const struct verdict *v)
+{
+    char *texts[SEEN_AS_MAX];
+    for (size_t i = 0; i < v->seen_as_n; i++) {
+        c->viewers[i] = v->seen_as[i].viewer;
+        texts[i] = v->seen_as[i].text;
+    }
+    free(c->fix.bytes); /* memory was out before */
+    c->fix.bytes = NULL;
+    c->is_written = pack(&c->fix, v->fix.v, v->fix.n) &&
+                    pack(&c->seen_as, texts, v->seen_as_n);
 }
 
 /* ---- the three lists ---- */
@@ -226,6 +392,20 @@ static const struct lists *lists_of(struct advice *a, const struct facts *f,
 struct scratch {
     struct text line, word;
 };
+
+/* A list of the verdict's that has room, as its first one makes it. */
+static char **list_room(struct verdict *v, size_t max)
+{
+    return arena_room(&v->advice, max * sizeof(char *));
+}
+
+static void list_add(struct verdict *v, struct text_list *l, const char *s)
+{
+    char *copy = l->v ? arena_text(&v->advice, span_text(s)) : NULL;
+    if (copy) {
+        l->v[l->n++] = copy;
+    }
+}
 
 static bool fill_line(const struct facts *f, const char *row, bool shell,
                       struct scratch *s)
@@ -253,7 +433,7 @@ static void add_fix(const struct facts *f, const struct known_row *row,
         s->line.max += s->line.n; /* of the row alone */
     }
     if (v->fix.n < FIX_MAX && fill_line(f, row->text, false, s)) {
-        text_list_add(&v->fix, text_str(&s->line));
+        list_add(v, &v->fix, text_str(&s->line));
     }
 }
 
@@ -261,6 +441,7 @@ static void fill_fix(const struct facts *f, const struct lists *l,
                      struct scratch *s, struct verdict *v)
 {
     uint8_t ranks[ADVICE_ROWS_MAX];
+    v->fix.v = list_room(v, FIX_MAX);
     for (size_t i = 0; i < l->fix.n; i++) {
         bool usable = has_row(&l->fix_bits, i);
         enum known_side side = (enum known_side)l->fix_side[i];
@@ -296,7 +477,7 @@ static void add_command(const struct facts *f, const char *command,
         command = text_str(&s->word);
     }
     if (!text_list_has(&v->reproduce, command)) {
-        text_list_add(&v->reproduce, command);
+        list_add(v, &v->reproduce, command);
     }
     text_clear(&s->word);
     s->word.max = ADVICE_WORD_BYTES;
@@ -305,6 +486,7 @@ static void add_command(const struct facts *f, const char *command,
 static void fill_reproduce(const struct facts *f, const struct lists *l,
                            struct scratch *s, struct verdict *v)
 {
+    v->reproduce.v = list_room(v, REPRODUCE_MAX);
     for (size_t i = 0; i < l->reproduce.n && v->reproduce.n < REPRODUCE_MAX;
          i++) {
         text_clear(&s->line);
@@ -321,7 +503,7 @@ static void fill_seen_as(const struct facts *f, const struct lists *l,
                          struct scratch *s, struct verdict *v)
 {
     struct row_bits done = {{0}}; /* viewers, by their first row */
-    v->seen_as = calloc(SEEN_AS_MAX, sizeof *v->seen_as);
+    v->seen_as = arena_room(&v->advice, SEEN_AS_MAX * sizeof *v->seen_as);
     for (size_t i = 0;
          v->seen_as && i < l->seen_as.n && v->seen_as_n < SEEN_AS_MAX; i++) {
         const struct known_row *row = &l->seen_as.v[i];
@@ -331,7 +513,7 @@ static void fill_seen_as(const struct facts *f, const struct lists *l,
         text_clear(&s->line);
         s->line.max = ADVICE_BYTES;
         char *text = fill_line(f, row->text, false, s)
-                         ? strdup(text_str(&s->line))
+                         ? arena_text(&v->advice, span_text(text_str(&s->line)))
                          : NULL;
         if (text) {
             v->seen_as[v->seen_as_n++] =
@@ -341,16 +523,47 @@ static void fill_seen_as(const struct facts *f, const struct lists *l,
     }
 }
 
+static void write_fixed(const struct facts *f, const struct lists *l,
+                        struct scratch *s, struct verdict *v)
+{
+    fill_fix(f, l, s, v);
+    fill_seen_as(f, l, s, v);
+}
+
 void advice_fill(struct advice *a, const struct facts *f, struct verdict *v)
 {
-    struct lists own;
-    const struct lists *l = lists_of(a, f, v->cause->slug, &own);
+    struct lists own; /* when the case cannot be remembered */
+    struct conditions conditions;
     struct scratch s;
+    conditions_of(f, &conditions);
+    struct advice_case *c = case_of(a, f, &conditions, v);
+    struct server_commands *known = commands_of(a, f, c);
+    if (!c) {
+        find_rows(f, &conditions, v->cause->slug, &own);
+    }
+    const struct lists *l = c ? &c->lists : &own;
+    arena_init(&v->advice, LIMIT_ADVICE_BYTES);
     text_init(&s.line, ADVICE_BYTES);
     text_init(&s.word, ADVICE_WORD_BYTES);
-    fill_fix(f, l, &s, v);
-    fill_reproduce(f, l, &s, v);
-    fill_seen_as(f, l, &s, v);
+    if (c && c->is_written) {
+        v->fix = unpack_list(&v->advice, &c->fix);
+        unpack_seen_as(c, v);
+    } else {
+        write_fixed(f, l, &s, v);
+    }
+    if (c && c->is_fixed && !c->is_written) {
+        remember_fixed(c, v);
+    }
+    v->advice_id = c && c->is_written ? c->id : 0;
+    if (known && known->is_written) {
+        v->reproduce = unpack_list(&v->advice, &known->commands);
+    } else {
+        fill_reproduce(f, l, &s, v);
+    }
+    if (known && !known->is_written) {
+        known->is_written =
+            pack(&known->commands, v->reproduce.v, v->reproduce.n);
+    }
     text_free(&s.word);
     text_free(&s.line);
 }

@@ -380,36 +380,38 @@ static bool put_resolve(const struct facts *f, struct text *t)
 static const struct value {
     const char *name;
     bool (*put)(const struct facts *f, struct text *t);
-    bool ready; /* already quoted */
+    bool ready;     /* already quoted */
+    bool of_server; /* hangs on nothing but the server, its name, and how it is
+                       reached */
 } values[] = {
-    {"host", put_host, false},
-    {"ip", put_ip, false},
-    {"port", put_port, false},
-    {"sni", put_sni, false},
-    {"version", put_version, false},
-    {"suite", put_suite, false},
-    {"suites", put_suites, false},
-    {"group", put_group, false},
-    {"groups", put_groups, false},
-    {"schemes", put_schemes, false},
-    {"alpn", put_alpn, false},
-    {"issuer", put_issuer, false},
-    {"root", put_root, false},
-    {"suites13", put_suites13, false},
-    {"tls_max", put_tls_max, false},
-    {"server_versions", put_server_versions, false},
-    {"offered_versions", put_offered_versions, false},
-    {"subject", put_subject, false},
-    {"names", put_names, false},
-    {"days", put_days, false},
-    {"alert", put_alert, false},
-    {"connect", put_connect, true},
-    {"servername", put_servername, true},
-    {"starttls", put_starttls, true},
-    {"url", put_url, true},
-    {"resolve", put_resolve, true},
-    {"target", put_target, false},
-    {"peer", put_peer, true},
+    {"host", put_host, false, true},
+    {"ip", put_ip, false, true},
+    {"port", put_port, false, true},
+    {"sni", put_sni, false, true},
+    {"version", put_version, false, false},
+    {"suite", put_suite, false, false},
+    {"suites", put_suites, false, false},
+    {"group", put_group, false, false},
+    {"groups", put_groups, false, false},
+    {"schemes", put_schemes, false, false},
+    {"alpn", put_alpn, false, false},
+    {"issuer", put_issuer, false, false},
+    {"root", put_root, false, false},
+    {"suites13", put_suites13, false, false},
+    {"tls_max", put_tls_max, false, false},
+    {"server_versions", put_server_versions, false, false},
+    {"offered_versions", put_offered_versions, false, false},
+    {"subject", put_subject, false, false},
+    {"names", put_names, false, false},
+    {"days", put_days, false, false},
+    {"alert", put_alert, false, false},
+    {"connect", put_connect, true, true},
+    {"servername", put_servername, true, true},
+    {"starttls", put_starttls, true, true},
+    {"url", put_url, true, true},
+    {"resolve", put_resolve, true, true},
+    {"target", put_target, false, true},
+    {"peer", put_peer, true, true},
 };
 
 static const struct value *value_find(struct span name)
@@ -441,19 +443,41 @@ static bool put_value(const struct facts *f, const struct value *v, bool shell,
     return known;
 }
 
+/* The value whose placeholder stands at the front of `row`, or NULL, and the
+ * end of the placeholder. */
+static const struct value *value_at(const char *row, const char **end)
+{
+    const char *close = *row == '{' ? strchr(row, '}') : NULL;
+    if (!close || close - row >= (ptrdiff_t)WORD_MAX) {
+        return NULL;
+    }
+    *end = close + 1;
+    return value_find(span_of(row + 1, (size_t)(close - row) - 1));
+}
+
+bool advice_is_of_server(const char *row)
+{
+    while ((row = strchr(row, '{'))) {
+        const char *end;
+        const struct value *v = value_at(row, &end);
+        if (v && !v->of_server) {
+            return false;
+        }
+        row++;
+    }
+    return true;
+}
+
 bool advice_put(const struct facts *f, const char *row, bool shell,
                 struct text *out, struct text *word)
 {
     bool ok = true;
     while (*row && ok) {
-        const char *close = *row == '{' ? strchr(row, '}') : NULL;
-        const struct value *v =
-            close && close - row < (ptrdiff_t)WORD_MAX
-                ? value_find(span_of(row + 1, (size_t)(close - row) - 1))
-                : NULL;
+        const char *end;
+        const struct value *v = value_at(row, &end);
         if (v) {
             ok = put_value(f, v, shell, out, word);
-            row = close + 1;
+            row = end;
         } else {
             size_t plain = *row == '{' ? 1 : strcspn(row, "{");
             text_add_n(out, row, plain);

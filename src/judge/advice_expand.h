@@ -28,4 +28,8 @@
 bool advice_put(const struct facts *f, const char *row, bool shell,
                 struct text *out, struct text *word);
 
+/* Whether all values in a row hang on nothing but the server's address and
+ * name, the carrier, and what a proxy was asked for. */
+bool advice_is_of_server(const char *row);
+
 #endif

@@ -465,14 +465,14 @@ static void derive_client_auth(struct facts *f)
 }
 
 void facts_derive(struct facts *f, const struct handshake *hs,
-                  struct trust *trust)
+                  struct trust *trust, struct offers *offers)
 {
     *f = (struct facts){.hs = hs, .end = &hs->end_state, .alert = ALERT_NONE};
     f->leaf = hs->server_chain.n ? hs->server_chain.v[0] : NULL;
     f->client_leaf = hs->client_chain.n ? hs->client_chain.v[0] : NULL;
     f->client_stack = stack_of_client(&hs->offer);
     f->server_stack = stack_of_server(hs);
-    offer_look(&hs->offer, &f->offer);
+    offers_look(offers, &hs->offer, &f->offer);
     derive_course(f);
     if (f->server_tls13 && !f->leaf) {
         flight_look(hs, &f->hidden);

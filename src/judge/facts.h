@@ -172,9 +172,12 @@ struct facts {
     const struct text_list *inspection_because; /* or NULL */
 };
 
-/* Derives everything. The facts borrow from hs. `trust` may be NULL. */
+struct offers;
+
+/* Derives everything. The facts borrow from hs. `trust` and `offers` may be
+ * NULL. */
 void facts_derive(struct facts *f, const struct handshake *hs,
-                  struct trust *trust);
+                  struct trust *trust, struct offers *offers);
 
 /* Adds what was found out about inspection, and what follows from it. The
  * strings are borrowed. */
@@ -183,6 +186,15 @@ void facts_inspected(struct facts *f, enum inspection i, bool distrusted,
 
 /* What is unusual about an offer (offer.c). */
 void offer_look(const struct client_offer *o, struct offer_view *out);
+
+/* Offers that were looked at (bounded): clients come in few shapes. NULL, which
+ * new() returns when memory is out, remembers none. */
+struct offers *offers_new(void);
+void offers_free(struct offers *m);
+
+/* offer_look(), or what it said of the same offer. */
+void offers_look(struct offers *m, const struct client_offer *o,
+                 struct offer_view *out);
 
 /* Whether a version is TLS 1.3 or a draft of it, DTLS 1.3 included. */
 bool version_is_13(uint16_t version);

@@ -18,22 +18,6 @@ static uint32_t mix(uint32_t v)
     return v ^ v >> 16;
 }
 
-static void read_suites(struct cursor list, struct hello_sight *out)
-{
-    while (cursor_left(&list) >= 2) {
-        uint16_t suite = cursor_u16(&list, "suite");
-        if (known_is_grease(suite)) {
-            out->grease = true;
-        } else {
-            if (out->suites < 3) {
-                out->first[out->suites] = suite;
-            }
-            out->suites++;
-            out->kind += mix(suite + 1u);
-        }
-    }
-}
-
 static struct span read_name(struct cursor body)
 {
     struct cursor list = cursor_vec16(&body, "server_name");
@@ -60,7 +44,7 @@ void hello_look(const struct handshake *hs, struct hello_sight *out)
 {
     *out = (struct hello_sight){.seen = false};
     struct cursor c = cursor_open(hs->raw[HS_RAW_CLIENT_HELLO]);
-    uint16_t version = cursor_u16(&c, "version");
+    cursor_u16(&c, "version");
     out->random = cursor_take(&c, 32, "random");
     cursor_vec8(&c, "session id");
     if (hs->flavour == FLAVOUR_DTLS) {
@@ -72,10 +56,38 @@ void hello_look(const struct handshake *hs, struct hello_sight *out)
         return;
     }
     out->seen = true;
-    out->kind = mix((uint32_t)version << 16 | hs->hello_version);
-    read_suites(suites, out);
-    out->kind |= out->kind == 0;
+    out->suites = cursor_rest(&suites);
     if (cursor_left(&c)) {
         read_extensions(cursor_vec16(&c, "extensions"), out);
     }
+}
+
+uint32_t hello_kind(const struct handshake *hs, const struct hello_sight *hello)
+{
+    struct cursor c = cursor_open(hs->raw[HS_RAW_CLIENT_HELLO]);
+    uint32_t version = cursor_u16(&c, "version");
+    uint32_t kind = mix(version << 16 | hs->hello_version);
+    struct cursor list = cursor_open(hello->suites);
+    while (cursor_left(&list) >= 2) {
+        uint16_t suite = cursor_u16(&list, "suite");
+        kind += known_is_grease(suite) ? 0 : mix(suite + 1u);
+    }
+    return kind | (kind == 0);
+}
+
+bool hello_first_suites(const struct hello_sight *hello, uint16_t first[3])
+{
+    struct cursor list = cursor_open(hello->suites);
+    bool grease = false;
+    unsigned n = 0;
+    memset(first, 0, 3 * sizeof *first);
+    while (cursor_left(&list) >= 2) {
+        uint16_t suite = cursor_u16(&list, "suite");
+        if (known_is_grease(suite)) {
+            grease = true;
+        } else if (n < 3) {
+            first[n++] = suite;
+        }
+    }
+    return grease;
 }

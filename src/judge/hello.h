@@ -13,14 +13,19 @@ struct hello_sight {
     bool seen;
     struct span random; /* 32 bytes */
     struct span sni;    /* as sent; empty: none */
-    uint16_t suites;    /* without GREASE */
-    uint16_t first[3];  /* the first of them */
-    bool grease;        /* among the suites (RFC 8701) */
-    uint32_t kind;      /* hash of versions and suites, whatever their order,
-                           without GREASE; never 0 when seen */
+    struct span suites; /* as sent, two bytes each */
 };
 
 /* Borrows from hs. */
 void hello_look(const struct handshake *hs, struct hello_sight *out);
+
+/* A hash of the versions and suites of a hello that was seen, whatever their
+ * order, without GREASE; never 0. */
+uint32_t hello_kind(const struct handshake *hs,
+                    const struct hello_sight *hello);
+
+/* The first of its suites, GREASE (RFC 8701) left out, zeros where there are no
+ * more. Returns whether GREASE was among them. */
+bool hello_first_suites(const struct hello_sight *hello, uint16_t first[3]);
 
 #endif

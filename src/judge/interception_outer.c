@@ -76,17 +76,19 @@ static uint64_t key_of(const struct outer *o, const struct handshake *hs,
 {
     uint8_t v[20];
     memcpy(v, hs->addr[SIDE_CLIENT].ip, 16);
-    memcpy(v + 16, &hello->kind, sizeof hello->kind);
+    uint32_t kind = hello_kind(hs, hello);
+    memcpy(v + 16, &kind, sizeof kind);
     return hash_bytes(&o->seed, span_of(v, sizeof v)) | 1u;
 }
 
 /* Whether this browser could have sent that hello. */
 static bool is_from(enum known_browser b, const struct hello_sight *hello)
 {
-    const uint16_t *f = hello->first;
+    uint16_t first[3];
+    bool grease = hello_first_suites(hello, first);
     return b == KNOWN_CHROMIUM
-               ? hello->grease
-               : f[0] == 0x1301 && f[1] == 0x1303 && f[2] == 0x1302;
+               ? grease
+               : first[0] == 0x1301 && first[1] == 0x1303 && first[2] == 0x1302;
 }
 
 /* A browser's own host, asked for by who is no browser. */

@@ -34,7 +34,8 @@ struct judge {
     struct trust *trust; /* borrowed, may be NULL */
     struct profiles *profiles;
     struct interception *interception;
-    struct advice *advice;
+    struct advice *advice; /* NULL: nothing is remembered; the same */
+    struct offers *offers;
 };
 
 const char *confidence_name(enum confidence c)
@@ -59,6 +60,7 @@ struct judge *judge_new(struct trust *trust)
     j->profiles = profiles_new();
     j->interception = interception_new();
     j->advice = advice_new();
+    j->offers = offers_new();
     if (!j->profiles || !j->interception) {
         judge_free(j);
         return NULL;
@@ -72,6 +74,7 @@ void judge_free(struct judge *j)
         profiles_free(j->profiles);
         interception_free(j->interception);
         advice_free(j->advice);
+        offers_free(j->offers);
         free(j);
     }
 }
@@ -102,7 +105,7 @@ static void learn_leaf(struct judge *j, const struct handshake *hs)
         !hs->offer.has_sni) {
         return;
     }
-    facts_derive(&f, hs, NULL);
+    facts_derive(&f, hs, NULL, j->offers);
     const struct cert *c = f.leaf;
     struct seen_leaf leaf = {.seen = true,
                              .self_signed = c->self_signed,
@@ -414,7 +417,7 @@ enum outcome judge_late_alert(struct judge *j, const struct handshake *hs)
 {
     struct facts f;
     struct verdict v = {.outcome = OUTCOME_SUCCESS};
-    facts_derive(&f, hs, j->trust);
+    facts_derive(&f, hs, j->trust, j->offers);
     look_for_inspection(j, &f, &v);
     text_list_free(&v.interception_evidence);
     if (f.late_refusal) {
@@ -452,7 +455,7 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
         return NULL;
     }
     struct facts f;
-    facts_derive(&f, hs, j->trust);
+    facts_derive(&f, hs, j->trust, j->offers);
     profiles_server(j->profiles, hs, &f.server);
     profiles_client(j->profiles, hs, &f.client);
     profiles_name(j->profiles, hs, &f.name);
@@ -485,19 +488,14 @@ void verdict_free(struct verdict *v)
     if (!v) {
         return;
     }
-    for (size_t i = 0; i < v->seen_as_n; i++) {
-        free(v->seen_as[i].text);
-    }
     for (size_t i = 0; i < v->fired_n; i++) {
         text_list_free(&v->fired[i].because);
     }
     free(v->reason);
-    free(v->seen_as);
     free(v->alternatives);
     free(v->fired);
     text_list_free(&v->evidence);
-    text_list_free(&v->fix);
-    text_list_free(&v->reproduce);
     text_list_free(&v->interception_evidence);
+    arena_free(&v->advice);
     free(v);
 }

@@ -19,14 +19,14 @@ const char *confidence_name(enum confidence c);
 /* ---- verdict ---- */
 
 struct text_list {
-    char **v; /* NUL-terminated, owned; raw bytes from the network inside:
-                 escape on output */
+    char **v; /* NUL-terminated; raw bytes from the network inside: escape on
+                 output. Owned, but for those of a verdict's advice */
     size_t n;
 };
 
 struct seen_as {
     const char *viewer;
-    char *text; /* owned */
+    char *text;
 };
 
 struct alternative {
@@ -49,9 +49,13 @@ struct verdict {
     enum confidence confidence;
     enum known_side side;
     char *reason; /* the verdict as one sentence; owned */
-    struct text_list evidence, fix, reproduce;
+    struct text_list evidence;
+    struct text_list fix, reproduce;
     struct seen_as *seen_as;
     size_t seen_as_n;
+    struct arena advice; /* these three and their texts live here */
+    uint64_t advice_id;  /* verdicts with the same one, not 0, have the same
+                            texts in fix and seen_as */
     struct alternative *alternatives;
     size_t alternatives_n;
     struct fired_rule *fired;

@@ -405,7 +405,8 @@ void profiles_learn(struct profiles *p, const struct handshake *hs,
         learn_random(pair, random_of(p, hello), hs->addr[SIDE_CLIENT].port);
     }
     if (hello->seen) {
-        learn_burst(&pair->burst, hs, hello->kind, outcome == OUTCOME_FAILURE);
+        learn_burst(&pair->burst, hs, hello_kind(hs, hello),
+                    outcome == OUTCOME_FAILURE);
     }
     if (outcome == OUTCOME_SUCCESS) {
         count(&c->successes);

@@ -11,8 +11,8 @@
 #include "report/fields.h"
 #include "report/json_write.h"
 
-#include "base/hash.h"
 #include "dissectors/fingerprint.h"
+#include "handshake/offer_shape.h"
 
 #include <stdlib.h>
 
@@ -98,16 +98,10 @@ static void json_event(struct json *j, const struct record *r)
     const struct handshake *hs = r->hs;
     const struct known_cause *cause = record_cause(r);
     size_t at = json_object(j, "event");
-    json_str(j, "kind", "event");
-    size_t list = json_list(j, "category");
-    json_str(j, NULL, "network");
-    json_list_end(j, list);
-    list = json_list(j, "type");
-    json_str(j, NULL, "connection");
-    json_str(j, NULL, "protocol");
-    json_list_end(j, list);
-    json_str(j, "action", "tls_handshake");
-    json_str(j, "dataset", "tlswhy.handshake");
+    JSON_FIXED(j, "\"kind\":\"event\",\"category\":[\"network\"],"
+                  "\"type\":[\"connection\",\"protocol\"],"
+                  "\"action\":\"tls_handshake\","
+                  "\"dataset\":\"tlswhy.handshake\"");
     json_str(j, "outcome", outcome_name(record_outcome(r)));
     json_str(j, "code", cause ? cause->slug : NULL);
     json_str(j, "reason", record_reason(r));
@@ -119,19 +113,19 @@ static void json_event(struct json *j, const struct record *r)
 
 static void json_observer(struct json *j, const struct record *r)
 {
-    size_t at = json_object(j, "ecs");
-    json_str(j, "version", ECS_VERSION);
-    json_object_end(j, at);
-    at = json_object(j, "observer");
-    json_str(j, "product", "tlswhy");
+    JSON_FIXED(j, "\"ecs\":{\"version\":\"" ECS_VERSION "\"}");
+    size_t at = json_object(j, "observer");
+    JSON_FIXED(j, "\"product\":\"tlswhy\"");
     json_str(j, "version",
              r->read_back ? r->read_back->observer_version : tlswhy_version);
     json_str(j, "hostname", r->hostname);
-    size_t ingress = json_object(j, "ingress");
-    size_t interface = json_object(j, "interface");
-    json_str(j, "name", r->interface);
-    json_object_end(j, interface);
-    json_object_end(j, ingress);
+    if (r->interface) {
+        size_t ingress = json_object(j, "ingress");
+        size_t interface = json_object(j, "interface");
+        json_str(j, "name", r->interface);
+        json_object_end(j, interface);
+        json_object_end(j, ingress);
+    }
     json_object_end(j, at);
 }
 
@@ -146,20 +140,35 @@ static void json_address(struct json *j, const struct handshake *hs,
     }
 }
 
-static void json_end(struct json *j, const struct record *r, enum side side,
-                     const char *key, bool counters)
+/* Where a side's address was written; ECS has it twice. */
+struct json_place {
+    size_t at, n;
+};
+
+static struct json_place json_end(struct json *j, const struct record *r,
+                                  enum side side, const char *key)
 {
     const struct handshake *hs = r->hs;
     const struct hs_dir *d = &hs->dir[side];
     size_t at = json_object(j, key);
+    struct json_place address = {.at = j->t->n};
     json_address(j, hs, side);
     json_str(j, "domain", r->domain[side]);
+    address.n = j->t->n - address.at;
     /* A direction that was not captured has unknown counts, not zero. */
-    bool counted = d->packets || !(hs->end_state.blind & BLIND_ONE_DIRECTION);
-    if (counters && counted) {
+    if (d->packets || !(hs->end_state.blind & BLIND_ONE_DIRECTION)) {
         json_uint(j, "bytes", d->bytes);
         json_uint(j, "packets", d->packets);
     }
+    json_object_end(j, at);
+    return address;
+}
+
+static void json_end_again(struct json *j, const char *key,
+                           struct json_place address)
+{
+    size_t at = json_object(j, key);
+    json_repeat(j, address.at, address.n);
     json_object_end(j, at);
 }
 
@@ -181,13 +190,13 @@ static void json_network(struct json *j, const struct handshake *hs)
         format_community_id(j->t, hs);
         json_close_str(j);
     }
-    size_t vlan = json_object(j, "vlan");
     if (hs->vlan != UNSEEN_U16) {
+        size_t vlan = json_object(j, "vlan");
         json_open_str(j, "id"); /* a keyword in ECS */
         text_uint(j->t, hs->vlan);
         json_close_str(j);
+        json_object_end(j, vlan);
     }
-    json_object_end(j, vlan);
     json_object_end(j, at);
 }
 
@@ -258,126 +267,110 @@ static void json_x509(struct json *j, const struct cert *c)
     json_object_end(j, at);
 }
 
-/* ---- what a hello's shape alone decides ---- */
+/* ---- what many records have in common ---- */
 
-/* Clients come in few shapes, and to write one takes several microseconds: the
- * text of the last ones is kept. */
-#define SHAPES          128u
-#define SHAPE_BYTES_MAX 8192u
-#define GREASE_ANY      0x0a0au
+/* Clients come in few shapes and failures in few kinds, and to write what one
+ * decides takes microseconds: the last texts are kept. */
+#define KEPT           256u
+#define KEPT_BYTES_MAX 8192u
 
-struct shape {
+/* What is kept, told apart by what is added to a key. */
+enum kept_part {
+    KEPT_FINGERPRINT, /* by the shape of the hello */
+    KEPT_OFFERED,
+    KEPT_FIX = 0, /* by the kind of advice */
+    KEPT_SEEN_AS,
+};
+
+struct kept {
     uint64_t key; /* 0: free */
-    char *text;
+    char *text;   /* members without a comma at either end */
     size_t n;
 };
 
 struct json_state {
     bool seeded;
     struct hash_seed seed;
-    struct shape v[SHAPES];
+    uint64_t shape, advice; /* keys of the record that is written; 0: none */
+    struct kept v[KEPT];
 };
 
-/* GREASE values (RFC 8701) are random, and no text shows which. */
-static uint64_t hash_list(const struct hash_seed *seed,
-                          const struct u16_list *l)
+static void find_keys(struct json_state *s, const struct record *r)
 {
-    uint64_t h = seed->k0 ^ l->seen;
-    for (unsigned i = 0; i < l->n; i++) {
-        uint16_t v = known_is_grease(l->v[i]) ? GREASE_ANY : l->v[i];
-        h = hash_fold(h ^ v, seed->k1 | 1);
+    const struct hash_seed *seed = &s->seed;
+    uint64_t advice = r->verdict ? r->verdict->advice_id : 0;
+    if (!s->seeded) {
+        s->seed = hash_seed_random();
+        s->seeded = true;
     }
-    return h ^ l->n;
-}
-
-static uint64_t hash_names(const struct hash_seed *seed,
-                           const struct span_list *l)
-{
-    uint64_t h = l->n;
-    for (unsigned i = 0; i < l->n; i++) {
-        h = h * 31 + hash_bytes(seed, l->v[i]);
+    s->shape = s->advice = 0;
+    if (r->hs->offer.seen && !r->read_back) {
+        uint64_t shape = offer_shape(&r->hs->offer, seed);
+        s->shape = hash_fold(shape, seed->k0 ^ r->hs->flavour) << 1 | 2;
     }
-    return h;
+    if (advice) {
+        s->advice = hash_fold(advice, seed->k1 | 1) << 1 | 2;
+    }
 }
 
-/* Everything that the texts of a shape are made of. `more` tells apart what
- * else decides about them. */
-static uint64_t shape_key(const struct hash_seed *seed,
-                          const struct handshake *hs, unsigned more)
+static void keep(struct kept *k, uint64_t key, const struct text *t,
+                 size_t from)
 {
-    const struct client_offer *o = &hs->offer;
-    const uint64_t v[] = {
-        hash_list(seed, &o->ciphers),
-        hash_list(seed, &o->extensions),
-        hash_list(seed, &o->versions),
-        hash_list(seed, &o->groups),
-        hash_list(seed, &o->signature_algorithms),
-        hash_bytes(seed, o->point_formats),
-        hash_names(seed, &o->alpn),
-        (uint64_t)o->legacy_version << 32 | (uint64_t)o->max_version << 16 |
-            more,
-        (uint64_t)hs->flavour << 4 | (uint64_t)o->has_sni << 2 |
-            (uint64_t)o->v2_format << 1 | (uint64_t)o->malformed,
-    };
-    return hash_bytes(seed, span_of(v, sizeof v)) | 1;
+    from += from < t->n && t->p[from] == ',';
+    size_t n = t->n - from;
+    char *text = n <= KEPT_BYTES_MAX && !t->cut ? malloc(n + 1) : NULL;
+    if (text) {
+        memcpy(text, t->p + from, n);
+        free(k->text);
+        *k = (struct kept){key, text, n};
+    }
 }
 
-/* Writes members of the open object that depend on the hello's shape only. */
-static void
-json_shape(struct json *j, const struct handshake *hs, unsigned which,
-           void (*write)(struct json *j, const struct handshake *hs))
+/* Writes members of the open object that are the same in all records with the
+ * same key (0: in no other one). */
+static void json_kept(struct json *j, const struct record *r, uint64_t key,
+                      enum kept_part part,
+                      void (*write)(struct json *j, const struct record *r))
 {
     struct json_state *state = j->state;
-    if (j->items != JSON_ITEMS || j->t->cut) {
-        write(j, hs);
+    if (!key || j->items != JSON_ITEMS) {
+        write(j, r);
         return;
     }
-    if (!state->seeded) {
-        state->seed = hash_seed_random();
-        state->seeded = true;
+    key += part;
+    struct kept *k = &state->v[key % KEPT];
+    if (k->key == key) {
+        json_members(j, k->text, k->n);
+        return;
     }
     size_t from = j->t->n;
-    bool comma = j->t->p[from - 1] != '{';
-    uint64_t key = shape_key(&state->seed, hs, which << 1 | comma);
-    struct shape *s = &state->v[(key >> 1) % SHAPES];
-    if (s->key == key) {
-        text_add_n(j->t, s->text, s->n);
-        return;
-    }
-    write(j, hs);
-    size_t n = j->t->n - from;
-    char *text = n <= SHAPE_BYTES_MAX ? malloc(n + 1) : NULL;
-    if (text && !j->t->cut) {
-        memcpy(text, j->t->p + from, n);
-        free(s->text);
-        *s = (struct shape){key, text, n};
-    } else {
-        free(text);
-    }
+    write(j, r);
+    keep(k, key, j->t, from);
 }
 
 static void json_fini(void *state)
 {
     struct json_state *s = state;
-    for (unsigned i = 0; i < SHAPES; i++) {
+    for (unsigned i = 0; i < KEPT; i++) {
         free(s->v[i].text);
     }
 }
 
 /* ---- tls ---- */
 
-static void json_fingerprint(struct json *j, const struct handshake *hs)
+static void json_fingerprint(struct json *j, const struct record *r)
 {
-    const struct client_offer *o = &hs->offer;
+    const struct client_offer *o = &r->hs->offer;
     char ja3[JA3_BYTES];
     char ja4[JA4_BYTES];
     json_codes(j, "supported_ciphers", &o->ciphers, suite_name);
     json_str(j, "ja3", fingerprint_ja3(o, ja3) ? ja3 : NULL);
-    json_str(j, "ja4", fingerprint_ja4(o, hs->flavour, ja4) ? ja4 : NULL);
+    json_str(j, "ja4", fingerprint_ja4(o, r->hs->flavour, ja4) ? ja4 : NULL);
 }
 
 static void json_tls_client(struct json *j, const struct record *r)
 {
+    const struct json_state *state = j->state;
     const struct client_offer *o = &r->hs->offer;
     size_t at = json_object(j, "client");
     if (o->seen) {
@@ -387,7 +380,7 @@ static void json_tls_client(struct json *j, const struct record *r)
             json_str(j, "ja3", r->read_back->ja3);
             json_str(j, "ja4", r->read_back->ja4);
         } else {
-            json_shape(j, r->hs, 0, json_fingerprint);
+            json_kept(j, r, state->shape, KEPT_FINGERPRINT, json_fingerprint);
         }
     }
     json_x509(j, chain_leaf(&r->hs->client_chain));
@@ -481,9 +474,9 @@ static bool is_grease_alpn(struct span s)
     return s.n == 2 && known_is_grease(cursor_u16(&c, "protocol"));
 }
 
-static void json_offered(struct json *j, const struct handshake *hs)
+static void json_offered(struct json *j, const struct record *r)
 {
-    const struct client_offer *o = &hs->offer;
+    const struct client_offer *o = &r->hs->offer;
     /* Without supported_versions only the highest one is known. */
     struct u16_list versions = o->versions;
     if (!versions.seen && o->max_version) {
@@ -531,8 +524,26 @@ static bool viewer_repeats(const struct verdict *v, size_t i)
     return false;
 }
 
+static void json_fix(struct json *j, const struct record *r)
+{
+    json_texts(j, "fix", &r->verdict->fix);
+}
+
+static void json_seen_as(struct json *j, const struct record *r)
+{
+    const struct verdict *v = r->verdict;
+    size_t at = json_object(j, "seen_as");
+    for (size_t i = 0; i < v->seen_as_n && i < j->items; i++) {
+        if (!viewer_repeats(v, i)) {
+            json_str(j, v->seen_as[i].viewer, v->seen_as[i].text);
+        }
+    }
+    json_object_end(j, at);
+}
+
 static void json_cause(struct json *j, const struct record *r)
 {
+    const struct json_state *state = j->state;
     const struct known_cause *cause = record_cause(r);
     const struct verdict *v = r->verdict;
     if (!cause) { /* a success may have something odd about it, too */
@@ -545,16 +556,10 @@ static void json_cause(struct json *j, const struct record *r)
     json_str(j, "confidence", confidence_name(v->confidence));
     json_str(j, "side", record_fix_side(r));
     json_texts(j, "evidence", &v->evidence);
-    json_texts(j, "fix", &v->fix);
+    json_kept(j, r, state->advice, KEPT_FIX, json_fix);
     json_texts(j, "reproduce", &v->reproduce);
-    size_t at = json_object(j, "seen_as");
-    for (size_t i = 0; i < v->seen_as_n && i < j->items; i++) {
-        if (!viewer_repeats(v, i)) {
-            json_str(j, v->seen_as[i].viewer, v->seen_as[i].text);
-        }
-    }
-    json_object_end(j, at);
-    at = json_list(j, "alternatives");
+    json_kept(j, r, state->advice, KEPT_SEEN_AS, json_seen_as);
+    size_t at = json_list(j, "alternatives");
     for (size_t i = 0; i < v->alternatives_n && i < j->items; i++) {
         size_t one = json_object(j, NULL);
         json_str(j, "cause", v->alternatives[i].cause);
@@ -604,6 +609,7 @@ static void json_frames(struct json *j, const struct record *r)
 
 static void json_tlswhy(struct json *j, const struct record *r)
 {
+    const struct json_state *state = j->state;
     const struct conclusion *end = &r->hs->end_state;
     bool failed = record_outcome(r) == OUTCOME_FAILURE;
     size_t at = json_object(j, "tlswhy");
@@ -616,7 +622,7 @@ static void json_tlswhy(struct json *j, const struct record *r)
     }
     json_cause(j, r);
     if (r->hs->offer.seen) {
-        json_shape(j, r->hs, 1, json_offered);
+        json_kept(j, r, state->shape, KEPT_OFFERED, json_offered);
     }
     json_blind_spots(j, end->blind);
     if (end->benign) {
@@ -639,10 +645,10 @@ static void json_record(struct json *j, const struct record *r)
     size_t error = json_object(j, "error");
     json_str(j, "type", cause ? cause->slug : NULL);
     json_object_end(j, error);
-    json_end(j, r, SIDE_CLIENT, "client", true);
-    json_end(j, r, SIDE_SERVER, "server", true);
-    json_end(j, r, SIDE_CLIENT, "source", false);
-    json_end(j, r, SIDE_SERVER, "destination", false);
+    struct json_place client = json_end(j, r, SIDE_CLIENT, "client");
+    struct json_place server = json_end(j, r, SIDE_SERVER, "server");
+    json_end_again(j, "source", client);
+    json_end_again(j, "destination", server);
     json_network(j, r->hs);
     json_tls(j, r);
     json_tlswhy(j, r);
@@ -657,8 +663,10 @@ static void on_record(void *state, const struct report_options *o,
     if (!record_wanted(r, o) || out->cut) {
         return;
     }
+    struct json_state *own = state;
     struct json j = {
-        .t = out, .from = out->n, .items = JSON_ITEMS, .state = state};
+        .t = out, .from = out->n, .items = JSON_ITEMS, .state = own};
+    find_keys(own, r);
     json_record(&j, r);
     if (out->cut) {
         text_truncate(out, j.from);

@@ -13,15 +13,11 @@ static bool json_fresh(const struct json *j)
     return last == '{' || last == '[';
 }
 
-void json_begin(struct json *j, const char *key, size_t n, char open)
+/* The comma that may be due, and a key. Returns the end of what it wrote. */
+static inline char *put_key(const struct json *j, char *p, const char *key,
+                            size_t n)
 {
-    bool comma = !json_fresh(j);
-    char *p = text_reserve(j->t, n + sizeof ",\"\":{");
-    char *start = p;
-    if (!p) {
-        return;
-    }
-    if (comma) {
+    if (!json_fresh(j)) {
         *p++ = ',';
     }
     if (key) {
@@ -31,6 +27,16 @@ void json_begin(struct json *j, const char *key, size_t n, char open)
         *p++ = '"';
         *p++ = ':';
     }
+    return p;
+}
+
+void json_begin(struct json *j, const char *key, size_t n, char open)
+{
+    char *start = text_reserve(j->t, n + sizeof ",\"\":{");
+    if (!start) {
+        return;
+    }
+    char *p = put_key(j, start, key, n);
     if (open) {
         *p++ = open;
     }
@@ -54,9 +60,38 @@ void json_text(struct json *j, const char *key, size_t n, struct span s)
     if (!s.n) {
         return;
     }
-    json_begin(j, key, n, '"');
-    text_json(j->t, s);
-    json_close_str(j);
+    if (text_json_plain(s) < s.n) {
+        json_begin(j, key, n, '"');
+        text_json(j->t, s);
+        json_close_str(j);
+        return;
+    }
+    char *start = text_reserve(j->t, n + s.n + sizeof ",\"\":\"\"");
+    if (start) {
+        char *p = put_key(j, start, key, n);
+        *p++ = '"';
+        memcpy(p, s.p, s.n);
+        p += s.n;
+        *p++ = '"';
+        text_commit(j->t, (size_t)(p - start));
+    }
+}
+
+void json_members(struct json *j, const char *written, size_t n)
+{
+    char *start = n ? text_reserve(j->t, n + 1) : NULL;
+    if (start) {
+        char *p = put_key(j, start, NULL, 0);
+        memcpy(p, written, n);
+        text_commit(j->t, (size_t)(p - start) + n);
+    }
+}
+
+void json_repeat(struct json *j, size_t at, size_t n)
+{
+    if (n && text_reserve(j->t, n + 1)) { /* so that it will not move */
+        json_members(j, j->t->p + at, n);
+    }
 }
 
 void json_int(struct json *j, const char *key, int64_t v)

@@ -22,6 +22,14 @@ void json_begin(struct json *j, const char *key, size_t n, char open);
 void json_end_with(struct json *j, size_t at, char bracket);
 void json_text(struct json *j, const char *key, size_t n, struct span s);
 
+/* Members or items as they are, n bytes without a comma at either end. They
+ * must not lie in j->t; for those that do there is json_repeat(). */
+void json_members(struct json *j, const char *written, size_t n);
+void json_repeat(struct json *j, size_t at, size_t n);
+
+/* The same of a literal. */
+#define JSON_FIXED(j, written) json_members(j, written, sizeof(written) - 1)
+
 static inline size_t json_length(const char *key)
 {
     return key ? strlen(key) : 0;

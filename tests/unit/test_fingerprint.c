@@ -5,6 +5,7 @@
  * with md5sum and sha256sum from strings written by hand.
  */
 #include "dissectors/fingerprint.h"
+#include "handshake/offer_shape.h"
 
 #include <criterion/criterion.h>
 
@@ -248,4 +249,79 @@ Test(ja4, counts_stop_at_99)
                              .ciphers = {.v = many, .n = 120, .seen = true},
                              .extensions = LIST(43)};
     expect_ja4(&o, FLAVOUR_TLS, "t12i990100_0f8860b09f90_b9a491fefe05");
+}
+
+/* ---- shape ------------------------------------------------------------------
+ */
+
+static const struct hash_seed seed = {1, 2};
+
+static void differs(const struct client_offer *a, const struct client_offer *b)
+{
+    cr_expect_neq(offer_shape(a, &seed), offer_shape(b, &seed));
+}
+
+/* Nine values: more than are hashed at a time. */
+static const struct client_offer shape_base = {
+    .seen = true,
+    .has_sni = true,
+    .legacy_version = 0x0303,
+    .max_version = 0x0304,
+    .min_version = 0x0303,
+    .ciphers = LIST(0x1a1a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c,
+                    0xc030, 0xcca9),
+    .extensions = LIST(0x2a2a, 0, 10, 43, 13),
+    .versions = LIST(0x3a3a, 0x0304, 0x0303),
+    .groups = LIST(0x4a4a, 0x001d),
+    .key_shares = LIST(0x4a4a, 0x001d),
+    .signature_algorithms = LIST(0x0403),
+};
+
+Test(shape, everything_that_a_client_always_sends_counts)
+{
+    static const struct span alpn[] = {{(const uint8_t *)"h2", 2}};
+    struct client_offer v[17];
+    size_t n = 0;
+    for (; n < 17; n++) {
+        v[n] = shape_base;
+    }
+    n = 1;
+    v[n++].legacy_version = 0x0302;
+    v[n++].max_version = 0x0303;
+    v[n++].min_version = 0x0301;
+    v[n++].has_sni = false;
+    v[n++].v2_format = true;
+    v[n++].partial = true;
+    v[n++].ciphers.n = 8;
+    v[n++].extensions = (struct u16_list)LIST(0, 10, 43, 13, 0x2a2a);
+    v[n++].versions.n = 0;
+    v[n++].groups = (struct u16_list)LIST(0x4a4a, 0x0017);
+    v[n++].key_shares.n = 1;
+    v[n++].signature_algorithms = (struct u16_list)LIST(0x0503);
+    v[n++].signature_algorithms.seen = false;
+    v[n++].alpn = (struct span_list){alpn, 1, true};
+    v[n++].alpn.seen = true;
+    v[n++].point_formats = bytes("\0", 1);
+    cr_assert_eq(n, 17);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            differs(&v[i], &v[k]);
+        }
+    }
+}
+
+/* RFC 8701: GREASE is drawn anew for each hello. */
+Test(shape, what_is_drawn_anew_does_not_count)
+{
+    struct client_offer o = shape_base;
+    o.random = bytes("0123456789abcdef0123456789abcdef", 32);
+    o.session_id = bytes("x", 1);
+    o.sni = bytes("example.org", 11);
+    o.ciphers = (struct u16_list)LIST(0xfafa, 0x1301, 0x1302, 0x1303, 0xc02b,
+                                      0xc02f, 0xc02c, 0xc030, 0xcca9);
+    o.extensions = (struct u16_list)LIST(0x0a0a, 0, 10, 43, 13);
+    cr_expect_eq(offer_shape(&o, &seed), offer_shape(&shape_base, &seed));
+    o.ciphers = (struct u16_list)LIST(0xfa0a, 0x1301, 0x1302, 0x1303, 0xc02b,
+                                      0xc02f, 0xc02c, 0xc030, 0xcca9);
+    differs(&o, &shape_base); /* no GREASE value: its bytes differ */
 }

@@ -66,4 +66,5 @@ Test(digest, known_values)
     expect(DIGEST_SHA256,
            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
            32);
+    expect(DIGEST_SHA1, "a9993e364706816aba3e25717850c26c9cd0d89d", 20);
 }

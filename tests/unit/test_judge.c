@@ -884,7 +884,7 @@ static struct hypothesis best_of(const struct rule *rule, struct scene *s,
 {
     finish(s);
     struct facts f;
-    facts_derive(&f, &s->hs, NULL);
+    facts_derive(&f, &s->hs, NULL, NULL);
     f.trust = *trust;
     f.faults |= faults;
     struct hypotheses hy;
@@ -2187,7 +2187,7 @@ static void expand_is(struct scene *s, const char *row, bool shell,
                       const char *want)
 {
     struct facts f;
-    facts_derive(&f, &s->hs, NULL);
+    facts_derive(&f, &s->hs, NULL, NULL);
     char *out = NULL;
     bool ok = advice_expand(&f, row, shell, &out);
     if (want) {
@@ -2280,7 +2280,7 @@ Test(advice, commands_offer_what_the_client_offered)
     server_flight_12(&s);
     expand_is(&s, "{root}", false, "Example CA");
     struct facts f;
-    facts_derive(&f, &s.hs, NULL);
+    facts_derive(&f, &s.hs, NULL, NULL);
     char *out = NULL;
     cr_expect(!advice_expand(&f, "{suites13}", true, &out));
     cr_expect(!advice_expand(&f, "{server_versions}", false, &out));
@@ -2313,7 +2313,7 @@ Test(advice, network_strings_cannot_leave_their_word)
     open_scene(&s);
     s.hs.offer.sni = span_text("a'; rm -rf ~ #");
     struct facts f;
-    facts_derive(&f, &s.hs, NULL);
+    facts_derive(&f, &s.hs, NULL, NULL);
     char *out = NULL;
     cr_assert(advice_expand(&f, "x {servername} {host} {url}", true, &out));
     /* POSIX: inside single quotes only a quote ends the word, and it has to
@@ -2331,7 +2331,7 @@ Test(advice, conditions)
     alert(&s, SIDE_SERVER, 40);
     finish(&s);
     struct facts f;
-    facts_derive(&f, &s.hs, NULL);
+    facts_derive(&f, &s.hs, NULL, NULL);
     cr_expect(advice_when(&f, ""));
     cr_expect(advice_when(&f, "alert"));
     cr_expect(advice_when(&f, "by_server,alert_40,sni,offer13,tcp"));
@@ -2400,6 +2400,29 @@ Test(advice, seen_as_has_one_text_per_viewer)
     hs_free(&s.hs);
 }
 
+/* More offers than are remembered, again and again. */
+Test(offer, one_that_is_remembered_looks_the_same)
+{
+    struct offers *old = offers_new();
+    for (unsigned i = 0; i < 3000; i++) {
+        struct scene s;
+        struct offer_view v, w;
+        uint16_t suites[] = {0x1301, (uint16_t)(0xc000 + i % 300)};
+        open_scene(&s);
+        s.hs.offer.ciphers = LIST(suites);
+        s.hs.offer.groups.n = (uint16_t)(i % 3);
+        s.hs.offer.seen = i % 11 != 0;
+        offers_look(old, &s.hs.offer, &v);
+        offer_look(&s.hs.offer, &w);
+        cr_assert_eq(v.suites, w.suites);
+        cr_assert_eq(v.odd_suites, w.odd_suites);
+        cr_assert_eq(v.odd_groups, w.odd_groups);
+        cr_assert_eq(v.why_groups, w.why_groups);
+        hs_free(&s.hs);
+    }
+    offers_free(old);
+}
+
 Test(advice, no_cause_has_more_rows_than_are_looked_at)
 {
     for (size_t i = 0; i < COUNT(contract); i++) {
@@ -2418,36 +2441,90 @@ static void expect_same_texts(const struct text_list *a,
     }
 }
 
+static void expect_same_advice(const struct verdict *v, const struct verdict *w)
+{
+    expect_same_texts(&v->fix, &w->fix);
+    expect_same_texts(&v->reproduce, &w->reproduce);
+    cr_assert_eq(v->seen_as_n, w->seen_as_n);
+    for (size_t k = 0; k < v->seen_as_n; k++) {
+        cr_expect_str_eq(v->seen_as[k].viewer, w->seen_as[k].viewer);
+        cr_expect_str_eq(v->seen_as[k].text, w->seen_as[k].text);
+    }
+}
+
+/* The i-th of a few hundred cases, at one of many servers. */
+static void open_case(struct scene *s, unsigned i, unsigned server)
+{
+    open_scene(s);
+    s->hs.offer.has_sni = i % 2 == 0;
+    s->hs.carrier = i % 3 ? "starttls-smtp" : "direct";
+    s->hs.addr[SIDE_SERVER].port = (uint16_t)(server + 1);
+    if (i % 7 == 0) {
+        s->hs.carrier = "http-connect";
+        s->hs.carrier_asked = server % 2 ? span_text("CONNECT a.test:443")
+                                         : span_text("CONNECT b.test:443");
+    }
+    alert(s, SIDE_SERVER, i % 4 < 2 ? 40 : (uint16_t)(70 + i % 50));
+}
+
+static void expect_same_in(struct judge *old, unsigned i, unsigned server)
+{
+    struct scene a, b;
+    open_case(&a, i, server);
+    open_case(&b, i, server);
+    struct verdict *v = judge_in(old, &a);
+    struct verdict *w = judged(&b);
+    expect_same_advice(v, w);
+    verdict_free(v);
+    verdict_free(w);
+    hs_free(&a.hs);
+    hs_free(&b.hs);
+}
+
 /* A judge that has had the same case says the same as a fresh one, also when
- * cases differ in one condition only. */
+ * cases differ in one condition only, and when there are more of them than are
+ * remembered. */
 Test(advice, a_case_that_is_remembered_says_the_same)
 {
     struct judge *old = judge_new(NULL);
-    for (unsigned i = 0; i < 12; i++) {
-        struct scene a, b;
-        open_scene(&a);
-        open_scene(&b);
-        for (unsigned k = 0; k < 2; k++) {
-            struct scene *s = k ? &b : &a;
-            s->hs.offer.has_sni = i % 2 == 0;
-            s->hs.carrier = i % 3 ? "starttls-smtp" : "direct";
-            alert(s, SIDE_SERVER, i % 4 < 2 ? 40 : 70);
-        }
-        struct verdict *v = judge_in(old, &a);
-        struct verdict *w = judged(&b);
-        expect_same_texts(&v->fix, &w->fix);
-        expect_same_texts(&v->reproduce, &w->reproduce);
-        cr_assert_eq(v->seen_as_n, w->seen_as_n);
-        for (size_t k = 0; k < v->seen_as_n; k++) {
-            cr_expect_str_eq(v->seen_as[k].viewer, w->seen_as[k].viewer);
-            cr_expect_str_eq(v->seen_as[k].text, w->seen_as[k].text);
-        }
-        verdict_free(v);
-        verdict_free(w);
-        hs_free(&a.hs);
-        hs_free(&b.hs);
+    for (unsigned i = 0; i < 600; i++) {
+        expect_same_in(old, i % 211, i % 3);
     }
     judge_free(old);
+}
+
+Test(advice, a_server_that_is_remembered_is_told_from_others)
+{
+    struct judge *old = judge_new(NULL);
+    for (unsigned server = 0; server < 1500; server++) {
+        struct scene s;
+        open_case(&s, 0, server);
+        verdict_free(judge_in(old, &s));
+        hs_free(&s.hs);
+    }
+    for (unsigned server = 0; server < 1500; server += 37) {
+        expect_same_in(old, 0, server);
+    }
+    judge_free(old);
+}
+
+Test(advice, verdicts_of_one_kind_have_one_number)
+{
+    struct judge *j = judge_new(NULL);
+    struct scene s[3];
+    struct verdict *v[3];
+    for (unsigned i = 0; i < 3; i++) {
+        open_case(&s[i], i == 2, 0);
+        v[i] = judge_in(j, &s[i]);
+    }
+    cr_expect_neq(v[0]->advice_id, 0);
+    cr_expect_eq(v[0]->advice_id, v[1]->advice_id);
+    cr_expect_neq(v[0]->advice_id, v[2]->advice_id);
+    for (unsigned i = 0; i < 3; i++) {
+        verdict_free(v[i]);
+        hs_free(&s[i].hs);
+    }
+    judge_free(j);
 }
 
 Test(advice, a_long_value_is_cut_and_the_row_stays)
@@ -2460,7 +2537,7 @@ Test(advice, a_long_value_is_cut_and_the_row_stays)
     }
     s.hs.offer.ciphers = LIST(many);
     struct facts f;
-    facts_derive(&f, &s.hs, NULL);
+    facts_derive(&f, &s.hs, NULL, NULL);
     char *out = NULL;
     cr_assert(advice_expand(&f, "a {suites} b {port}", false, &out));
     cr_expect_eq(strncmp(out, "a ECDHE-RSA-AES128-GCM-SHA256:", 30), 0);

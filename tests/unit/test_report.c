@@ -138,6 +138,9 @@ static const char *render(struct fixture *f, const char *format)
     void *state = calloc(1, reporter->state_bytes + 1);
     text_clear(&f->out);
     reporter->record(state, &f->options, &f->record, &f->out);
+    if (reporter->fini) {
+        reporter->fini(state);
+    }
     free(state);
     return text_str(&f->out);
 }
@@ -548,6 +551,40 @@ Test(json, verdict_lists)
            "\"confidence\":\"possible\"}]");
     has(s, "\"interception\":{\"verdict\":\"suspected\","
            "\"product\":\"Example Proxy\",\"evidence\":[\"one\"]}");
+    tear_down(&f);
+}
+
+/* A reporter that has written many hellos and much advice writes the same as
+ * one that has not, however often and in whatever order they come. */
+Test(json, what_was_kept_of_others_does_not_show)
+{
+    struct text fresh;
+    struct fixture f;
+    const struct reporter *json = find("json");
+    void *old = calloc(1, json->state_bytes);
+    set_up(&f);
+    fail(&f);
+    offer(&f, SPAN("example.org"));
+    argue(&f);
+    text_init(&fresh, OUT_BYTES);
+    for (unsigned i = 0; i < 3000; i++) {
+        uint16_t ciphers[] = {0x1301, (uint16_t)(0x1a1a + i % 700), 0x00ff};
+        char text[16];
+        snprintf(text, sizeof text, "text %u", i % 600 ? i % 600 : i);
+        f.hs.offer.ciphers = (struct u16_list){ciphers, 3, true};
+        f.hs.flavour = i % 5 ? FLAVOUR_TLS : FLAVOUR_QUIC;
+        f.verdict.advice_id = i % 600; /* 0: every time another one */
+        f.verdict.seen_as[0].text = text;
+        text_clear(&fresh);
+        text_add(&fresh, render(&f, "json"));
+        text_clear(&f.out);
+        json->record(old, &f.options, &f.record, &f.out);
+        cr_assert_str_eq(text_str(&f.out), text_str(&fresh), "in round %u", i);
+    }
+    is_json_line(text_str(&fresh));
+    json->fini(old);
+    free(old);
+    text_free(&fresh);
     tear_down(&f);
 }
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SPAN(literal) span_of("" literal, sizeof(literal) - 1)
@@ -307,12 +308,43 @@ Test(text, time_is_rfc_3339)
     expect_time(INT64_MIN, "1677-09-21T00:12:43.145224Z");
 }
 
-/* Long runs go eight bytes at a time: each byte at each place must be told. */
+Test(text, times_do_not_hang_on_the_one_before)
+{
+    static const tick_t when[] = {0, -1, TICK_SEC - 1, TICK_SEC, 0};
+    static const char *const want[] = {
+        "1970-01-01T00:00:00.000000Z", "1969-12-31T23:59:59.999999Z",
+        "1970-01-01T00:00:00.999999Z", "1970-01-01T00:00:01.000000Z",
+        "1970-01-01T00:00:00.000000Z"};
+    for (size_t i = 0; i < sizeof when / sizeof when[0]; i++) {
+        expect_time(when[i], want[i]);
+    }
+}
+
+Test(text, numbers_are_whole_or_missing)
+{
+    static const uint64_t v[] = {0, 9, 10, 99, 100, 12345, UINT64_MAX};
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+        char want[24];
+        size_t n = (size_t)snprintf(want, sizeof want, "%llu",
+                                    (unsigned long long)v[i]);
+        for (size_t max = n - 1; max <= n; max++) {
+            struct text t;
+            text_init(&t, max);
+            text_uint(&t, v[i]);
+            cr_expect_str_eq(text_str(&t), max < n ? "" : want);
+            cr_expect_eq(t.cut, max < n);
+            text_free(&t);
+        }
+    }
+}
+
+/* Long runs go sixteen bytes at a time: each byte at each place must be told.
+ */
 Test(text, every_byte_at_every_place_of_a_long_text)
 {
     for (unsigned byte = 0; byte < 256; byte++) {
-        for (size_t at = 0; at < 24; at++) {
-            uint8_t in[24];
+        for (size_t at = 0; at < 40; at++) {
+            uint8_t in[40];
             memset(in, 'x', sizeof in);
             in[at] = (uint8_t)byte;
             struct text whole, parts;
@@ -324,6 +356,10 @@ Test(text, every_byte_at_every_place_of_a_long_text)
             }
             cr_expect_str_eq(text_str(&whole), text_str(&parts), "%u at %zu",
                              byte, at);
+            bool plain =
+                byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+            cr_expect_eq(text_json_plain(span_of(in, sizeof in)),
+                         plain ? sizeof in : at);
             text_free(&whole);
             text_free(&parts);
         }
