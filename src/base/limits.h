@@ -90,8 +90,8 @@
 #define LIMIT_PENDING_VERDICTS 8192u
 #define LIMIT_PENDING_BYTES    (64u * 1024 * 1024)
 
-/* Fixes, commands and what viewers show, of one verdict: some 3 KiB. */
-#define LIMIT_ADVICE_BYTES (128u * 1024)
+/* All texts of one verdict: some 3 KiB, with the sentences of its rules. */
+#define LIMIT_VERDICT_BYTES (512u * 1024)
 
 /* Connections that are over and wait for their secrets. Live for that long:
  * what ends is reported within about a second. */

@@ -153,11 +153,10 @@ static void find_rows(const struct facts *f,
 #define CARRIER_BYTES 32u
 #define SERVERS       1024u /* whose commands are remembered */
 
-/* Texts one behind the other, each with its NUL. */
+/* Texts, in one piece with the pointers to them. */
 struct packed {
-    char *bytes; /* owned; NULL: there are none */
-    size_t bytes_n;
-    size_t n; /* texts */
+    char **v; /* owned; NULL: there are none */
+    size_t n, bytes_n;
 };
 
 /* All that is_usable() and fix_rank() look at. No padding: it is compared as
@@ -196,8 +195,8 @@ struct advice {
 static void drop_commands(void *entry)
 {
     struct server_commands *c = entry;
-    free(c->commands.bytes);
-    c->commands.bytes = NULL;
+    free(c->commands.v);
+    c->commands.v = NULL;
 }
 
 struct advice *advice_new(void)
@@ -213,8 +212,8 @@ struct advice *advice_new(void)
 
 static void forget_case(struct advice_case *c)
 {
-    free(c->fix.bytes);
-    free(c->seen_as.bytes);
+    free(c->fix.v);
+    free(c->seen_as.v);
     memset(c, 0, sizeof *c);
 }
 
@@ -325,18 +324,19 @@ static struct server_commands *commands_of(struct advice *a,
 /* False when memory is out. */
 static bool pack(struct packed *p, char *const *v, size_t n)
 {
-    size_t total = 0;
+    size_t total = n * sizeof *v;
     for (size_t i = 0; i < n; i++) {
         total += strlen(v[i]) + 1;
     }
-    char *to = malloc(total + 1);
-    if (!to) {
+    char **copy = malloc(total + 1);
+    if (!copy) {
         return false;
     }
-    *p = (struct packed){to, total, n};
+    *p = (struct packed){copy, n, total};
+    char *to = (char *)(copy + n);
     for (size_t i = 0; i < n; i++) {
         size_t bytes = strlen(v[i]) + 1;
-        memcpy(to, v[i], bytes);
+        copy[i] = memcpy(to, v[i], bytes);
         to += bytes;
     }
     return true;
@@ -345,14 +345,12 @@ static bool pack(struct packed *p, char *const *v, size_t n)
 /* Copies them into an arena. NULL when there is no room. */
 static char **unpack(struct arena *a, const struct packed *p)
 {
-    char **v = arena_room(a, p->n * sizeof *v + p->bytes_n);
-    if (!v) {
-        return NULL;
-    }
-    char *text = memcpy(v + p->n, p->bytes, p->bytes_n);
-    for (size_t i = 0; i < p->n; i++) {
-        v[i] = text;
-        text += strlen(text) + 1;
+    char **v = arena_room(a, p->bytes_n);
+    if (v) {
+        memcpy(v, p->v, p->bytes_n);
+        for (size_t i = 0; i < p->n; i++) {
+            v[i] = (char *)v + (p->v[i] - (char *)p->v);
+        }
     }
     return v;
 }
@@ -360,13 +358,13 @@ static char **unpack(struct arena *a, const struct packed *p)
 static struct text_list unpack_list(struct arena *a, const struct packed *p)
 {
     char **v = unpack(a, p);
-    return (struct text_list){v, v ? p->n : 0};
+    return (struct text_list){.v = v, .n = v ? p->n : 0, .arena = a};
 }
 
 static void unpack_seen_as(const struct advice_case *c, struct verdict *v)
 {
-    char **texts = unpack(&v->advice, &c->seen_as);
-    v->seen_as = arena_room(&v->advice, c->seen_as.n * sizeof *v->seen_as);
+    char **texts = unpack(&v->arena, &c->seen_as);
+    v->seen_as = arena_room(&v->arena, c->seen_as.n * sizeof *v->seen_as);
     v->seen_as_n = texts && v->seen_as ? c->seen_as.n : 0;
     for (size_t i = 0; i < v->seen_as_n; i++) {
         v->seen_as[i] = (struct seen_as){c->viewers[i], texts[i]};
@@ -380,8 +378,8 @@ static void remember_fixed(struct advice_case *c, const struct verdict *v)
         c->viewers[i] = v->seen_as[i].viewer;
         texts[i] = v->seen_as[i].text;
     }
-    free(c->fix.bytes); /* memory was out before */
-    c->fix.bytes = NULL;
+    free(c->fix.v); /* memory was out before */
+    c->fix.v = NULL;
     c->is_written = pack(&c->fix, v->fix.v, v->fix.n) &&
                     pack(&c->seen_as, texts, v->seen_as_n);
 }
@@ -396,12 +394,12 @@ struct scratch {
 /* A list of the verdict's that has room, as its first one makes it. */
 static char **list_room(struct verdict *v, size_t max)
 {
-    return arena_room(&v->advice, max * sizeof(char *));
+    return arena_room(&v->arena, max * sizeof(char *));
 }
 
 static void list_add(struct verdict *v, struct text_list *l, const char *s)
 {
-    char *copy = l->v ? arena_text(&v->advice, span_text(s)) : NULL;
+    char *copy = l->v ? arena_text(&v->arena, span_text(s)) : NULL;
     if (copy) {
         l->v[l->n++] = copy;
     }
@@ -503,7 +501,7 @@ static void fill_seen_as(const struct facts *f, const struct lists *l,
                          struct scratch *s, struct verdict *v)
 {
     struct row_bits done = {{0}}; /* viewers, by their first row */
-    v->seen_as = arena_room(&v->advice, SEEN_AS_MAX * sizeof *v->seen_as);
+    v->seen_as = arena_room(&v->arena, SEEN_AS_MAX * sizeof *v->seen_as);
     for (size_t i = 0;
          v->seen_as && i < l->seen_as.n && v->seen_as_n < SEEN_AS_MAX; i++) {
         const struct known_row *row = &l->seen_as.v[i];
@@ -513,7 +511,7 @@ static void fill_seen_as(const struct facts *f, const struct lists *l,
         text_clear(&s->line);
         s->line.max = ADVICE_BYTES;
         char *text = fill_line(f, row->text, false, s)
-                         ? arena_text(&v->advice, span_text(text_str(&s->line)))
+                         ? arena_text(&v->arena, span_text(text_str(&s->line)))
                          : NULL;
         if (text) {
             v->seen_as[v->seen_as_n++] =
@@ -542,11 +540,10 @@ void advice_fill(struct advice *a, const struct facts *f, struct verdict *v)
         find_rows(f, &conditions, v->cause->slug, &own);
     }
     const struct lists *l = c ? &c->lists : &own;
-    arena_init(&v->advice, LIMIT_ADVICE_BYTES);
     text_init(&s.line, ADVICE_BYTES);
     text_init(&s.word, ADVICE_WORD_BYTES);
     if (c && c->is_written) {
-        v->fix = unpack_list(&v->advice, &c->fix);
+        v->fix = unpack_list(&v->arena, &c->fix);
         unpack_seen_as(c, v);
     } else {
         write_fixed(f, l, &s, v);
@@ -556,7 +553,7 @@ void advice_fill(struct advice *a, const struct facts *f, struct verdict *v)
     }
     v->advice_id = c && c->is_written ? c->id : 0;
     if (known && known->is_written) {
-        v->reproduce = unpack_list(&v->advice, &known->commands);
+        v->reproduce = unpack_list(&v->arena, &known->commands);
     } else {
         fill_reproduce(f, l, &s, v);
     }

@@ -5,7 +5,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* ---- lists of texts ---- */
 
@@ -14,13 +13,16 @@
 void text_list_add(struct text_list *l, const char *s)
 {
     if (l->n % LIST_STEP == 0) {
-        char **v = realloc(l->v, (l->n + LIST_STEP) * sizeof *v);
+        char **v = arena_room(l->arena, (l->n + LIST_STEP) * sizeof *v);
         if (!v) {
             return;
         }
+        if (l->n) {
+            memcpy(v, l->v, l->n * sizeof *v);
+        }
         l->v = v;
     }
-    char *copy = strdup(s);
+    char *copy = arena_text(l->arena, span_text(s));
     if (copy) {
         l->v[l->n++] = copy;
     }
@@ -36,30 +38,14 @@ bool text_list_has(const struct text_list *l, const char *s)
     return false;
 }
 
-void text_list_free(struct text_list *l)
-{
-    for (size_t i = 0; i < l->n; i++) {
-        free(l->v[i]);
-    }
-    free(l->v);
-    *l = (struct text_list){0};
-}
-
 /* ---- hypotheses ---- */
 
-void hypotheses_init(struct hypotheses *hy)
+void hypotheses_init(struct hypotheses *hy, struct arena *arena)
 {
-    memset(hy, 0, sizeof *hy);
-    hy->sink.sink = true;
-}
-
-void hypotheses_free(struct hypotheses *hy)
-{
-    for (size_t i = 0; i < hy->n; i++) {
-        free(hy->v[i].reason);
-        text_list_free(&hy->v[i].because);
-    }
+    hy->arena = arena;
+    hy->rule = NULL;
     hy->n = 0;
+    hy->sink = (struct hypothesis){.sink = true};
 }
 
 struct hypothesis *hypothesis_add(struct hypotheses *hy, const char *cause,
@@ -69,8 +55,11 @@ struct hypothesis *hypothesis_add(struct hypotheses *hy, const char *cause,
         return &hy->sink;
     }
     struct hypothesis *h = &hy->v[hy->n++];
-    *h = (struct hypothesis){
-        .rule = hy->rule, .cause = cause, .confidence = c, .weight = weight};
+    *h = (struct hypothesis){.rule = hy->rule,
+                             .cause = cause,
+                             .confidence = c,
+                             .weight = weight,
+                             .because = {.arena = hy->arena}};
     return h;
 }
 
@@ -108,8 +97,7 @@ void hypothesis_reason(struct hypothesis *h, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
-    free(h->reason);
-    h->reason = strdup(line);
+    h->reason = arena_text(h->because.arena, span_text(line));
 }
 
 static bool is_better(const struct hypothesis *a, const struct hypothesis *b)

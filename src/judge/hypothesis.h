@@ -21,27 +21,26 @@ struct hypothesis {
     bool keep;
     bool has_side;
     enum known_side side;
-    char *reason; /* owned, or NULL */
+    const char *reason; /* or NULL */
     struct text_list because;
 };
 
 struct hypotheses {
+    struct arena *arena;     /* of their texts; borrowed */
     const struct rule *rule; /* the one that is running */
     size_t n;
     struct hypothesis v[HYPOTHESES_MAX];
     struct hypothesis sink;
 };
 
-void hypotheses_init(struct hypotheses *hy);
-void hypotheses_free(struct hypotheses *hy);
+void hypotheses_init(struct hypotheses *hy, struct arena *arena);
 
 /* Best first: confidence, then weight, then the order of adding. */
 void hypotheses_rank(struct hypotheses *hy);
 
-/* Appends a copy; dropped when memory is out. */
+/* Appends a copy, in the list's arena; dropped when there is no room. */
 void text_list_add(struct text_list *l, const char *s);
 /* Whether the list holds this very text. */
 bool text_list_has(const struct text_list *l, const char *s);
-void text_list_free(struct text_list *l);
 
 #endif

@@ -614,12 +614,11 @@ enum inspection interception_judge(struct interception *ix,
     }
     s.other_issuer = has_other_issuer(ix, &s);
     s.agent = agent_of(ix, hs);
-    struct text_list because = {0};
+    struct text_list because = {.arena = &v->arena};
     enum inspection found = group_weigh(
         g, group_leaf_find(g, hash_of(ix, s.leaf->der)), &s, &because);
     found = g->verdict > found ? g->verdict : found;
     if (found == INSPECTION_NONE) {
-        text_list_free(&because);
         return found;
     }
     v->interception = inspection_name(found);

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "judge/advice.h"
 #include "judge/facts.h"
@@ -173,12 +174,11 @@ static void add_reasons_of(struct verdict *v, const struct hypothesis *h)
 
 static void add_foreign(const struct handshake *hs, struct verdict *v)
 {
-    struct text_list l = {0};
+    struct text_list l = {.arena = &v->arena};
     foreign_evidence(hs, &l);
     for (size_t i = 0; i < l.n; i++) {
         add_evidence(v, l.v[i]);
     }
-    text_list_free(&l);
 }
 
 /* What can be said of any failure. */
@@ -332,7 +332,8 @@ static bool is_implied(const struct verdict *v, const char *cause)
 
 static void write_alternatives(const struct hypotheses *hy, struct verdict *v)
 {
-    v->alternatives = calloc(ALTERNATIVES_MAX, sizeof *v->alternatives);
+    v->alternatives =
+        arena_room(&v->arena, ALTERNATIVES_MAX * sizeof *v->alternatives);
     for (size_t i = 0; i < hy->n && v->alternatives; i++) {
         const struct hypothesis *h = &hy->v[i];
         bool weak = h->confidence == CONF_POSSIBLE || is_general(h->cause) ||
@@ -351,11 +352,11 @@ static void write_alternatives(const struct hypotheses *hy, struct verdict *v)
 
 /* ---- for --explain ---- */
 
-static void write_fired(struct hypotheses *hy, struct verdict *v)
+static void write_fired(const struct hypotheses *hy, struct verdict *v)
 {
-    v->fired = hy->n ? calloc(hy->n, sizeof *v->fired) : NULL;
+    v->fired = arena_room(&v->arena, hy->n * sizeof *v->fired);
     for (size_t i = 0; i < hy->n && v->fired; i++) {
-        struct hypothesis *h = &hy->v[i];
+        const struct hypothesis *h = &hy->v[i];
         v->fired[v->fired_n++] =
             (struct fired_rule){.rule = h->rule->name,
                                 .source = h->rule->source,
@@ -363,21 +364,19 @@ static void write_fired(struct hypotheses *hy, struct verdict *v)
                                 .confidence = h->confidence,
                                 .weight = h->weight,
                                 .because = h->because};
-        h->because = (struct text_list){0}; /* moved */
     }
 }
 
 /* ---- the verdict ---- */
 
 static void write_verdict(struct judge *j, const struct facts *f,
-                          struct hypotheses *hy, struct verdict *v)
+                          const struct hypotheses *hy, struct verdict *v)
 {
     const struct hypothesis *leader = leader_of(hy);
     v->cause = cause_of(leader ? leader->cause : "unclassified");
     v->confidence = leader ? leader->confidence : CONF_POSSIBLE;
     v->side = leader && leader->has_side ? leader->side : v->cause->side;
-    v->reason =
-        strdup(leader && leader->reason ? leader->reason : v->cause->sentence);
+    v->reason = leader && leader->reason ? leader->reason : v->cause->sentence;
     v->frame_decisive = f->end->frame_decisive;
     write_evidence(f, hy, leader, v);
     write_alternatives(hy, v);
@@ -413,13 +412,26 @@ static void look_for_inspection(struct judge *j, struct facts *f,
                     &v->interception_evidence);
 }
 
+void verdict_init(struct verdict *v, enum outcome outcome)
+{
+    *v = (struct verdict){.outcome = outcome};
+    arena_init(&v->arena, LIMIT_VERDICT_BYTES);
+    v->evidence.arena = v->interception_evidence.arena = &v->arena;
+}
+
+void verdict_fini(struct verdict *v)
+{
+    arena_free(&v->arena);
+}
+
 enum outcome judge_late_alert(struct judge *j, const struct handshake *hs)
 {
     struct facts f;
-    struct verdict v = {.outcome = OUTCOME_SUCCESS};
+    struct verdict v;
+    verdict_init(&v, OUTCOME_SUCCESS);
     facts_derive(&f, hs, j->trust, j->offers);
     look_for_inspection(j, &f, &v);
-    text_list_free(&v.interception_evidence);
+    verdict_fini(&v);
     if (f.late_refusal) {
         return OUTCOME_FAILURE;
     }
@@ -450,10 +462,11 @@ const char *judge_harmless(const struct judge *j, const struct handshake *hs)
 
 struct verdict *judge_run(struct judge *j, const struct handshake *hs)
 {
-    struct verdict *v = calloc(1, sizeof *v);
+    struct verdict *v = malloc(sizeof *v);
     if (!v) {
         return NULL;
     }
+    verdict_init(v, hs->end_state.outcome);
     struct facts f;
     facts_derive(&f, hs, j->trust, j->offers);
     profiles_server(j->profiles, hs, &f.server);
@@ -462,7 +475,6 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
     if (j->trust && hs->server_chain.n > 1) {
         trust_learn(j->trust, &hs->server_chain);
     }
-    v->outcome = hs->end_state.outcome;
     look_for_inspection(j, &f, v);
     if (v->outcome == OUTCOME_SUCCESS) {
         notes_of_success(&f, &v->evidence);
@@ -473,29 +485,19 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
         return v;
     }
     struct hypotheses hy;
-    hypotheses_init(&hy);
+    hypotheses_init(&hy, &v->arena);
     run_rules(&f, &hy);
     write_verdict(j, &f, &hy, v);
     if (strcmp(v->cause->slug, "interception_untrusted") == 0) {
         interception_broke(j->interception, hs);
     }
-    hypotheses_free(&hy);
     return v;
 }
 
 void verdict_free(struct verdict *v)
 {
-    if (!v) {
-        return;
+    if (v) {
+        verdict_fini(v);
+        free(v);
     }
-    for (size_t i = 0; i < v->fired_n; i++) {
-        text_list_free(&v->fired[i].because);
-    }
-    free(v->reason);
-    free(v->alternatives);
-    free(v->fired);
-    text_list_free(&v->evidence);
-    text_list_free(&v->interception_evidence);
-    arena_free(&v->advice);
-    free(v);
 }

@@ -20,8 +20,9 @@ const char *confidence_name(enum confidence c);
 
 struct text_list {
     char **v; /* NUL-terminated; raw bytes from the network inside: escape on
-                 output. Owned, but for those of a verdict's advice */
+                 output */
     size_t n;
+    struct arena *arena; /* where they live; borrowed */
 };
 
 struct seen_as {
@@ -48,14 +49,12 @@ struct verdict {
     const struct known_cause *cause;
     enum confidence confidence;
     enum known_side side;
-    char *reason; /* the verdict as one sentence; owned */
-    struct text_list evidence;
-    struct text_list fix, reproduce;
+    const char *reason; /* the verdict as one sentence */
+    struct text_list evidence, fix, reproduce;
     struct seen_as *seen_as;
     size_t seen_as_n;
-    struct arena advice; /* these three and their texts live here */
-    uint64_t advice_id;  /* verdicts with the same one, not 0, have the same
-                            texts in fix and seen_as */
+    uint64_t advice_id; /* verdicts with the same one, not 0, have the same
+                           texts in fix and seen_as */
     struct alternative *alternatives;
     size_t alternatives_n;
     struct fired_rule *fired;
@@ -65,7 +64,12 @@ struct verdict {
     const char *interception;
     const char *interception_product; /* or NULL */
     struct text_list interception_evidence;
+    struct arena arena; /* all that is in here lives there */
 };
+
+/* An empty one, with room for its texts; fini() frees them. */
+void verdict_init(struct verdict *v, enum outcome outcome);
+void verdict_fini(struct verdict *v);
 
 /* ---- judge ---- */
 

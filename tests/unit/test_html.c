@@ -204,8 +204,8 @@ Test(html, a_failure_in_full)
     set_up(&f);
     fail(&f);
     name(&f, SPAN("a.example"));
-    f.verdict.evidence = (struct text_list){evidence, 1};
-    f.verdict.reproduce = (struct text_list){command, 1};
+    f.verdict.evidence = (struct text_list){.v = evidence, .n = 1};
+    f.verdict.reproduce = (struct text_list){.v = command, .n = 1};
     add(&f);
     finish(&f);
     json_t *r = row(&f, 0);
@@ -401,7 +401,7 @@ Test(html, a_record_that_is_too_large_loses_its_lists)
         text[i][0] = (char)('A' + i);
         lines[i] = text[i];
     }
-    f.verdict.evidence = (struct text_list){lines, LINES};
+    f.verdict.evidence = (struct text_list){.v = lines, .n = LINES};
     for (unsigned i = 0; i < 300; i++) {
         hs_note(&f.hs, HS_PROTECTED, SIDE_SERVER, i, 0, T0, i);
     }

@@ -123,17 +123,14 @@ static void show(struct scene *s, const char *host, struct cert *leaf,
 
 static enum inspection judged(struct scene *s, struct verdict *v)
 {
-    memset(v, 0, sizeof *v);
+    verdict_init(v, OUTCOME_FAILURE);
     return interception_judge(env.ix, &s->hs, NULL, v);
 }
 
 static void forget(struct scene *s, struct verdict *v)
 {
-    for (size_t i = 0; i < v->interception_evidence.n; i++) {
-        free(v->interception_evidence.v[i]);
-    }
-    free(v->interception_evidence.v);
-    memset(v, 0, sizeof *v);
+    verdict_fini(v);
+    verdict_init(v, OUTCOME_FAILURE);
     hs_free(&s->hs);
 }
 
@@ -315,7 +312,8 @@ Test(interception, name_with_two_issuers)
     cr_assert(t, "%s", error);
 
     struct scene s;
-    struct verdict v = {0};
+    struct verdict v;
+    verdict_init(&v, OUTCOME_FAILURE);
     struct cert *good =
         leaf_of(public, "github.com", env.key[1], NULL, 50 * DAY);
     show(&s, "github.com", good, read_cert(public), 1, 0);

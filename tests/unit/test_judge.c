@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "judge/advice.h"
 #include "judge/facts.h"
 #include "judge/hypothesis.h"
@@ -50,7 +51,9 @@ Test(judge, nothing_known_is_unclassified)
 Test(judge, ranks_by_confidence_weight_and_order)
 {
     struct hypotheses hy;
-    hypotheses_init(&hy);
+    struct arena arena;
+    arena_init(&arena, LIMIT_VERDICT_BYTES);
+    hypotheses_init(&hy, &arena);
     hypothesis_add(&hy, "a", CONF_POSSIBLE, 90);
     hypothesis_add(&hy, "b", CONF_LIKELY, 10);
     hypothesis_add(&hy, "c", CONF_LIKELY, 20);
@@ -60,13 +63,15 @@ Test(judge, ranks_by_confidence_weight_and_order)
     cr_expect_str_eq(hy.v[1].cause, "d");
     cr_expect_str_eq(hy.v[2].cause, "b");
     cr_expect_str_eq(hy.v[3].cause, "a");
-    hypotheses_free(&hy);
+    arena_free(&arena);
 }
 
 Test(judge, hypotheses_are_bounded)
 {
     struct hypotheses hy;
-    hypotheses_init(&hy);
+    struct arena arena;
+    arena_init(&arena, LIMIT_VERDICT_BYTES);
+    hypotheses_init(&hy, &arena);
     for (unsigned i = 0; i < HYPOTHESES_MAX + 10; i++) {
         struct hypothesis *h = hypothesis_add(&hy, "a", CONF_LIKELY, 1);
         cr_assert_not_null(h);
@@ -77,7 +82,7 @@ Test(judge, hypotheses_are_bounded)
     }
     cr_expect_eq(hy.n, HYPOTHESES_MAX);
     cr_expect_eq(hy.v[0].because.n, BECAUSE_MAX);
-    hypotheses_free(&hy);
+    arena_free(&arena);
 }
 
 Test(judge, certain_leader_drops_the_merely_possible)
@@ -888,7 +893,9 @@ static struct hypothesis best_of(const struct rule *rule, struct scene *s,
     f.trust = *trust;
     f.faults |= faults;
     struct hypotheses hy;
-    hypotheses_init(&hy);
+    struct arena arena;
+    arena_init(&arena, LIMIT_VERDICT_BYTES);
+    hypotheses_init(&hy, &arena);
     hy.rule = rule;
     rule->run(&f, &hy);
     hypotheses_rank(&hy);
@@ -898,7 +905,7 @@ static struct hypothesis best_of(const struct rule *rule, struct scene *s,
         best.reason = NULL;
         best.because = (struct text_list){0};
     }
-    hypotheses_free(&hy);
+    arena_free(&arena);
     hs_free(&s->hs);
     return best;
 }

@@ -520,10 +520,10 @@ static void argue(struct fixture *f)
                                          .cause = "no_shared_version",
                                          .confidence = CONF_CERTAIN,
                                          .weight = 90}};
-    fired[0].because = (struct text_list){words, 2};
-    f->verdict.evidence = (struct text_list){words, 2};
-    f->verdict.fix = (struct text_list){words, 1};
-    f->verdict.reproduce = (struct text_list){words, 2};
+    fired[0].because = (struct text_list){.v = words, .n = 2};
+    f->verdict.evidence = (struct text_list){.v = words, .n = 2};
+    f->verdict.fix = (struct text_list){.v = words, .n = 1};
+    f->verdict.reproduce = (struct text_list){.v = words, .n = 2};
     f->verdict.seen_as = seen;
     f->verdict.seen_as_n = 3;
     f->verdict.alternatives = other;
@@ -532,7 +532,7 @@ static void argue(struct fixture *f)
     f->verdict.fired_n = 1;
     f->verdict.interception = "suspected";
     f->verdict.interception_product = "Example Proxy";
-    f->verdict.interception_evidence = (struct text_list){words, 1};
+    f->verdict.interception_evidence = (struct text_list){.v = words, .n = 1};
 }
 
 Test(json, verdict_lists)
@@ -741,7 +741,7 @@ Test(text_report, block_of_a_failure)
     fail(&f);
     offer(&f, SPAN("example.org"));
     f.verdict.reason = (char[]){"the server speaks nothing above TLS 1.1"};
-    f.verdict.evidence = (struct text_list){words, 1};
+    f.verdict.evidence = (struct text_list){.v = words, .n = 1};
     cr_expect_str_eq(
         render(&f, "text"),
         "2026-11-25 12:34:56.124Z 192.0.2.9:51000 -> 198.51.100.7:443 "
@@ -791,7 +791,7 @@ Test(text_report, lines_wrap_at_the_width)
     fail(&f);
     f.options.unicode = true;
     f.options.width = 43; /* 14 + 5 words of 4 columns and 5 spaces = 38 */
-    f.verdict.evidence = (struct text_list){list, 1};
+    f.verdict.evidence = (struct text_list){.v = list, .n = 1};
     has(render(&f, "text"),
         "  why       - caf\xc3\xa9 caf\xc3\xa9 caf\xc3\xa9 caf\xc3\xa9 "
         "caf\xc3\xa9 caf\xc3\xa9\n"
@@ -803,7 +803,7 @@ static const char *with_evidence(struct fixture *f, char *s)
 {
     char *list[] = {s};
     fail(f);
-    f->verdict.evidence = (struct text_list){list, 1};
+    f->verdict.evidence = (struct text_list){.v = list, .n = 1};
     return render(f, "text");
 }
 
