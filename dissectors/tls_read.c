@@ -46,11 +46,9 @@ static struct u16_list read_u16s(struct arena *a, struct cursor *c,
 {
     struct u16_list out = {.seen = cursor_ok(&list)};
     size_t n = cursor_left(&list) / 2;
-    uint16_t *v = n ? arena_alloc(a, n * sizeof *v) : NULL;
-    for (size_t i = 0; v && i < n; i++) {
-        v[i] = cursor_u16(&list, why);
-    }
+    uint16_t *v = n ? arena_room(a, n * sizeof *v) : NULL;
     if (v) {
+        cursor_u16s(&list, v, n, why);
         out.v = v;
         out.n = (uint16_t)n;
         if (!cursor_done(&list)) {
@@ -110,23 +108,35 @@ struct span_list tls_span_vec16(struct arena *a, struct cursor *c,
 
 /* ---- extension blocks ------------------------------------------------- */
 
-static void list_types(struct cursor block, struct arena *a,
-                       struct u16_list *types)
+/* Types of extensions that were met while a block was read; a block with more
+ * of them is walked once again. */
+struct met {
+    uint16_t types[64];
+    size_t n;
+};
+
+static void meet(struct met *m, uint16_t type)
 {
-    struct cursor count = block;
-    size_t n = 0;
-    while (cursor_left(&count)) {
-        cursor_u16(&count, "extensions");
-        n += cursor_ok(&count);
-        tls_vec16(&count, "extensions");
+    if (m->n < sizeof m->types / sizeof m->types[0]) {
+        m->types[m->n] = type;
     }
-    uint16_t *v = n ? arena_alloc(a, n * sizeof *v) : NULL;
-    for (size_t i = 0; v && i < n; i++) {
-        v[i] = cursor_u16(&block, "extensions");
-        tls_vec16(&block, "extensions");
+    m->n++;
+}
+
+static void list_types(struct cursor block, struct arena *a,
+                       const struct met *m, struct u16_list *types)
+{
+    uint16_t *v = m->n ? arena_room(a, m->n * sizeof *v) : NULL;
+    if (v && m->n <= sizeof m->types / sizeof m->types[0]) {
+        memcpy(v, m->types, m->n * sizeof *v);
+    } else {
+        for (size_t i = 0; v && i < m->n; i++) {
+            v[i] = cursor_u16(&block, "extensions");
+            tls_vec16(&block, "extensions");
+        }
     }
     types->v = v;
-    types->n = v ? (uint16_t)n : 0;
+    types->n = v ? (uint16_t)m->n : 0;
 }
 
 static size_t find_row(const struct tls_extension *rows, size_t n,
@@ -154,13 +164,18 @@ const char *tls_extensions(struct cursor *c, const struct tls_extension *rows,
                            struct u16_list *types)
 {
     struct cursor block = tls_vec16(c, "extensions");
+    const struct cursor whole = block;
+    struct met met;
+    met.n = 0;
     uint64_t done = 0; /* bit i: row i was read */
     const char *why = NULL;
 
     types->seen = cursor_ok(&block);
-    list_types(block, a, types);
     while (cursor_left(&block)) {
         uint16_t type = cursor_u16(&block, "extensions");
+        if (cursor_ok(&block)) {
+            meet(&met, type);
+        }
         struct cursor body = tls_vec16(&block, "extensions");
         size_t i = find_row(rows, rows_n, type);
         if (i == rows_n || !cursor_ok(&body)) {
@@ -173,6 +188,7 @@ const char *tls_extensions(struct cursor *c, const struct tls_extension *rows,
         done |= UINT64_C(1) << i;
         why = why ? why : trouble;
     }
+    list_types(whole, a, &met, types);
     return why ? why : block.why;
 }
 

@@ -28,13 +28,19 @@ struct late {
     tick_t due; /* live */
 };
 
+/* Concluded, waiting for its verdict. */
+struct pending {
+    tick_t first; /* of hs: to sort them without looking into each */
+    struct handshake *hs;
+};
+
 struct verdicts {
     struct verdicts_options o;
     struct judge *judge;
     struct cert_cache *cert_cache;
     struct application *application; /* set up when first needed */
     bool application_tried;
-    struct handshake **pending; /* concluded, waiting for their verdict */
+    struct pending *pending;
     size_t pending_n, pending_size, pending_bytes, max_pending_bytes;
     /* Concluded without secrets that may still come; the oldest first. */
     struct late *late;
@@ -147,11 +153,13 @@ static void judge_one(struct verdicts *v, struct handshake *hs)
 
 static int by_first_packet(const void *a, const void *b)
 {
-    const struct handshake *x = *(struct handshake *const *)a;
-    const struct handshake *y = *(struct handshake *const *)b;
-    if (x->first != y->first) {
-        return x->first < y->first ? -1 : 1;
+    const struct pending *p = a;
+    const struct pending *q = b;
+    if (p->first != q->first) {
+        return p->first < q->first ? -1 : 1;
     }
+    const struct handshake *x = p->hs;
+    const struct handshake *y = q->hs;
     if (x->source != y->source) {
         return x->source < y->source ? -1 : 1;
     }
@@ -165,15 +173,54 @@ static size_t pending_size_of(const struct handshake *hs)
     return sizeof *hs + hs->arena.used_bytes + frame_log_bytes(hs->frames);
 }
 
+static void sort_pending(struct verdicts *v)
+{
+    size_t i = 1;
+    while (i < v->pending_n &&
+           by_first_packet(&v->pending[i - 1], &v->pending[i]) <= 0) {
+        i++;
+    }
+    if (i < v->pending_n) {
+        qsort(v->pending, v->pending_n, sizeof *v->pending, by_first_packet);
+    }
+}
+
+/* They have waited for long and left the processor's cache: what a verdict
+ * looks at is fetched while those before it are judged, first the handshake
+ * itself, then what it points to. */
+#define AHEAD_HANDSHAKE 6u
+#define AHEAD_KEPT      3u
+#define LINE_BYTES      64u
+
+static void prefetch_bytes(const void *p, size_t n)
+{
+    for (size_t at = 0; at < n; at += LINE_BYTES) {
+        __builtin_prefetch((const char *)p + at);
+    }
+}
+
+static void prefetch_pending(const struct verdicts *v, size_t i)
+{
+    if (i + AHEAD_HANDSHAKE < v->pending_n) {
+        const struct handshake *hs = v->pending[i + AHEAD_HANDSHAKE].hs;
+        prefetch_bytes(hs, sizeof *hs);
+    }
+    if (i + AHEAD_KEPT < v->pending_n) {
+        const struct handshake *hs = v->pending[i + AHEAD_KEPT].hs;
+        struct span hello = hs->raw[HS_RAW_CLIENT_HELLO];
+        prefetch_bytes(hello.p, hello.n);
+        prefetch_bytes(hs->offer.ciphers.v, 2 * LINE_BYTES);
+    }
+}
+
 /* Judges the oldest n of the waiting ones. */
 static void judge_pending(struct verdicts *v, size_t n)
 {
-    if (v->pending_n) {
-        qsort(v->pending, v->pending_n, sizeof *v->pending, by_first_packet);
-    }
+    sort_pending(v);
     for (size_t i = 0; i < n; i++) {
-        v->pending_bytes -= pending_size_of(v->pending[i]);
-        judge_one(v, v->pending[i]);
+        prefetch_pending(v, i);
+        v->pending_bytes -= pending_size_of(v->pending[i].hs);
+        judge_one(v, v->pending[i].hs);
     }
     v->pending_n -= n;
     if (v->pending_n) {
@@ -185,14 +232,14 @@ static bool pending_add(struct verdicts *v, struct handshake *hs)
 {
     if (v->pending_n == v->pending_size) {
         size_t size = v->pending_size ? v->pending_size * 2 : 64;
-        struct handshake **list = realloc(v->pending, size * sizeof(*list));
+        struct pending *list = realloc(v->pending, size * sizeof *list);
         if (!list) {
             return false;
         }
         v->pending = list;
         v->pending_size = size;
     }
-    v->pending[v->pending_n++] = hs;
+    v->pending[v->pending_n++] = (struct pending){hs->first, hs};
     v->pending_bytes += pending_size_of(hs);
     return true;
 }
@@ -389,8 +436,8 @@ void verdicts_totals(const struct verdicts *v, struct totals *t)
     t->latency_sum = v->totals.latency_sum;
     t->waiting = 0;
     for (size_t i = 0; i < v->pending_n; i++) {
-        const struct conclusion *c = &v->pending[i]->end_state;
-        if (v->pending[i]->unproven) {
+        const struct conclusion *c = &v->pending[i].hs->end_state;
+        if (v->pending[i].hs->unproven) {
             continue;
         }
         t->waiting += c->outcome == OUTCOME_FAILURE && !c->benign;
@@ -430,8 +477,8 @@ void verdicts_free(struct verdicts *v)
         return;
     }
     for (size_t i = 0; i < v->pending_n; i++) {
-        hs_free(v->pending[i]);
-        free(v->pending[i]);
+        hs_free(v->pending[i].hs);
+        free(v->pending[i].hs);
     }
     for (size_t i = 0; i < v->late_n; i++) {
         hs_free(v->late[i].hs);

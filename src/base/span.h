@@ -181,6 +181,21 @@ static inline uint64_t cursor_u64(struct cursor *c, const char *why)
     return hi << 32 | lo;
 }
 
+/* n of them; zeros when they do not fit. */
+static inline void cursor_u16s(struct cursor *c, uint16_t *to, size_t n,
+                               const char *why)
+{
+    if (!cursor_need(c, 2 * n, why)) {
+        memset(to, 0, n * sizeof *to);
+        return;
+    }
+    const uint8_t *p = c->p;
+    for (size_t i = 0; i < n; i++) {
+        to[i] = (uint16_t)(p[2 * i] << 8 | p[2 * i + 1]);
+    }
+    c->p += 2 * n;
+}
+
 /* Little-endian readers, for capture files and link headers. */
 static inline uint16_t cursor_le16(struct cursor *c, const char *why)
 {

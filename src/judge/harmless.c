@@ -7,8 +7,6 @@
  */
 #include "judge/harmless.h"
 
-#include "judge/hello.h"
-
 /* The fixed random of a probe: all of it, or what follows its four bytes of
  * time (RFC 5246 section 7.4.1.2). */
 struct probe {
@@ -49,15 +47,16 @@ const char *harmless_why(const struct profiles *p, const struct handshake *hs)
             return probes[i].why;
         }
     }
-    if (profiles_canned(p, hs)) {
+    switch (profiles_habit(p, hs, &hello)) {
+    case HABIT_CANNED:
         return "the client sends the same ClientHello, random included, each "
                "time: a health check or another program that only wants an "
                "answer";
-    }
-    if (profiles_scan(p, hs)) {
+    case HABIT_SCAN:
         return "one of a burst of hellos from this client, each with other "
                "versions and suites: a scanner that tries what the server "
                "accepts";
+    default:
+        return NULL;
     }
-    return NULL;
 }

@@ -469,19 +469,22 @@ void profiles_learn_leaf(struct profiles *p, const struct handshake *hs,
     }
 }
 
-bool profiles_scan(const struct profiles *p, const struct handshake *hs)
+static bool is_within_scan(const struct burst *b, const struct handshake *hs)
 {
-    const struct pair_slot *pair = lru_find(p->pairs, pair_key(p, hs));
-    return pair && pair->burst.scan_to &&
-           hs->when_hello >= pair->burst.scan_from &&
-           hs->when_hello <= pair->burst.scan_to;
+    return b->scan_to && hs->when_hello >= b->scan_from &&
+           hs->when_hello <= b->scan_to;
 }
 
-bool profiles_canned(const struct profiles *p, const struct handshake *hs)
+enum habit profiles_habit(const struct profiles *p, const struct handshake *hs,
+                          const struct hello_sight *hello)
 {
-    struct hello_sight hello;
-    hello_look(hs, &hello);
     const struct pair_slot *pair = lru_find(p->pairs, pair_key(p, hs));
-    return hello.seen && pair && pair->same_random >= CANNED_HELLOS &&
-           pair->random == random_of(p, &hello) && !goes_on(hs);
+    if (!pair) {
+        return HABIT_NONE;
+    }
+    if (hello->seen && pair->same_random >= CANNED_HELLOS &&
+        pair->random == random_of(p, hello) && !goes_on(hs)) {
+        return HABIT_CANNED;
+    }
+    return is_within_scan(&pair->burst, hs) ? HABIT_SCAN : HABIT_NONE;
 }

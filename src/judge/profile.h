@@ -33,12 +33,15 @@ void profiles_name(const struct profiles *p, const struct handshake *hs,
 void profiles_learn_leaf(struct profiles *p, const struct handshake *hs,
                          const struct seen_leaf *leaf);
 
-/* Whether hs is one of a burst of hellos that no one client sends: a scan of
- * the server's versions and suites. */
-bool profiles_scan(const struct profiles *p, const struct handshake *hs);
+/* What a client does to a server that no ordinary one does. */
+enum habit {
+    HABIT_NONE,
+    HABIT_CANNED, /* the same hello, random included, on several connections */
+    HABIT_SCAN,   /* a burst of hellos, each with other versions and suites */
+};
 
-/* Whether this client sent the hello of hs, random included, on several
- * connections to this server. */
-bool profiles_canned(const struct profiles *p, const struct handshake *hs);
+/* Whether hs, whose hello was looked at, is part of such a habit. */
+enum habit profiles_habit(const struct profiles *p, const struct handshake *hs,
+                          const struct hello_sight *hello);
 
 #endif
