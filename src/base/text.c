@@ -118,7 +118,7 @@ void text_add_n(struct text *t, const char *s, size_t n)
     t->cut = true;
 }
 
-char *text_reserve(struct text *t, size_t n)
+char *text_make_room(struct text *t, size_t n)
 {
     if (!text_room(t, n)) {
         t->cut = true;

@@ -35,9 +35,17 @@ static inline void text_add(struct text *t, const char *s)
     text_add_n(t, s, strlen(s));
 }
 
+/* Makes room for n more bytes and the NUL; NULL when there is none (and `cut`
+ * is set). */
+char *text_make_room(struct text *t, size_t n);
+
 /* Room for n bytes at its end, of which text_commit() adds the first ones; NULL
  * when there is none (and `cut` is set). */
-char *text_reserve(struct text *t, size_t n);
+static inline char *text_reserve(struct text *t, size_t n)
+{
+    bool fits = n < t->size - t->n && !t->cut;
+    return fits ? t->p + t->n : text_make_room(t, n);
+}
 
 static inline void text_commit(struct text *t, size_t n)
 {
@@ -47,7 +55,7 @@ static inline void text_commit(struct text *t, size_t n)
 
 static inline void text_char(struct text *t, char c)
 {
-    char *p = t->size - t->n > 1 && !t->cut ? t->p + t->n : text_reserve(t, 1);
+    char *p = text_reserve(t, 1);
     if (p) {
         *p = c;
         text_commit(t, 1);

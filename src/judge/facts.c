@@ -472,7 +472,7 @@ void facts_derive(struct facts *f, const struct handshake *hs,
     f->client_leaf = hs->client_chain.n ? hs->client_chain.v[0] : NULL;
     f->client_stack = stack_of_client(&hs->offer);
     f->server_stack = stack_of_server(hs);
-    offers_look(offers, &hs->offer, &f->offer);
+    f->offer_shape = offers_look(offers, &hs->offer, &f->offer);
     derive_course(f);
     if (f->server_tls13 && !f->leaf) {
         flight_look(hs, &f->hidden);

@@ -146,6 +146,8 @@ struct facts {
     tick_t silence_ns;        /* from the last packet to the end */
     enum phase phase;
     struct offer_view offer;
+    uint64_t offer_shape; /* offers with the same one, not 0, list the same
+                             (offer_shape.h) */
     struct hidden_certificate hidden; /* told by sizes, without a leaf */
     bool public_name;  /* ... and the SNI lies under a public suffix; asked
                           only of a lone hidden certificate */
@@ -192,9 +194,10 @@ void offer_look(const struct client_offer *o, struct offer_view *out);
 struct offers *offers_new(void);
 void offers_free(struct offers *m);
 
-/* offer_look(), or what it said of the same offer. */
-void offers_look(struct offers *m, const struct client_offer *o,
-                 struct offer_view *out);
+/* offer_look(), or what it said of the same offer. Returns the offer's shape; 0
+ * without a memory. */
+uint64_t offers_look(struct offers *m, const struct client_offer *o,
+                     struct offer_view *out);
 
 /* Whether a version is TLS 1.3 or a draft of it, DTLS 1.3 included. */
 bool version_is_13(uint16_t version);

@@ -64,6 +64,9 @@ void hello_look(const struct handshake *hs, struct hello_sight *out)
 
 uint32_t hello_kind(const struct handshake *hs, const struct hello_sight *hello)
 {
+    if (!hello->seen) {
+        return 0;
+    }
     struct cursor c = cursor_open(hs->raw[HS_RAW_CLIENT_HELLO]);
     uint32_t version = cursor_u16(&c, "version");
     uint32_t kind = mix(version << 16 | hs->hello_version);

@@ -19,8 +19,8 @@ struct hello_sight {
 /* Borrows from hs. */
 void hello_look(const struct handshake *hs, struct hello_sight *out);
 
-/* A hash of the versions and suites of a hello that was seen, whatever their
- * order, without GREASE; never 0. */
+/* A hash of a hello's versions and suites, whatever their order, without
+ * GREASE; 0 when and only when it was not seen. */
 uint32_t hello_kind(const struct handshake *hs,
                     const struct hello_sight *hello);
 

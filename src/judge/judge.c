@@ -469,6 +469,7 @@ struct verdict *judge_run(struct judge *j, const struct handshake *hs)
     verdict_init(v, hs->end_state.outcome);
     struct facts f;
     facts_derive(&f, hs, j->trust, j->offers);
+    v->offer_shape = f.offer_shape;
     profiles_server(j->profiles, hs, &f.server);
     profiles_client(j->profiles, hs, &f.client);
     profiles_name(j->profiles, hs, &f.name);

@@ -45,6 +45,8 @@ struct fired_rule {
 
 struct verdict {
     enum outcome outcome;
+    uint64_t offer_shape; /* verdicts with the same one, not 0, are about hellos
+                             that list the same (offer_shape.h) */
     /* The rest only when outcome is failure (cause NULL otherwise). */
     const struct known_cause *cause;
     enum confidence confidence;

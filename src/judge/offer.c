@@ -350,12 +350,12 @@ void offers_free(struct offers *m)
     free(m);
 }
 
-void offers_look(struct offers *m, const struct client_offer *o,
-                 struct offer_view *out)
+uint64_t offers_look(struct offers *m, const struct client_offer *o,
+                     struct offer_view *out)
 {
     if (!m) {
         offer_look(o, out);
-        return;
+        return 0;
     }
     uint64_t shape = offer_shape(o, &m->seed) | 1;
     size_t at = (shape >> 1) % OFFERS;
@@ -364,4 +364,5 @@ void offers_look(struct offers *m, const struct client_offer *o,
         offer_look(o, &m->v[at].view);
     }
     *out = m->v[at].view;
+    return shape;
 }

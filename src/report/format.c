@@ -16,12 +16,20 @@
 
 static void format_ipv4(struct text *t, const uint8_t *ip)
 {
+    char buf[sizeof "255.255.255.255"];
+    char *p = buf;
     for (unsigned i = 0; i < 4; i++) {
-        if (i) {
-            text_char(t, '.');
+        unsigned v = ip[i];
+        if (v >= 100) {
+            *p++ = (char)('0' + v / 100);
         }
-        text_uint(t, ip[i]);
+        if (v >= 10) {
+            *p++ = (char)('0' + v / 10 % 10);
+        }
+        *p++ = (char)('0' + v % 10);
+        *p++ = '.';
     }
+    text_add_n(t, buf, (size_t)(p - buf) - 1);
 }
 
 /* The longest run of at least two zero words, the first of equals; its length,

@@ -11,8 +11,8 @@
 #include "report/fields.h"
 #include "report/json_write.h"
 
+#include "base/hash.h"
 #include "dissectors/fingerprint.h"
-#include "handshake/offer_shape.h"
 
 #include <stdlib.h>
 
@@ -274,13 +274,17 @@ static void json_x509(struct json *j, const struct cert *c)
 #define KEPT           256u
 #define KEPT_BYTES_MAX 8192u
 
-/* What is kept, told apart by what is added to a key. */
+/* What is kept, told apart by what is added to a key: 0 or 1. */
 enum kept_part {
     KEPT_FINGERPRINT, /* by the shape of the hello */
     KEPT_OFFERED,
     KEPT_FIX = 0, /* by the kind of advice */
     KEPT_SEEN_AS,
 };
+
+/* Any large odd numbers. */
+#define SHAPE_OF  UINT64_C(0x9e3779b97f4a7c15)
+#define ADVICE_OF UINT64_C(0xc2b2ae3d27d4eb4f)
 
 struct kept {
     uint64_t key; /* 0: free */
@@ -289,27 +293,22 @@ struct kept {
 };
 
 struct json_state {
-    bool seeded;
-    struct hash_seed seed;
     uint64_t shape, advice; /* keys of the record that is written; 0: none */
     struct kept v[KEPT];
 };
 
+/* Keys have room for what is added to them. The verdict's numbers are seeded
+ * hashes. */
 static void find_keys(struct json_state *s, const struct record *r)
 {
-    const struct hash_seed *seed = &s->seed;
-    uint64_t advice = r->verdict ? r->verdict->advice_id : 0;
-    if (!s->seeded) {
-        s->seed = hash_seed_random();
-        s->seeded = true;
-    }
+    const struct verdict *v = r->verdict;
     s->shape = s->advice = 0;
-    if (r->hs->offer.seen && !r->read_back) {
-        uint64_t shape = offer_shape(&r->hs->offer, seed);
-        s->shape = hash_fold(shape, seed->k0 ^ r->hs->flavour) << 1 | 2;
+    if (v && v->offer_shape && !r->read_back) {
+        s->shape =
+            hash_fold(v->offer_shape, SHAPE_OF + r->hs->flavour) & ~UINT64_C(1);
     }
-    if (advice) {
-        s->advice = hash_fold(advice, seed->k1 | 1) << 1 | 2;
+    if (v && v->advice_id) {
+        s->advice = hash_fold(v->advice_id, ADVICE_OF) & ~UINT64_C(1);
     }
 }
 

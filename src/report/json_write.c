@@ -2,86 +2,25 @@
 /* JSON writer: separators are told from the last byte that was written. */
 #include "report/json_write.h"
 
-/* Behind an opening bracket, or at the top, no comma is due. A string's last
- * byte is its quote, so a bracket here is never text. */
-static bool json_fresh(const struct json *j)
+void json_value(struct json *j, struct span s)
 {
-    if (j->t->n <= j->from) {
-        return true;
-    }
-    char last = j->t->p[j->t->n - 1];
-    return last == '{' || last == '[';
-}
-
-/* The comma that may be due, and a key. Returns the end of what it wrote. */
-static inline char *put_key(const struct json *j, char *p, const char *key,
-                            size_t n)
-{
-    if (!json_fresh(j)) {
-        *p++ = ',';
-    }
-    if (key) {
-        *p++ = '"';
-        memcpy(p, key, n);
-        p += n;
-        *p++ = '"';
-        *p++ = ':';
-    }
-    return p;
-}
-
-void json_begin(struct json *j, const char *key, size_t n, char open)
-{
-    char *start = text_reserve(j->t, n + sizeof ",\"\":{");
-    if (!start) {
-        return;
-    }
-    char *p = put_key(j, start, key, n);
-    if (open) {
-        *p++ = open;
-    }
-    text_commit(j->t, (size_t)(p - start));
-}
-
-void json_end_with(struct json *j, size_t at, char bracket)
-{
-    if (j->t->cut) {
-        return; /* the caller starts over */
-    }
-    if (json_fresh(j)) {
-        text_truncate(j->t, at);
-        return;
-    }
-    text_char(j->t, bracket);
-}
-
-void json_text(struct json *j, const char *key, size_t n, struct span s)
-{
-    if (!s.n) {
-        return;
-    }
-    if (text_json_plain(s) < s.n) {
-        json_begin(j, key, n, '"');
-        text_json(j->t, s);
-        json_close_str(j);
-        return;
-    }
-    char *start = text_reserve(j->t, n + s.n + sizeof ",\"\":\"\"");
-    if (start) {
-        char *p = put_key(j, start, key, n);
-        *p++ = '"';
+    size_t plain = text_json_plain(s);
+    char *p = plain == s.n ? text_reserve(j->t, s.n + 1) : NULL;
+    if (p) {
         memcpy(p, s.p, s.n);
-        p += s.n;
-        *p++ = '"';
-        text_commit(j->t, (size_t)(p - start));
+        p[s.n] = '"';
+        text_commit(j->t, s.n + 1);
+        return;
     }
+    text_json(j->t, s);
+    json_close_str(j);
 }
 
 void json_members(struct json *j, const char *written, size_t n)
 {
     char *start = n ? text_reserve(j->t, n + 1) : NULL;
     if (start) {
-        char *p = put_key(j, start, NULL, 0);
+        char *p = json_put_key(j, start, NULL, 0);
         memcpy(p, written, n);
         text_commit(j->t, (size_t)(p - start) + n);
     }

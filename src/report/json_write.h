@@ -16,11 +16,65 @@ struct json {
     void *state;    /* the reporter's own */
 };
 
-/* The parts that the functions below are made of: a key of n bytes, or none
- * (NULL), behind the comma that may be due, and `open` behind it. */
-void json_begin(struct json *j, const char *key, size_t n, char open);
-void json_end_with(struct json *j, size_t at, char bracket);
-void json_text(struct json *j, const char *key, size_t n, struct span s);
+/* ---- what the functions below are made of; inline, so that keys, which are
+ * literals, are copied without a call ---- */
+
+/* Behind an opening bracket, or at the top, no comma is due. A string's last
+ * byte is its quote, so a bracket here is never text. */
+static inline bool json_fresh(const struct json *j)
+{
+    if (j->t->n <= j->from) {
+        return true;
+    }
+    char last = j->t->p[j->t->n - 1];
+    return last == '{' || last == '[';
+}
+
+/* The comma that may be due, and a key of n bytes, or none (NULL). Returns the
+ * end of what it wrote. */
+static inline char *json_put_key(const struct json *j, char *p, const char *key,
+                                 size_t n)
+{
+    *p = ',';
+    p += !json_fresh(j);
+    if (key) {
+        *p++ = '"';
+        memcpy(p, key, n);
+        p += n;
+        *p++ = '"';
+        *p++ = ':';
+    }
+    return p;
+}
+
+/* A key, and `open` behind it, if any. */
+static inline void json_begin(struct json *j, const char *key, size_t n,
+                              char open)
+{
+    char *start = text_reserve(j->t, n + sizeof ",\"\":{");
+    if (start) {
+        char *p = json_put_key(j, start, key, n);
+        if (open) {
+            *p++ = open;
+        }
+        text_commit(j->t, (size_t)(p - start));
+    }
+}
+
+static inline void json_end_with(struct json *j, size_t at, char bracket)
+{
+    if (j->t->cut) {
+        return; /* the caller starts over */
+    }
+    if (json_fresh(j)) {
+        text_truncate(j->t, at);
+        return;
+    }
+    text_char(j->t, bracket);
+}
+
+/* The inside of a string that was opened, escaped, and its end. */
+void json_value(struct json *j, struct span s);
 
 /* Members or items as they are, n bytes without a comma at either end. They
  * must not lie in j->t; for those that do there is json_repeat(). */
@@ -65,13 +119,16 @@ static inline void json_list_end(struct json *j, size_t at)
 /* NULL, and empty spans, are left out. */
 static inline void json_span(struct json *j, const char *key, struct span s)
 {
-    json_text(j, key, json_length(key), s);
+    if (s.n) {
+        json_begin(j, key, json_length(key), '"');
+        json_value(j, s);
+    }
 }
 
 static inline void json_str(struct json *j, const char *key, const char *s)
 {
     if (s) {
-        json_text(j, key, json_length(key), span_text(s));
+        json_span(j, key, span_text(s));
     }
 }
 

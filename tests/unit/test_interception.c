@@ -752,8 +752,9 @@ static bool asks_like_a_proxy(const char *const *hosts, size_t n,
                               const char *suites, uint8_t client)
 {
     struct scene s;
-    struct verdict v = {0};
+    struct verdict v;
     bool found = false;
+    verdict_init(&v, OUTCOME_FAILURE);
     for (size_t i = 0; i < n; i++) {
         ask(&s, hosts[i], suites, client);
         note_hello(&s.hs);
@@ -762,10 +763,7 @@ static bool asks_like_a_proxy(const char *const *hosts, size_t n,
     }
     cr_expect(found == (v.interception != NULL));
     cr_expect(!found || strcmp(v.interception, "suspected") == 0);
-    for (size_t i = 0; i < v.interception_evidence.n; i++) {
-        free(v.interception_evidence.v[i]);
-    }
-    free(v.interception_evidence.v);
+    verdict_fini(&v);
     return found;
 }
 

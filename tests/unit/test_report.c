@@ -572,6 +572,7 @@ Test(json, what_was_kept_of_others_does_not_show)
         char text[16];
         snprintf(text, sizeof text, "text %u", i % 600 ? i % 600 : i);
         f.hs.offer.ciphers = (struct u16_list){ciphers, 3, true};
+        f.verdict.offer_shape = i % 700; /* 0: the same */
         f.hs.flavour = i % 5 ? FLAVOUR_TLS : FLAVOUR_QUIC;
         f.verdict.advice_id = i % 600; /* 0: every time another one */
         f.verdict.seen_as[0].text = text;
