@@ -164,3 +164,13 @@ void lru_prefetch(const struct lru *t, uint64_t key)
 {
     __builtin_prefetch(bucket_of(t, key));
 }
+
+void lru_prefetch_entry(const struct lru *t, uint64_t key)
+{
+    uint32_t at = *bucket_of(t, key);
+    at = at || t->n < t->max ? at : t->oldest;
+    if (at) {
+        __builtin_prefetch(&t->links[at]);
+        __builtin_prefetch(entry_at(t, at));
+    }
+}

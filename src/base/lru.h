@@ -37,7 +37,9 @@ void *lru_use(struct lru *t, uint64_t key);
  * the end. */
 void *lru_next(const struct lru *t, const void *entry);
 
-/* Asks the processor to have a key's place at hand. */
+/* Asks the processor to have a key's place at hand; and when that has come, the
+ * entry there, or the one that will have to go. */
 void lru_prefetch(const struct lru *t, uint64_t key);
+void lru_prefetch_entry(const struct lru *t, uint64_t key);
 
 #endif

@@ -115,36 +115,45 @@ enum decode_result tcp_decode(struct walk *w, struct slice s)
     return DECODE_PACKET;
 }
 
-__extension__ typedef unsigned __int128 wide_sum;
-
 /* The ones' complement sum of RFC 1071 (sections 1 and 2: its bytes come out in
- * the order they have in memory, however wide the words are that are added). */
-static wide_sum sum_of(struct span s)
+ * the order they have in memory, however wide the words are that are added).
+ * Words of 32 bits are added, four at a time: neither a whole segment nor what
+ * is added to it fills 64 bits. */
+typedef uint64_t lanes __attribute__((vector_size(16)));
+
+static inline uint64_t word_at(const uint8_t *p)
 {
-    wide_sum sum = 0;
-    uint64_t word;
-    size_t at = 0;
-    for (; s.n - at >= sizeof word; at += sizeof word) {
-        memcpy(&word, s.p + at, sizeof word);
-        sum += word;
-    }
-    if (s.n > at) {
-        word = 0;
-        memcpy(&word, s.p + at, s.n - at);
-        sum += word;
-    }
-    return sum;
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
 }
 
-static uint16_t folded(wide_sum sum)
+static uint64_t sum_of(struct span s)
 {
-    uint64_t half = (uint64_t)sum;
-    half += (uint64_t)(sum >> 64);
-    half += half < (uint64_t)(sum >> 64);
-    while (half >> 16) {
-        half = (half & 0xffff) + (half >> 16);
+    lanes sums = {0, 0};
+    lanes four;
+    size_t at = 0;
+    for (; s.n - at >= sizeof four; at += sizeof four) {
+        memcpy(&four, s.p + at, sizeof four);
+        sums += (four & UINT32_MAX) + (four >> 32);
     }
-    uint16_t words = (uint16_t)half;
+    uint64_t sum = sums[0] + sums[1];
+    for (; s.n - at >= sizeof(uint32_t); at += sizeof(uint32_t)) {
+        sum += word_at(s.p + at);
+    }
+    uint8_t rest[sizeof(uint32_t)] = {0};
+    for (size_t i = 0; at + i < s.n; i++) {
+        rest[i] = s.p[at + i];
+    }
+    return sum + word_at(rest);
+}
+
+static uint16_t folded(uint64_t sum)
+{
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    uint16_t words = (uint16_t)sum;
     return span_u16(span_of(&words, sizeof words), 0);
 }
 
@@ -155,14 +164,15 @@ enum checksum packet_checksum(const struct packet *p)
     }
     size_t ip = p->ip_version == 6 ? 16 : 4;
     size_t length = p->header_bytes + p->payload.n;
-    const uint8_t proto[2] = {0, PROTO_TCP};
+    const uint8_t proto[4] = {0, PROTO_TCP, 0, 0};
     const uint8_t bytes[4] = {0, (uint8_t)(length >> 16),
                               (uint8_t)(length >> 8), (uint8_t)length};
     struct span segment = span_of(p->payload.p - p->header_bytes, length);
-    wide_sum ends = sum_of(span_of(p->src.ip, ip)) +
-                    sum_of(span_of(p->dst.ip, ip)) +
-                    sum_of(span_of(proto, sizeof proto));
-    wide_sum pseudo = ends + sum_of(span_of(bytes, sizeof bytes));
+    uint64_t ends = word_at(proto);
+    for (size_t i = 0; i < ip; i += 4) {
+        ends += word_at(p->src.ip + i) + word_at(p->dst.ip + i);
+    }
+    uint64_t pseudo = ends + word_at(bytes);
     if (folded(pseudo + sum_of(segment)) == 0xffff) {
         return CHECKSUM_GOOD;
     }

@@ -151,19 +151,19 @@ static uint64_t key_of(const struct profiles *p, const uint8_t *v, size_t n)
 
 static uint64_t server_key(const struct profiles *p, const struct handshake *hs)
 {
-    uint8_t v[SERVER_BYTES] = {0};
+    uint8_t v[SERVER_BYTES];
     return key_of(p, v, put_server(v, hs));
 }
 
 static uint64_t client_key(const struct profiles *p, const struct handshake *hs)
 {
-    uint8_t v[20] = {0};
+    uint8_t v[20];
     return key_of(p, v, put_address(v, hs, SIDE_CLIENT, false));
 }
 
 static uint64_t pair_key(const struct profiles *p, const struct handshake *hs)
 {
-    uint8_t v[17 + SERVER_BYTES] = {0};
+    uint8_t v[17 + SERVER_BYTES];
     size_t n = put_address(v, hs, SIDE_CLIENT, false);
     n += put_server(v + n, hs);
     return key_of(p, v, n);
@@ -173,7 +173,7 @@ static uint64_t pair_key(const struct profiles *p, const struct handshake *hs)
 static uint64_t name_key(const struct profiles *p, const struct handshake *hs,
                          struct span sni)
 {
-    uint8_t v[20 + NAME_BYTES] = {0};
+    uint8_t v[20 + NAME_BYTES];
     if (sni.n == 0 || sni.n > NAME_BYTES) {
         return 0;
     }
@@ -250,10 +250,9 @@ static bool has_header(const struct handshake *hs)
     return hs->carrier && strcmp(hs->carrier, "proxy-protocol") == 0;
 }
 
-static void learn_server(struct profiles *p, const struct handshake *hs,
+static void learn_server(struct server_slot *s, const struct handshake *hs,
                          enum outcome outcome, uint64_t client)
 {
-    struct server_slot *s = lru_use(p->servers, server_key(p, hs));
     s->profile.known = true;
     if (outcome == OUTCOME_SUCCESS) {
         count(&s->profile.successes);
@@ -269,14 +268,8 @@ static void learn_server(struct profiles *p, const struct handshake *hs,
     }
 }
 
-static void learn_name(struct profiles *p, const struct handshake *hs,
-                       enum outcome outcome, struct span sni)
+static void learn_name(struct name_profile *name, enum outcome outcome)
 {
-    uint64_t key = name_key(p, hs, sni);
-    if (!key) {
-        return;
-    }
-    struct name_profile *name = lru_use(p->names, key);
     name->known = true;
     if (outcome == OUTCOME_SUCCESS) {
         count(&name->successes);
@@ -391,12 +384,23 @@ void profiles_learn(struct profiles *p, const struct handshake *hs,
     if (!hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT)) {
         return;
     }
+    uint64_t server = server_key(p, hs);
     uint64_t client = client_key(p, hs);
     uint64_t both = pair_key(p, hs);
+    uint64_t named = name_key(p, hs, hello->sni);
+    lru_prefetch(p->servers, server);
     lru_prefetch(p->clients, client);
     lru_prefetch(p->pairs, both);
-    learn_server(p, hs, outcome, client);
-    learn_name(p, hs, outcome, hello->sni);
+    lru_prefetch(p->names, named);
+    uint32_t kind = hello_kind(hs, hello);
+    lru_prefetch_entry(p->servers, server);
+    lru_prefetch_entry(p->clients, client);
+    lru_prefetch_entry(p->pairs, both);
+    lru_prefetch_entry(p->names, named);
+    learn_server(lru_use(p->servers, server), hs, outcome, client);
+    if (named) {
+        learn_name(lru_use(p->names, named), outcome);
+    }
     struct client_slot *c = lru_use(p->clients, client);
     struct pair_slot *pair = lru_use(p->pairs, both);
     if (hello->seen && goes_on(hs)) {
@@ -405,8 +409,7 @@ void profiles_learn(struct profiles *p, const struct handshake *hs,
         learn_random(pair, random_of(p, hello), hs->addr[SIDE_CLIENT].port);
     }
     if (hello->seen) {
-        learn_burst(&pair->burst, hs, hello_kind(hs, hello),
-                    outcome == OUTCOME_FAILURE);
+        learn_burst(&pair->burst, hs, kind, outcome == OUTCOME_FAILURE);
     }
     if (outcome == OUTCOME_SUCCESS) {
         count(&c->successes);
