@@ -330,6 +330,16 @@ bool sight_is_lost(const struct sight *from, enum side who)
            from->bytes[who] > to->bytes[who];
 }
 
+/* No connection is in both, and their packets have no time in common: they are
+ * of another time, or a clock is wrong. */
+static bool is_another_time(const struct compare *c)
+{
+    const struct compare_window *a = &c->window[COMPARE_INSIDE];
+    const struct compare_window *b = &c->window[COMPARE_OUTSIDE];
+    return !c->ahead_known && a->any && b->any &&
+           (a->last < b->first || b->last < a->first);
+}
+
 /* Whether the capture at `where` ran at that time of its clock, as far as its
  * packets tell: it may have begun some time before the first and ended some
  * time after the last. */
@@ -337,6 +347,9 @@ static bool is_covered(const struct compare *c, enum compare_where where,
                        tick_t when)
 {
     const struct compare_window *w = &c->window[where];
+    if (is_another_time(c)) {
+        return false;
+    }
     return !w->any || (tick_sub(when, w->first) >= -APART &&
                        tick_sub(when, w->last) <= APART);
 }
@@ -372,7 +385,9 @@ void compare_print(struct compare *c, bool all, bool json, struct text *out,
     struct list *outside = &c->side[COMPARE_OUTSIDE];
     match_randoms(inside, outside);
     compare_clocks(c);
-    match_names(inside, outside, c->ahead);
+    if (!is_another_time(c)) {
+        match_names(inside, outside, c->ahead);
+    }
     *result = (struct compare_result){.window = {c->window[0], c->window[1]},
                                       .ahead = c->ahead,
                                       .ahead_known = c->ahead_known,

@@ -128,10 +128,11 @@ static void derive_course(struct facts *f)
     f->after_certificate =
         f->after_server_hello && was_server_certificate_visible(f);
     f->phase = phase_of(f);
-    f->hello_refused = f->alert_by_server && f->alert != ALERT_NONE &&
-                       is_answer_to_hello(hs, f->alert) &&
-                       (f->phase == PHASE_HELLO || f->phase == PHASE_RETRY ||
-                        (f->phase == PHASE_BEFORE && f->alert == 70));
+    f->hello_refused =
+        f->alert_by_server && f->alert != ALERT_NONE &&
+        is_answer_to_hello(hs, f->alert) &&
+        (f->phase == PHASE_HELLO || f->phase == PHASE_RETRY ||
+         (f->phase == PHASE_BEFORE && (f->alert == 70 || f->alert == 112)));
     /* 71 in place of 40 is allowed where the server wants stronger parameters
      * (RFC 8446 section 6.2); Erlang says it whenever nothing is shared. */
     f->refused_unsaid =

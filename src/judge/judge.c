@@ -187,7 +187,9 @@ static void add_context(const struct facts *f, struct verdict *v)
     const struct handshake *hs = f->hs;
     struct text t;
     text_init(&t, SENTENCE_BYTES);
-    if (hs->offer.seen) {
+    if (hs->offer.seen && !hs->offer.ciphers.seen) {
+        add_evidence(v, "what the client offered is missing from the capture");
+    } else if (hs->offer.seen) {
         text_fmt(&t, "the client offered %s and %u cipher suites",
                  say_offered_versions(&hs->offer).s, f->offer.suites);
         if (hs->offer.has_sni) {
@@ -195,7 +197,7 @@ static void add_context(const struct facts *f, struct verdict *v)
         }
         add_evidence(v, text_str(&t));
     }
-    if (hs->choice.seen) {
+    if (hs->choice.seen && hs->choice.version != UNSEEN_U16) {
         text_clear(&t);
         text_fmt(&t, "the server chose %s with %s",
                  say_version(hs->choice.version).s,

@@ -38,6 +38,11 @@ static const char *slug_of(const struct record *r)
     return cause ? cause->slug : "";
 }
 
+static uint8_t sureness(const struct record *r)
+{
+    return r->verdict ? (uint8_t)r->verdict->confidence : 0;
+}
+
 /* Where many names share an address (a proxy, a CDN) each is a story of its
  * own. */
 static bool is_named(const struct story *t, struct span sni)
@@ -53,7 +58,8 @@ static bool is_of(const struct story *t, const struct record *r)
     const struct conclusion *c = &r->hs->end_state;
     const struct hs_addr *a = &r->hs->addr[SIDE_SERVER];
     return t->heard && t->alert == c->alert_code &&
-           t->ended_by == (uint8_t)c->by && t->server.port == a->port &&
+           t->ended_by == (uint8_t)c->by && t->sure == sureness(r) &&
+           t->server.port == a->port &&
            memcmp(t->server.ip, a->ip, sizeof a->ip) == 0 &&
            strcmp(t->cause, slug_of(r)) == 0 && is_named(t, record_sni(r));
 }
@@ -82,6 +88,7 @@ static void begin(struct story *t, const struct record *r)
                             cause ? cause->sentence : "the handshake failed",
                         .alert = r->hs->end_state.alert_code,
                         .ended_by = (uint8_t)r->hs->end_state.by,
+                        .sure = sureness(r),
                         .told = record_when(r)};
     struct span sni = span_sub(record_sni(r), 0, sizeof t->name - 1);
     for (size_t i = 0; i < sni.n; i++) {

@@ -22,6 +22,7 @@ struct story {
     char label[REPEATS_LABEL]; /* the server, as text for a terminal */
     uint16_t alert;
     uint8_t ended_by; /* enum side */
+    uint8_t sure;     /* enum confidence; 0: none */
     uint64_t heard;   /* records so far; 0: the place is free */
     /* Those that were not told yet: */
     uint64_t more;

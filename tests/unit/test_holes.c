@@ -132,6 +132,20 @@ static bool is_also_true(json_t *was, const char *cause)
             is(cause, "server_certificate_unknown_issuer"));
 }
 
+/* Alerts that can mean one thing only, whatever else is lost. */
+static bool names_cause(json_t *now)
+{
+    static const int codes[] = {45, 48, 70, 86, 112, 115, 116, 120};
+    json_t *alert = json_object_get(json_object_get(now, "tlswhy"), "alert");
+    json_int_t code = json_integer_value(json_object_get(alert, "code"));
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (code == codes[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool was_client_refused(json_t *was)
 {
     const char *cause = str(was, "tlswhy", "cause");
@@ -169,6 +183,10 @@ static const char *objection(json_t *was, json_t *now)
                  is(str(was, "tlswhy", "cause"), "interception_untrusted");
     if (!is(outcome, str(was, "event", "outcome")) && !early && !alone) {
         return "event.outcome";
+    }
+    if (names_cause(now) && is(cause, "unclassified") &&
+        !is_alternative(was, cause)) {
+        return "an alert that says it all";
     }
     bool certain = is(str(now, "tlswhy", "confidence"), "certain");
     return certain && !is_alternative(was, cause) && !is_also_true(was, cause)

@@ -53,7 +53,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
                               say_alpn(&o->alpn).s);
             hypothesis_because(h, "the client offered %s",
                                say_alpn(&o->alpn).s);
-        } else {
+        } else if (o->seen && !o->partial) {
             hypothesis_because(h, "the client offered no application "
                                   "protocol");
         }

@@ -57,13 +57,19 @@ static void run(const struct facts *f, struct hypotheses *hy)
     if (!l->name_fits && is_about(f, 0)) {
         claim(f, hy, "server_certificate_name_mismatch", "no name in it fits");
     }
-    if (l->self_signed && is_about(f, 48)) {
+    /* Stacks that have a code for the issuer say it of a self-signed one. */
+    bool other = f->alert == 42 && stack_names_issuer(f->client_stack);
+    if (l->self_signed && is_about(f, 48) && !other) {
         claim(f, hy, "server_certificate_self_signed",
               "it is signed by itself");
     }
     if (!l->usage_fits && is_about(f, 43)) {
         claim(f, hy, "server_certificate_wrong_usage",
               "it is not meant for servers");
+    }
+    if (l->weak && is_about(f, 0)) {
+        claim(f, hy, "server_certificate_weak",
+              "its key or its signature is weak");
     }
 }
 

@@ -47,7 +47,9 @@ static void refused(const struct facts *f, struct hypotheses *hy)
                            f->server.ciphers_n > 1 ? " and others" : "");
     }
     describe(f, h);
-    if (odd < 30 && f->server.ciphers_n == 0) {
+    bool ordinary =
+        odd < 30 && f->offer.odd_schemes < 30 && f->offer.odd_groups < 30;
+    if (ordinary && f->server.ciphers_n == 0) {
         hypothesis_reason(h, "the server cannot use an ordinary offer: it has "
                              "mostly no certificate for it, or no cipher suite "
                              "in common");

@@ -193,6 +193,12 @@ static void run(const struct facts *f, struct hypotheses *hy)
     } else if (f->alert_by_client && f->alert == 70 && f->hs->choice.seen &&
                is_offer_known(f)) {
         client_refuses(f, hy);
+    } else if (f->alert_by_client && f->alert == 70) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "no_shared_version", CONF_LIKELY, 60);
+        hypothesis_side(h, FIX_SERVER);
+        hypothesis_because(h, "the client says that it does not accept the "
+                              "server's version");
     } else if (f->alert_by_server && f->alert == 70 && f->after_server_hello) {
         hypothesis_add(hy, "no_shared_version", CONF_LIKELY, 60);
     }

@@ -10,7 +10,8 @@
 static void said_so(const struct facts *f, struct hypotheses *hy)
 {
     struct hypothesis *h;
-    if (f->hs->offer.partial && !f->hs->offer.has_sni) {
+    bool unseen = !f->hs->offer.seen || f->hs->offer.partial;
+    if (unseen && !f->hs->offer.has_sni) {
         h = hypothesis_add(hy, "unrecognized_name", CONF_LIKELY, 90);
         hypothesis_reason(h, "the server does not know the name asked for");
         hypothesis_because(h, "where the ClientHello would name the server is "
@@ -105,6 +106,10 @@ static void with_name(const struct facts *f, struct hypotheses *hy)
 
 static void run(const struct facts *f, struct hypotheses *hy)
 {
+    if (f->hello_refused && f->alert == 112) {
+        said_so(f, hy);
+        return;
+    }
     if (!f->hs->offer.seen) {
         return;
     }
@@ -112,9 +117,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
                   (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
     bool hint = f->hello_refused && (f->alert == 40 || f->alert == 49 ||
                                      f->alert == 80 || f->alert == 109);
-    if (f->hello_refused && f->alert == 112) {
-        said_so(f, hy);
-    } else if (!f->hs->offer.has_sni) {
+    if (!f->hs->offer.has_sni) {
         if (!f->hs->offer.partial && (hint || silent)) {
             without_name(f, hy);
         }
