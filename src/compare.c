@@ -274,7 +274,7 @@ static void match_names(struct list *in, struct list *out, tick_t ahead)
     size_t k = 0;
     for (size_t i = 0; inner && outer && i < inner_n; i++) {
         struct sight *s = inner[i];
-        tick_t when = s->when + ahead;
+        tick_t when = tick_add(s->when, ahead);
         while (k < outer_n && (strcmp(outer[k]->name, s->name) < 0 ||
                                (strcmp(outer[k]->name, s->name) == 0 &&
                                 tick_sub(outer[k]->when, when) < -APART))) {
@@ -359,7 +359,7 @@ static enum compare_fate fate_of(const struct compare *c,
 {
     const struct sight *out = in->partner;
     if (!out) {
-        return is_covered(c, COMPARE_OUTSIDE, in->when + c->ahead)
+        return is_covered(c, COMPARE_OUTSIDE, tick_add(in->when, c->ahead))
                    ? COMPARE_ABSENT
                    : COMPARE_UNCOVERED;
     }
@@ -405,7 +405,8 @@ void compare_print(struct compare *c, bool all, bool json, struct text *out,
     for (size_t i = 0; i < outside->n; i++) {
         const struct sight *s = &outside->v[i];
         if (!s->partner) {
-            bool covered = is_covered(c, COMPARE_INSIDE, s->when - c->ahead);
+            bool covered =
+                is_covered(c, COMPARE_INSIDE, tick_sub(s->when, c->ahead));
             result->n[covered ? COMPARE_OUTER : COMPARE_UNCOVERED]++;
         }
     }

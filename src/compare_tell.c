@@ -430,8 +430,8 @@ static tick_t common_time(const struct compare_result *r)
 {
     const struct compare_window *in = &r->window[COMPARE_INSIDE];
     const struct compare_window *out = &r->window[COMPARE_OUTSIDE];
-    tick_t first = out->first - r->ahead;
-    tick_t last = out->last - r->ahead;
+    tick_t first = tick_sub(out->first, r->ahead);
+    tick_t last = tick_sub(out->last, r->ahead);
     first = first > in->first ? first : in->first;
     last = last < in->last ? last : in->last;
     return tick_sub(last, first);

@@ -266,11 +266,12 @@ static bool want_verdict(struct verdicts *v, const struct handshake *done)
     return true;
 }
 
-/* Whether it may be reported. */
+/* Whether it may be reported, or it is still open whether it counts at all. */
 static bool is_wanted(const struct handshake *hs, bool all)
 {
     const struct conclusion *c = &hs->end_state;
-    return all || c->outcome == OUTCOME_FAILURE || c->late_alert_unanswered;
+    return all || c->outcome == OUTCOME_FAILURE || c->late_alert_unanswered ||
+           hs->unproven;
 }
 
 void verdicts_prepare(struct handshake *hs, bool all, struct cert_cache *certs)

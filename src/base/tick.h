@@ -30,6 +30,16 @@ static inline tick_t tick_make(int64_t sec, int64_t nsec)
     return sec * TICK_SEC + nsec;
 }
 
+/* a + b, saturating. */
+static inline tick_t tick_add(tick_t a, tick_t b)
+{
+    tick_t s;
+    if (__builtin_add_overflow(a, b, &s)) {
+        return b < 0 ? INT64_MIN : INT64_MAX;
+    }
+    return s;
+}
+
 /* a - b, saturating: times from the network may lie centuries apart. */
 static inline tick_t tick_sub(tick_t a, tick_t b)
 {

@@ -352,6 +352,9 @@ bool conclude_tls13(struct scan *s, struct handshake *hs)
     bool decided = conclude13(s);
     hs->events_n = n;
     if (s->out->outcome == OUTCOME_SUCCESS) {
+        /* A hole that is noted behind the close may lie before it: what is
+         * missing may be the client's data. */
+        s->out->late_rejection_possible = false;
         return decided;
     }
     *s->out = before;
