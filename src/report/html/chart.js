@@ -9,6 +9,8 @@ const CAUSES = 5;
 const PAPER = 660; // CSS pixels of a page's width
 // Bucket widths people can read, in seconds.
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800];
+// Between the times at the axis: no label twice.
+const TICKS = [...STEPS, 2592000, 7776000, 31536000];
 
 function buckets(model, rows) {
   let from = Infinity;
@@ -86,10 +88,11 @@ export class Chart {
     this.plot = new uPlot({
       ...this.size(),
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
+      padding: [null, 32, null, null],
       legend: { show: false },
       cursor: { points: { show: false }, y: false, drag: { x: true, y: false, setScale: false } },
       scales: { x: { range: () => [b.start, b.start + b.n * b.step] }, y: { range: (u, min, max) => [0, Math.max(1, max * 1.08)] } },
-      axes: [{ ...axis, values: times, space: 70 }, { ...axis, size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000] }],
+      axes: [{ ...axis, values: times, space: 70, incrs: TICKS }, { ...axis, size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000] }],
       series: [{}, ...order.map((at) => ({ paths, points: { show: false }, width: 0,
         fill: colour(at === lanes.length - 1 ? '--s5' : `--s${at}`) }))],
       hooks: { setSelect: [(u) => {

@@ -9,8 +9,8 @@ const PRINTED = 500;
 
 const COLUMNS = [
   // The longest cause and an IPv4 address with its port fit.
-  ['time', 'Time (UTC)', '160px'], ['kind', 'Outcome', '100px'], ['cause', 'Cause', '276px'], ['server', 'Server', '50%'],
-  ['client', 'Client', '166px'], ['version', 'Version', '78px'], ['ending', 'How it ended', '50%'], ['took', 'Took', '76px'],
+  ['time', 'Time (UTC)', '154px'], ['kind', 'Outcome', '90px'], ['cause', 'Cause', '276px'], ['server', 'Server', '58%'],
+  ['client', 'Client', '166px'], ['version', 'Version', '78px'], ['ending', 'How it ended', '42%'], ['took', 'Took', '76px'],
 ];
 
 // A long name gives way, its port does not.
