@@ -26,7 +26,7 @@ const struct blind_spot blind_spots[BLIND_SPOTS] = {
      "only one direction of the connection was captured"},
     {BLIND_MIDSTREAM, "midstream",
      "the capture begins in the middle of the connection"},
-    {BLIND_GAP, "gap", "packets in between are missing from the capture"},
+    {BLIND_GAP, "gap", "bytes in between are missing from the capture"},
     {BLIND_SNAPLEN, "snaplen",
      "the capture's snapshot length cut packets (capture them whole)"},
     {BLIND_CAPTURE_ENDED, "capture_ended",

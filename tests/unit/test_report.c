@@ -774,7 +774,7 @@ Test(text_report, unicode_arrows_and_all_parts)
     has(s, "  try       one\n            \\x1b]0;x\\x07 \"two\"\\x0a=3\n");
     has(s, "  seen as   openssl: alert number 70\n");
     has(s, "  frames    3–9, decisive 8, in b.pcap\n");
-    has(s, "  not seen  - packets in between are missing from the capture\n");
+    has(s, "  not seen  - bytes in between are missing from the capture\n");
     has(s, "  rules     protocol_version: no_shared_version, certain, weight "
            "90 (RFC 8446\n              6.2)\n            - one\n");
     has(s, "(possible, internal_error)");
