@@ -182,6 +182,25 @@ Test(packets, annotate_holds_all_failures_with_the_verdict)
         0);
 }
 
+/* Wireshark's own tools read what was written: the first and the decisive
+ * packet of each failure have comments, and no packet is lost. */
+Test(packets, wireshark_reads_them)
+{
+    if (system("command -v tshark capinfos >/dev/null 2>&1") != 0) {
+        cr_skip_test("no tshark and capinfos");
+    }
+    cr_expect_eq(
+        run("$TLSWHY -q -f none --annotate w.pcapng --extract w "
+            "$PCAPS/demo.pcap $PCAPS/alpn_13_go.pcap && "
+            "tshark -n -r w.pcapng -T fields -e frame.comment >c 2>/dev/null "
+            "&& "
+            "test $(grep -c '^tlswhy: server_certificate_expired' c) = 2 && "
+            "test $(grep -c '^tlswhy: no_shared_application_prot' c) = 2 && "
+            "capinfos -T -r -c w.pcapng w/*.pcapng | cut -f2 >n && "
+            "test \"$(tr '\\n' ' ' <n)\" = '22 12 10 '"),
+        0);
+}
+
 Test(packets, what_cannot_be_written_is_one_line)
 {
     cr_expect_eq(run("$TLSWHY --extract /dev/null/x $PCAPS/demo.pcap 2>e; "
