@@ -559,8 +559,7 @@ void conclude_end(struct scan *s)
         s->end = NULL;
         out->blind |= BLIND_CAPTURE_ENDED;
     }
-    bool holes = (out->blind & (BLIND_GAP | BLIND_SNAPLEN |
-                                BLIND_ONE_DIRECTION | BLIND_MIDSTREAM)) != 0;
+    bool holes = (out->blind & BLIND_HOLES) != 0;
     bool readable = s->end && (s->end->kind == HS_ALERT ||
                                s->end->kind == HS_CARRIER_REFUSED ||
                                s->end->kind == HS_QUIC_CLOSE);

@@ -371,6 +371,9 @@ enum {
     BLIND_CAPTURE_ENDED = 16,
     BLIND_NO_KEYS = 32,
     BLIND_LIMIT = 64,
+    /* Packets, or parts of them, that the capture does not have. */
+    BLIND_HOLES =
+        BLIND_ONE_DIRECTION | BLIND_MIDSTREAM | BLIND_GAP | BLIND_SNAPLEN,
 };
 
 /* Why the connection's observation ended. */

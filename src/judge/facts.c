@@ -380,8 +380,7 @@ static enum objection objection_of(const struct facts *f)
 {
     const struct conclusion *end = f->end;
     /* What the capture lacks, the client may still have seen. */
-    const uint32_t holes = BLIND_ONE_DIRECTION | BLIND_MIDSTREAM | BLIND_GAP |
-                           BLIND_SNAPLEN | BLIND_LIMIT;
+    const uint32_t holes = BLIND_HOLES | BLIND_LIMIT;
     if (f->alert_by_client && is_certificate_alert(f->alert) &&
         (end->blind & holes)) {
         return OBJECTION_NAMED;

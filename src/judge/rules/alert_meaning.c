@@ -81,8 +81,7 @@ static void set_side(const struct facts *f, struct hypothesis *h)
  * with 10, 22 and 50 as well. */
 static bool is_object_unseen(const struct facts *f)
 {
-    return (f->end->blind & (BLIND_ONE_DIRECTION | BLIND_SNAPLEN | BLIND_GAP |
-                             BLIND_MIDSTREAM)) != 0;
+    return (f->end->blind & BLIND_HOLES) != 0;
 }
 
 static void run(const struct facts *f, struct hypotheses *hy)

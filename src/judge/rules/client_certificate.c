@@ -195,36 +195,30 @@ static void sent(const struct facts *f, struct hypotheses *hy)
  * complains of a certificate can mean no other than the client's. */
 static bool is_word_of_server(const struct facts *f)
 {
-    const uint32_t holes = BLIND_ONE_DIRECTION | BLIND_MIDSTREAM | BLIND_GAP |
-                           BLIND_SNAPLEN | BLIND_LIMIT;
-    return f->alert_by_server && (f->end->blind & holes) &&
+    return f->alert_by_server &&
+           (f->end->blind & (BLIND_HOLES | BLIND_LIMIT)) &&
            ((f->alert >= 42 && f->alert <= 46) || f->alert == 48);
+}
+
+static void claim_by_word(struct hypotheses *hy, const char *cause, int weight)
+{
+    struct hypothesis *h = hypothesis_add(hy, cause, CONF_LIKELY, weight);
+    hypothesis_because(h, "the alert is about a certificate, and that of a "
+                          "server can mean the client's alone");
 }
 
 static void by_word(const struct facts *f, struct hypotheses *hy)
 {
-    static const struct {
-        const char *cause;
-        uint16_t alert;
-    } words[] = {{"client_certificate_expired", 45},
-                 {"client_certificate_unknown_issuer", 48}};
     const struct cert *c = f->client_leaf;
-    bool date = c && c->not_after != INT64_MAX && f->when > c->not_after;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (words[i].alert == f->alert && !(date && f->alert == 45)) {
-            struct hypothesis *h =
-                hypothesis_add(hy, words[i].cause, CONF_LIKELY, 70);
-            hypothesis_because(h, "the alert is about a certificate, and that "
-                                  "of a server can mean the client's alone");
-        }
-    }
-    if (date) {
+    if (c && c->not_after != INT64_MAX && f->when > c->not_after) {
         expired(f, hy, true);
+    } else if (f->alert == 45) {
+        claim_by_word(hy, "client_certificate_expired", 70);
     }
-    struct hypothesis *h =
-        hypothesis_add(hy, "client_certificate_rejected", CONF_LIKELY, 50);
-    hypothesis_because(h, "the alert is about a certificate, and that of a "
-                          "server can mean the client's alone");
+    if (f->alert == 48) {
+        claim_by_word(hy, "client_certificate_unknown_issuer", 70);
+    }
+    claim_by_word(hy, "client_certificate_rejected", 50);
 }
 
 static void run(const struct facts *f, struct hypotheses *hy)
