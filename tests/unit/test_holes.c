@@ -250,8 +250,8 @@ static void check_all(lose *l, unsigned still)
 {
     struct test t = {.lose = l};
     each_capture(check_file, &t);
-    cr_expect_gt(t.records, 300u);
-    cr_expect_geq(t.still, still, "of %u records", t.still);
+    cr_expect_gt(t.records, 300u / CAPTURES_STEP);
+    cr_expect(CAPTURES_STEP > 1 || t.still >= still, "%u records", t.still);
 }
 
 TestSuite(holes, .timeout = 300);
