@@ -367,6 +367,7 @@ void tracker_timers(struct tracker *t, const struct tracker_now *now)
         struct flow_head *f;
         while ((f = flow_table_oldest(t->flows, (enum flow_class)c)) &&
                t->now.clock - f->touched >= timeout) {
+            flow_table_prefetch_next(t->flows, f);
             expire(t, f);
         }
     }
@@ -810,6 +811,7 @@ void tracker_end(struct tracker *t, const struct tracker_now *now)
     for (unsigned c = 0; c < FLOW_CLASS_COUNT; c++) {
         struct flow_head *head;
         while ((head = flow_table_oldest(t->flows, (enum flow_class)c))) {
+            flow_table_prefetch_next(t->flows, head);
             bool silent = c == FLOW_STALLED ||
                           t->now.clock - head->touched >= class_timeout(t, c);
             enum hs_end end = end_of_class(c);

@@ -185,6 +185,10 @@ void flow_table_touch(struct flow_table *t, struct flow_head *f,
 struct flow_head *flow_table_oldest(struct flow_table *t,
                                     enum flow_class class);
 
+/* Starts loading what giving up the next one of f's class needs. */
+void flow_table_prefetch_next(const struct flow_table *t,
+                              const struct flow_head *f);
+
 /* ---- folding ----
  *
  * A flow that waits is folded into a third of its size when there are many. It

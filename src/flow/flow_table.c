@@ -10,6 +10,8 @@
 #include "base/limits.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #define NIL         UINT32_MAX
 #define SLAB_SHIFT  12u
@@ -17,6 +19,7 @@
 #define SLOTS_FIRST (1u << 13)
 #define CACHE_LINE  64u
 #define AHEAD       6u
+#define HUGE_PAGE   ((size_t)2 << 20)
 
 /* An index says in which store a flow is: whole flows, folded ones with
  * addresses of IPv4, and with longer ones. */
@@ -152,6 +155,22 @@ static inline uint32_t hash_of(const struct flow_table *t,
     return p->flow_hash ? p->flow_hash : packet_hash(t, p);
 }
 
+/* Empty ones. Nearly each look-up in a large table is in another page: it is
+ * kept in huge ones where the system has them. */
+static struct slot *slots_new(uint32_t n)
+{
+    size_t bytes = n * sizeof(struct slot);
+    if (bytes < HUGE_PAGE) {
+        return calloc(n, sizeof(struct slot));
+    }
+    struct slot *v = aligned_alloc(HUGE_PAGE, bytes);
+    if (v) {
+        madvise(v, bytes, MADV_HUGEPAGE); /* or not */
+        memset(v, 0, bytes);
+    }
+    return v;
+}
+
 struct flow_table *flow_table_new(uint32_t max_flows)
 {
     struct flow_table *t = calloc(1, sizeof *t);
@@ -173,7 +192,7 @@ struct flow_table *flow_table_new(uint32_t max_flows)
     for (unsigned i = 0; i < FLOW_CLASS_COUNT; i++) {
         t->lists[i] = (struct flow_list){NIL, NIL};
     }
-    t->slots = calloc(SLOTS_FIRST, sizeof *t->slots);
+    t->slots = slots_new(SLOTS_FIRST);
     if (!t->slots) {
         free(t);
         return NULL;
@@ -293,7 +312,7 @@ static bool slots_grow(struct flow_table *t)
         return true; /* fuller than we like, still correct */
     }
     struct slot *old = t->slots;
-    struct slot *fresh = calloc((size_t)old_n * 2, sizeof *fresh);
+    struct slot *fresh = slots_new(old_n * 2);
     if (!fresh) {
         return false;
     }
@@ -499,6 +518,23 @@ struct flow_head *flow_table_oldest(struct flow_table *t, enum flow_class class)
     return i == NIL ? NULL : flow_at(t, i);
 }
 
+/* Each call loads what it begins to load for the next one. */
+void flow_table_prefetch_next(const struct flow_table *t,
+                              const struct flow_head *f)
+{
+    if (f->next == NIL) {
+        return;
+    }
+    const struct flow_head *next = flow_at(t, f->next);
+    __builtin_prefetch(&t->slots[next->hash & t->mask]);
+    if (next->form == FLOW_FOLDED) {
+        __builtin_prefetch(folded_in(next)->u.session);
+    }
+    if (next->next != NIL) {
+        __builtin_prefetch(flow_at(t, next->next));
+    }
+}
+
 /* ---- folding ---- */
 
 static bool is_over(const struct flow *f)
@@ -551,9 +587,10 @@ static void prefetch_flow(const struct flow_table *t, uint32_t i)
 static void look_ahead(const struct flow_table *t)
 {
     uint32_t at = t->hand + AHEAD;
-    if (at >= flow_table_places(t)) {
+    if (at + AHEAD >= flow_table_places(t)) {
         return;
     }
+    __builtin_prefetch(flow_at(t, at + AHEAD));
     const struct flow_head *f = flow_at(t, at);
     if (f->form == FLOW_WHOLE && !f->own) {
         __builtin_prefetch(&t->slots[f->hash & t->mask]);
