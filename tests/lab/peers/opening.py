@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The opening of RDP or VNC (VeNCrypt) by hand, then TLS 1.2.
 
-usage: opening.py rdp|vnc HOST PORT CA
+usage: opening.py rdp|nla|vnc HOST PORT CA
+
+rdp asks for TLS, nla for TLS with CredSSP inside or without.
 """
 import socket
 import ssl
@@ -10,8 +12,9 @@ import sys
 
 kind, host, port, ca = sys.argv[1:]
 s = socket.create_connection((host, int(port)))
-if kind == "rdp":
-    s.sendall(bytes.fromhex("030000130ee000000000000100080001000000"))
+if kind in ("rdp", "nla"):
+    wanted = {"rdp": "01", "nla": "03"}[kind]
+    s.sendall(bytes.fromhex(f"030000130ee0000000000001000800{wanted}000000"))
     answer = s.recv(100)
     print("client: got", answer.hex())
     if answer[11] != 2 or answer[15] == 0:

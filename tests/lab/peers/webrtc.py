@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A WebRTC peer (aiortc): STUN, then DTLS, over one UDP port.
 
-usage: webrtc.py server|client HOST PORT [wrong]
+usage: webrtc.py server|client HOST PORT [wrong] [CIPHERS]
 
 The descriptions are exchanged over TCP on PORT. `wrong`: the client was told
-another fingerprint than that of the server's certificate.
+another fingerprint than that of the server's certificate. CIPHERS, as OpenSSL
+names them, are all that this peer has.
 """
 import asyncio
 import json
 import re
 import sys
 
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCCertificate, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 mode, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 wrong = "wrong" in sys.argv[4:]
+ciphers = [word.encode() for word in sys.argv[4:] if word != "wrong"]
 
 
 async def send(writer, description):
@@ -61,4 +63,17 @@ async def server():
     await listener.serve_forever()
 
 
+def only(ciphers):
+    """aiortc has no setting for that."""
+    whole = RTCCertificate._create_ssl_context
+
+    def limited(self):
+        context = whole(self)
+        context.set_cipher_list(ciphers)
+        return context
+    RTCCertificate._create_ssl_context = limited
+
+
+for words in ciphers:
+    only(words)
 asyncio.run(client() if mode == "client" else server())

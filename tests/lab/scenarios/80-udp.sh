@@ -93,6 +93,11 @@ server dtls expired -dtls1_2
 client dtls -dtls
 truth failure client alert 45 client server_certificate_expired 1.2
 
+udp dtls_10_cert_expired
+server dtls expired -dtls1 -cipher DEFAULT:@SECLEVEL=0
+client dtls -dtls1 -cipher DEFAULT:@SECLEVEL=0
+truth failure client alert 45 client server_certificate_expired 1.0
+
 udp dtls_cert_selfsigned
 server dtls selfsigned -dtls1_2
 client dtls -dtls

@@ -95,3 +95,10 @@ client webrtc wrong
 set_ limit 40
 truth success - - - - - 1.2
 remark 'the fingerprint is not that of the certificate; aiortc leaves behind both Finished'
+
+udp webrtc_cipher
+server webrtc
+client webrtc ECDHE-RSA-AES128-GCM-SHA256
+set_ limit 20
+truth failure server alert 40 server no_shared_cipher -
+remark 'the client of the lab is the DTLS server: its certificate is for ECDSA, its suites are for RSA'

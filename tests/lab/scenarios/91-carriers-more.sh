@@ -172,7 +172,9 @@ server_mariadb_plain() {
     in_server mariadbd --no-defaults --datadir="$dir/mydata" --user=mysql --port="$port" --skip-ssl \
         --socket="$dir/my.sock" --pid-file="$dir/my.pid" --skip-grant-tables --skip-networking=0 --log-warnings=2
 }
-server_prosody_plain() {
+server_prosody_plain() { # [`bare`: TLS is switched on, without a certificate]
+    local more='' less=', "tls"'
+    [ "${1-}" != bare ] || { more=', "tls"'; less=''; }
     mkdir -p prosody
     chown prosody prosody .
     cat >prosody.cfg.lua <<END
@@ -180,8 +182,8 @@ run_as_root = false
 daemonize = false
 data_path = "$dir/prosody"
 pidfile = "$dir/prosody/pid"
-modules_enabled = { "saslauth", "posix" }
-modules_disabled = { "s2s", "tls" }
+modules_enabled = { "saslauth", "posix"$more }
+modules_disabled = { "s2s"$less }
 c2s_ports = { $port }
 c2s_interfaces = { "*" }
 s2s_ports = {}

@@ -227,6 +227,11 @@ server hostapd TTLS rsa 'tls_flags=[DISABLE-TLSv1.3]'
 client supplicant TTLS root 'phase2="auth=MSCHAPV2"'
 truth success - - - - - 1.2
 
+eapol ttls_expired
+server hostapd TTLS expired 'tls_flags=[DISABLE-TLSv1.3]'
+client supplicant TTLS root 'phase2="auth=MSCHAPV2"'
+truth failure client alert 45 client server_certificate_expired 1.2
+
 eapol ttls_version
 server hostapd TTLS rsa 'tls_flags=[DISABLE-TLSv1.0][DISABLE-TLSv1.1][DISABLE-TLSv1.3]'
 client supplicant TTLS root 'phase2="auth=MSCHAPV2"' 'phase1="tls_disable_tlsv1_2=1 tls_disable_tlsv1_0=0 tls_disable_tlsv1_1=0"' 'openssl_ciphers="DEFAULT@SECLEVEL=0"'
@@ -277,6 +282,11 @@ server freeradius peap rsa
 client eapol_test PEAP root 'phase2="auth=MSCHAPV2"' 'identity="mallory"'
 truth success - - - - - 1.2
 remark 'the user is turned down in phase 2: TLS itself went through'
+
+radius radius_ttls_unknown_ca
+server freeradius ttls unknown
+client eapol_test TTLS root 'phase2="auth=MSCHAPV2"'
+truth failure client alert 48 client server_certificate_unknown_issuer 1.2
 
 radius radius_ttls_version
 server freeradius ttls rsa 1.2 1.2

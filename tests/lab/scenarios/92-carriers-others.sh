@@ -1,0 +1,87 @@
+# shellcheck shell=bash disable=SC2154,SC2030,SC2031,SC2317
+# SPDX-License-Identifier: Apache-2.0
+# Ways to TLS with other servers, clients and endings than those of
+# 90-carriers.sh and 91-carriers-more.sh. Needs besides those (Debian 12):
+# freerdp2-shadow-x11 ejabberd gnutls-bin.
+
+eval "$(declare -f version_of | sed '1s/version_of/version_of_way/')"
+version_of() {
+    case $1 in
+    shadow) echo "FreeRDP $(dpkg-query -f '${Version}' -W freerdp2-shadow-x11 | sed 's/+.*//') shadow server" ;;
+    amqp) version_of_way python ;;
+    ejabberd) echo "ejabberd $(dpkg-query -f '${Version}' -W ejabberd | sed 's/-.*//')" ;;
+    nla_client) version_of_way rdp_client ;;
+    *) version_of_way "$@" ;;
+    esac
+}
+
+# A Windows desktop's way: TLS with CredSSP inside (network level authentication).
+server_shadow() { # CERTIFICATE OPTION...
+    mkdir -p .config/freerdp/shadow
+    cp "$pki/$1.pem" .config/freerdp/shadow/shadow.crt
+    cp "$pki/$1.key" .config/freerdp/shadow/shadow.key
+    shift
+    echo "lab:::$(winpr-hash -u lab -p secret -f default 2>/dev/null || echo 878D8014606CDA29677A44EFA1353FC7):::" >sam
+    until HOME=$dir in_server xvfb-run -a -s '-screen 0 640x480x24' \
+        freerdp-shadow-cli "/port:$port" "/sam-file:$dir/sam" +auth "$@"; do
+        sleep 1 # sometimes it finds its screen without colours
+    done
+}
+client_nla_client() { client_opening nla; }
+
+carried carrier_shadow_credssp_ok 3389 rsa shadow rsa /sec:nla -- freerdp /sec:nla /cert:ignore +auth-only
+set_ limit 8
+truth success - - - - - 1.3
+carried carrier_shadow_credssp_chain 3389 rsa shadow rsa /sec:nla -- nla_client
+truth failure client alert 48 client server_certificate_incomplete_chain 1.2
+remark 'the shadow server sends no more than the first certificate of its file'
+turned_down carrier_shadow_credssp_only 3389 starttls_refused shadow rsa /sec:nla -- freerdp /sec:tls
+set_ limit 8
+remark 'the server has TLS with CredSSP only, the client wants it without'
+
+# Chat: asked for without looking, and turned down; granted by a server that has no certificate
+server_ejabberd() {
+    cat >ejabberd.yml <<END
+hosts: [$host]
+loglevel: debug
+log_rotate_size: infinity
+auth_method: [anonymous]
+listen:
+  - port: $port
+    ip: "::"
+    module: ejabberd_c2s
+    starttls: false
+modules: {}
+END
+    mkdir -p ejabberd
+    chown -R ejabberd .
+    in_server setpriv --reuid ejabberd --regid ejabberd --clear-groups env HOME="$dir/ejabberd" ERL_EPMD_ADDRESS=127.0.0.1 \
+        erl -noinput -pa /usr/lib/x86_64-linux-gnu/ejabberd-*/ebin -mnesia dir "\"$dir/ejabberd\"" \
+        -ejabberd config "\"$dir/ejabberd.yml\"" log_path "\"$dir/ejabberd/ejabberd.log\"" -s ejabberd
+}
+turned_down carrier_ejabberd_refused 5222 starttls_refused ejabberd -- gnutls NORMAL --starttls-proto=xmpp
+set_ patience 60
+set_ stdin 'sleep 4'
+turned_down carrier_prosody_unknown 5222 starttls_refused prosody_plain -- gnutls NORMAL --starttls-proto=xmpp
+set_ stdin 'sleep 4'
+remark 'the server has no TLS at all and does not know the request'
+carried carrier_prosody_no_certificate 5222 rsa prosody_plain bare -- gnutls NORMAL --starttls-proto=xmpp
+set_ stdin 'sleep 4'
+truth failure server alert 40 server no_shared_cipher,no_shared_signature_algorithm,internal_error -
+remark 'TLS is switched on, and the server has no certificate'
+
+# Queues
+server_amqp() { in_server "$python" "$here/peers/amqp.py" "$port" "$pki/$1.pem" "$pki/$1.key"; }
+carried carrier_amqp_ok 5672 rsa amqp rsa -- starttls amqp
+remark 'the server is peers/amqp.py'
+carried carrier_amqp_expired 5672 expired amqp expired -- starttls amqp
+remark 'the server is peers/amqp.py'
+
+# The true client named by a header in plain text
+carried carrier_proxy_protocol_expired 443 expired haproxy expired accept-proxy ssl-max-ver TLSv1.2 -- via_haproxy send-proxy
+
+# A proxy that closes with its 407: the client comes back on another connection.
+tinyproxy_auth='BasicAuth lab secret'
+turned_down carrier_tinyproxy_407 3128 proxy_refused tinyproxy rsa "$tinyproxy_auth" -- tunnel_curl -x http://www.example.test:3128
+turned_down carrier_tinyproxy_407_then_ok 3128 proxy_refused tinyproxy rsa "$tinyproxy_auth" -- tunnel_curl --tls-max 1.2 --proxy-anyauth -x http://lab:secret@www.example.test:3128
+remark 'closed with the challenge; the client comes back with its password on a new connection, and gets through'
