@@ -6,8 +6,9 @@
  * While files are read verdicts wait (bounded) until the end, so that a verdict
  * can use what other connections show later, and come out in the order of the
  * connections' first packets. Live they go out at once, but for those whose
- * secrets are not there yet while the key log grows: these wait a moment. From
- * files they wait for secrets as long as for evidence.
+ * secrets are not there yet while the key log grows, and those that the
+ * client's next connection may explain: these wait a moment. From files they
+ * wait for secrets as long as for evidence.
  */
 #include "verdicts.h"
 
@@ -42,7 +43,8 @@ struct verdicts {
     bool application_tried;
     struct pending *pending;
     size_t pending_n, pending_size, pending_bytes, max_pending_bytes;
-    /* Concluded without secrets that may still come; the oldest first. */
+    /* Concluded without what may still come: secrets, or (live) the client's
+     * next connection; the oldest first. */
     struct late *late;
     size_t late_n, late_size, late_bytes;
     /* 802.1X: hellos of log-ins that were told, by their hash. */
@@ -306,7 +308,7 @@ static bool add_concluded(struct verdicts *v, struct handshake *hs)
     return false;
 }
 
-/* ---- secrets that come late ---- */
+/* ---- secrets and evidence that come late ---- */
 
 static void settle_late(struct verdicts *v, struct handshake *hs)
 {
@@ -384,8 +386,15 @@ bool verdicts_add(struct verdicts *v, struct handshake *hs)
     if (is_other_leg(v, hs)) {
         return false;
     }
-    bool late = hs->records_n > 0 && v->o.keys;
+    bool late = (hs->records_n > 0 && v->o.keys) ||
+                (v->o.live && judge_awaits(v->judge, hs));
     return (late && hold_back(v, hs)) || add_concluded(v, hs);
+}
+
+static bool is_waiting(const struct verdicts *v, const struct handshake *hs)
+{
+    return judge_awaits(v->judge, hs) ||
+           (v->o.keys && tls_decrypt_waits(hs, v->o.keys));
 }
 
 void verdicts_tick(struct verdicts *v, tick_t now)
@@ -395,11 +404,13 @@ void verdicts_tick(struct verdicts *v, tick_t now)
         return;
     }
     v->looked = now;
-    keylog_poll(v->o.keys);
+    if (v->o.keys) {
+        keylog_poll(v->o.keys);
+    }
     size_t kept = 0;
     for (size_t i = 0; i < v->late_n; i++) {
         struct late l = v->late[i];
-        if (l.due > now && tls_decrypt_waits(l.hs, v->o.keys)) {
+        if (l.due > now && is_waiting(v, l.hs)) {
             v->late[kept++] = l;
         } else {
             settle_late(v, l.hs);

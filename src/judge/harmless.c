@@ -4,8 +4,14 @@
  * ClientHello; others send one that was recorded, again and again, or a burst
  * of hellos that no client sends (profile.c). A lone failure of an ordinary
  * client is never taken for one.
+ *
+ * A proxy that closes with its 407 has the client come back with credentials on
+ * another connection (RFC 9110 section 11.7.1): when that is let through to the
+ * same target, the first was no failure.
  */
 #include "judge/harmless.h"
+
+#include "judge/advice_when.h"
 
 /* The fixed random of a probe: all of it, or what follows its four bytes of
  * time (RFC 5246 section 7.4.1.2). */
@@ -37,8 +43,28 @@ static bool is_probe(const struct probe *p, struct span random)
                    span_of(p->random, p->n));
 }
 
+static bool is_challenge(const struct handshake *hs)
+{
+    return hs->end_state.outcome == OUTCOME_FAILURE &&
+           hs->end_state.stage == STAGE_TUNNEL && http_status(hs) == 407 &&
+           hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE);
+}
+
+bool harmless_awaits(const struct profiles *p, const struct handshake *hs)
+{
+    return is_challenge(hs) &&
+           !profiles_let_in(p, hs, hs->end_state.when_decisive);
+}
+
 const char *harmless_why(const struct profiles *p, const struct handshake *hs)
 {
+    if (is_challenge(hs)) {
+        return profiles_let_in(p, hs, hs->end_state.when_decisive)
+                   ? "the proxy asked for a password and closed; the client "
+                     "came back on another connection and was let through to "
+                     "the same target"
+                   : NULL;
+    }
     struct hello_sight hello;
     hello_look(hs, &hello);
     for (size_t i = 0; hello.seen && i < sizeof probes / sizeof probes[0];

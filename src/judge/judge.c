@@ -462,6 +462,11 @@ const char *judge_harmless(const struct judge *j, const struct handshake *hs)
                : NULL;
 }
 
+bool judge_awaits(const struct judge *j, const struct handshake *hs)
+{
+    return harmless_awaits(j->profiles, hs);
+}
+
 struct verdict *judge_run(struct judge *j, const struct handshake *hs)
 {
     struct verdict *v = malloc(sizeof *v);

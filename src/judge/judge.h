@@ -181,9 +181,12 @@ enum outcome judge_late_alert(struct judge *j, const struct handshake *hs);
 /* Whether this connection's server was seen to speak TLS on others. Cheap. */
 bool judge_knows_server(const struct judge *j, const struct handshake *hs);
 
-/* Why a failed handshake is none: a health check or a scan; a static sentence.
- * NULL: it is one. Cheap. */
+/* Why a failed handshake is none: a health check, a scan, half a log-in; a
+ * static sentence. NULL: it is one. Cheap. */
 const char *judge_harmless(const struct judge *j, const struct handshake *hs);
+
+/* Whether the next connection may show that this failure is none. Cheap. */
+bool judge_awaits(const struct judge *j, const struct handshake *hs);
 
 /* Judges a concluded and expanded handshake. Owned by the caller. NULL only
  * when memory is out. */

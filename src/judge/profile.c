@@ -2,7 +2,7 @@
 /*
  * Profiles of servers and clients, learned from the connections that went by.
  *
- * Four tables of fixed size that forget their longest unused entry
+ * Five tables of fixed size that forget their longest unused entry
  * (base/lru.h): nothing grows, nobody can choose collisions, and what is
  * forgotten depends on the traffic alone.
  *
@@ -22,6 +22,7 @@
 #define CLIENTS_MAX 2048u
 #define PAIRS_MAX   8192u
 #define NAMES_MAX   4096u
+#define VISITS_MAX  4096u
 
 #define CLIENTS_REMEMBERED 8u
 #define NAME_BYTES         255u /* of a DNS name */
@@ -70,12 +71,21 @@ struct pair_slot {
     struct burst burst;
 };
 
+/* Tunnels that a proxy granted to one client for one target, in one stretch of
+ * time as long as a client may take to come back after a 407. */
+#define VISIT_NS (10 * TICK_SEC)
+
+struct visit {
+    tick_t first, last;
+};
+
 struct profiles {
     struct hash_seed seed;
     struct lru *servers; /* of struct server_slot */
     struct lru *clients; /* of struct client_slot */
     struct lru *pairs;   /* of struct pair_slot */
     struct lru *names;   /* of struct name_profile */
+    struct lru *visits;  /* of struct visit */
 };
 
 struct profiles *profiles_new(void)
@@ -89,7 +99,8 @@ struct profiles *profiles_new(void)
     p->clients = lru_new(CLIENTS_MAX, sizeof(struct client_slot), NULL);
     p->pairs = lru_new(PAIRS_MAX, sizeof(struct pair_slot), NULL);
     p->names = lru_new(NAMES_MAX, sizeof(struct name_profile), NULL);
-    if (!p->servers || !p->clients || !p->pairs || !p->names) {
+    p->visits = lru_new(VISITS_MAX, sizeof(struct visit), NULL);
+    if (!p->servers || !p->clients || !p->pairs || !p->names || !p->visits) {
         profiles_free(p);
         return NULL;
     }
@@ -103,6 +114,7 @@ void profiles_free(struct profiles *p)
         lru_free(p->clients);
         lru_free(p->pairs);
         lru_free(p->names);
+        lru_free(p->visits);
         free(p);
     }
 }
@@ -167,6 +179,17 @@ static uint64_t pair_key(const struct profiles *p, const struct handshake *hs)
     size_t n = put_address(v, hs, SIDE_CLIENT, false);
     n += put_server(v + n, hs);
     return key_of(p, v, n);
+}
+
+static uint64_t visit_key(const struct profiles *p, const struct handshake *hs,
+                          tick_t when)
+{
+    int64_t stretch = when / VISIT_NS;
+    uint64_t both = pair_key(p, hs);
+    uint8_t v[sizeof stretch + sizeof both];
+    memcpy(v, &stretch, sizeof stretch);
+    memcpy(v + sizeof stretch, &both, sizeof both);
+    return key_of(p, v, sizeof v);
 }
 
 /* 0 when the client named nobody. */
@@ -371,6 +394,19 @@ static void learn_random(struct pair_slot *pair, uint32_t random, uint16_t port)
     pair->random_port = port;
 }
 
+static void learn_visit(struct profiles *p, const struct handshake *hs)
+{
+    struct hs_target target;
+    const struct hs_event *granted = hs_find(hs, HS_CARRIER_OK, SIDE_NONE);
+    if (!granted || !hs_tunnel_target(hs, &target)) {
+        return;
+    }
+    tick_t when = granted->when;
+    struct visit *v = lru_use(p->visits, visit_key(p, hs, when));
+    v->first = v->first == 0 || when < v->first ? when : v->first;
+    v->last = when > v->last ? when : v->last;
+}
+
 static uint32_t hello_bytes(const struct handshake *hs)
 {
     const struct hs_event *e = hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT);
@@ -384,6 +420,7 @@ void profiles_learn(struct profiles *p, const struct handshake *hs,
     if (!hs_find(hs, HS_CLIENT_HELLO, SIDE_CLIENT)) {
         return;
     }
+    learn_visit(p, hs);
     uint64_t server = server_key(p, hs);
     uint64_t client = client_key(p, hs);
     uint64_t both = pair_key(p, hs);
@@ -490,4 +527,14 @@ enum habit profiles_habit(const struct profiles *p, const struct handshake *hs,
         return HABIT_CANNED;
     }
     return is_within_scan(&pair->burst, hs) ? HABIT_SCAN : HABIT_NONE;
+}
+
+bool profiles_let_in(const struct profiles *p, const struct handshake *hs,
+                     tick_t when)
+{
+    const struct visit *now = lru_find(p->visits, visit_key(p, hs, when));
+    const struct visit *next =
+        lru_find(p->visits, visit_key(p, hs, when + VISIT_NS));
+    return (now && now->last >= when) ||
+           (next && next->first <= when + VISIT_NS);
 }

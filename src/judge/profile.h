@@ -44,4 +44,9 @@ enum habit {
 enum habit profiles_habit(const struct profiles *p, const struct handshake *hs,
                           const struct hello_sight *hello);
 
+/* Whether the same proxy let the same client through to the same target, on
+ * another connection, at `when` or within seconds of it. */
+bool profiles_let_in(const struct profiles *p, const struct handshake *hs,
+                     tick_t when);
+
 #endif

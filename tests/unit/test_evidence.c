@@ -741,6 +741,57 @@ Test(harmless, probes_that_sign_their_hello)
     profiles_free(p);
 }
 
+/* A client that went to a proxy at this time: let through and up to TLS, or
+ * asked for its password. */
+static void visit_proxy(struct scene *s, const char *asked, tick_t at, bool in)
+{
+    open_scene_12(s);
+    if (!in) {
+        s->hs.offer = (struct client_offer){0};
+        s->hs.events_n = 0;
+    }
+    s->hs.carrier = "http-connect";
+    s->hs.carrier_asked = span_text(asked);
+    hs_note(&s->hs, HS_CARRIER, SIDE_CLIENT, 0, 0, NOW + at, 4);
+    hs_note(&s->hs, in ? HS_CARRIER_OK : HS_CARRIER_REFUSED, SIDE_SERVER, 0, 0,
+            NOW + at, 5);
+    if (in) {
+        server_flight_12(s);
+        finished_12(s);
+    } else {
+        s->hs.carrier_note = span_text("HTTP/1.1 407 Who are you?");
+    }
+    finish(s);
+}
+
+/* Whether a 407 is harmless when the client was let through `later`. */
+static bool is_half_a_login(const char *target, tick_t later)
+{
+    struct profiles *p = profiles_new();
+    struct scene s;
+    visit_proxy(&s, target, later, true);
+    learn_scene(p, &s.hs);
+    hs_free(&s.hs);
+    visit_proxy(&s, "CONNECT a.example.test:443", 0, false);
+    cr_expect_eq(s.hs.end_state.outcome, OUTCOME_FAILURE);
+    bool harmless = harmless_why(p, &s.hs) != NULL;
+    cr_expect_neq(harmless, harmless_awaits(p, &s.hs));
+    hs_free(&s.hs);
+    profiles_free(p);
+    return harmless;
+}
+
+Test(harmless, first_half_of_a_login_at_a_proxy)
+{
+    static const char same[] = "CONNECT a.example.test:443";
+    cr_expect(is_half_a_login(same, TICK_MSEC));
+    cr_expect(is_half_a_login(same, 9 * TICK_SEC));
+    cr_expect_not(is_half_a_login(same, 11 * TICK_SEC), "too late");
+    cr_expect_not(is_half_a_login(same, -TICK_MSEC), "before");
+    cr_expect_not(is_half_a_login("CONNECT b.example.test:443", TICK_MSEC),
+                  "another target");
+}
+
 /* ---- certificates that parse and are not to be accepted ---- */
 
 static void odd_certificate(struct scene *s)

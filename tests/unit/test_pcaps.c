@@ -56,6 +56,7 @@ struct seen {
     enum side alert_side;
     char cause[64];
     enum confidence confidence;
+    const char *carrier;
 };
 
 static const char *source_dir(void)
@@ -124,6 +125,7 @@ static void on_record(void *ctx, const struct record *r, uint32_t source)
     }
     s->found = true;
     s->outcome = r->verdict->outcome;
+    s->carrier = r->hs->carrier ? r->hs->carrier : "direct";
     s->by = c->by;
     s->how = c->how;
     s->has_alert = c->has_alert;
@@ -379,7 +381,8 @@ static void count_harm(void *ctx, const struct record *r, uint32_t source)
     n->harmless += failure && r->hs->end_state.benign;
 }
 
-static struct harm records_of(const char *name, const char *sentence)
+static struct harm records_of_run(const char *name, const char *sentence,
+                                  bool live)
 {
     char path[4096];
     char error[CAPTURE_ERROR_BYTES];
@@ -388,6 +391,7 @@ static struct harm records_of(const char *name, const char *sentence)
                                  .max_flows = 1000,
                                  .max_memory_bytes = 64 << 20,
                                  .all = true,
+                                 .live = live,
                                  .emit = count_harm,
                                  .emit_ctx = &n};
     snprintf(path, sizeof path, "%s/pcaps/%s.pcap", source_dir(), name);
@@ -404,6 +408,11 @@ static struct harm records_of(const char *name, const char *sentence)
     pipeline_free(p);
     capture_close(c);
     return n;
+}
+
+static struct harm records_of(const char *name, const char *sentence)
+{
+    return records_of_run(name, sentence, false);
 }
 
 static struct harm harm_of(const char *name)
@@ -529,6 +538,22 @@ Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
     cr_expect_eq(n.totals.tcp_unused, 1u);
 }
 
+/* The proxy closes with its 407: whoever comes back with a password and is let
+ * through has not failed, live neither; whoever does not come back has. */
+Test(pcaps, half_a_login_at_a_proxy_is_harmless)
+{
+    for (int live = 0; live < 2; live++) {
+        struct harm n =
+            records_of_run("carrier_tinyproxy_407_then_ok", NULL, live);
+        cr_expect_eq(n.failed, 0u);
+        cr_expect_eq(n.harmless, 1u);
+        cr_expect_eq(n.totals.succeeded, 1u);
+        n = records_of_run("carrier_tinyproxy_407", NULL, live);
+        cr_expect_eq(n.failed, 1u);
+        cr_expect_eq(n.harmless, 0u);
+    }
+}
+
 /* Reads demo.pcap with the time of frames from..to moved by years, and counts
  * what comes out. */
 static void count_record(void *ctx, const struct record *r, uint32_t source)
@@ -583,6 +608,94 @@ Test(pcaps, a_confirmed_leap_is_believed)
     read_with_leap(13, UINT64_MAX, n);
     cr_expect_eq(n[OUTCOME_FAILURE], 1u);
     cr_expect_eq(n[OUTCOME_SUCCESS], 1u);
+}
+
+/* ---- every way to TLS ---- */
+
+enum { SUCCEEDS = 1, FAILS_INSIDE = 2, IS_TURNED_DOWN = 4 };
+enum { EVERY_FATE = 7 };
+
+struct way {
+    const char *carrier;
+    int fates; /* that exist */
+    int seen;
+};
+
+static int fate_of(const struct row *r)
+{
+    if (same(r->col[COL_OUTCOME], "success")) {
+        return SUCCEEDS;
+    }
+    if (!same(r->col[COL_OUTCOME], "failure")) {
+        return 0;
+    }
+    return listed(r->col[COL_CAUSES], "starttls_refused") ||
+                   listed(r->col[COL_CAUSES], "proxy_refused")
+               ? IS_TURNED_DOWN
+               : FAILS_INSIDE;
+}
+
+static bool leads_to_tls(const char *name)
+{
+    static const char *const prefixes[] = {"carrier_", "eap_", "peap_",
+                                           "ttls_"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each carrier has a capture that gets through, one that fails inside of TLS,
+ * and one that is turned down before, where there is such an answer: a PROXY
+ * header has none, and a refusal of methods names no more than the first. */
+Test(pcaps, every_carrier_in_every_fate)
+{
+    struct way ways[] = {
+        {"starttls-smtp", EVERY_FATE, 0},
+        {"starttls-lmtp", EVERY_FATE, 0},
+        {"starttls-imap", EVERY_FATE, 0},
+        {"starttls-pop3", EVERY_FATE, 0},
+        {"starttls-sieve", EVERY_FATE, 0},
+        {"starttls-ftp", EVERY_FATE, 0},
+        {"starttls-ldap", EVERY_FATE, 0},
+        {"starttls-xmpp", EVERY_FATE, 0},
+        {"starttls-postgresql", EVERY_FATE, 0},
+        {"starttls-mysql", EVERY_FATE, 0},
+        {"starttls-tds", EVERY_FATE, 0},
+        {"starttls-rdp", EVERY_FATE, 0},
+        {"starttls-vnc", EVERY_FATE, 0},
+        {"starttls-nntp", EVERY_FATE, 0},
+        {"starttls-irc", EVERY_FATE, 0},
+        {"starttls-amqp", EVERY_FATE, 0},
+        {"starttls-http", EVERY_FATE, 0},
+        {"http-connect", EVERY_FATE, 0},
+        {"socks", EVERY_FATE, 0},
+        {"proxy-protocol", SUCCEEDS | FAILS_INSIDE, 0},
+        {"eap-tls", EVERY_FATE, 0},
+        {"peap", SUCCEEDS | FAILS_INSIDE, 0},
+        {"eap-ttls", SUCCEEDS | FAILS_INSIDE, 0},
+    };
+    struct truth t = load();
+    for (size_t i = 0; i < t.n; i++) {
+        struct seen s;
+        if (!leads_to_tls(t.rows[i].col[COL_NAME])) {
+            continue;
+        }
+        analyse(&t.rows[i], NULL, &s);
+        for (size_t w = 0; s.found && w < sizeof ways / sizeof ways[0]; w++) {
+            if (same(ways[w].carrier, s.carrier)) {
+                ways[w].seen |= fate_of(&t.rows[i]);
+            }
+        }
+    }
+    for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
+        cr_expect_eq(ways[w].seen & ways[w].fates, ways[w].fates,
+                     "%s: fates %d of %d", ways[w].carrier, ways[w].seen,
+                     ways[w].fates);
+    }
+    unload(&t);
 }
 
 /* ---- how many connections there were ---- */
