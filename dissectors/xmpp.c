@@ -6,6 +6,8 @@
  */
 #include "dissectors/carrier_read.h"
 
+#include <stdio.h>
+
 static const char tls_namespace[] = "urn:ietf:params:xml:ns:xmpp-tls";
 
 static enum carrier_fit probe(const struct carrier_opening *o)
@@ -31,8 +33,27 @@ static bool opens(struct span tag, const char *word)
     return carrier_begins(cursor_rest(&c), word);
 }
 
+enum { ERROR_CAME = 1 };
+
+/* What is wrong stands in the element within. */
+static enum carrier_step stream_error(struct carrier *s, struct span tag)
+{
+    s->flags = 0;
+    if (opens(tag, "</")) {
+        return CARRIER_GO_ON;
+    }
+    char element[80];
+    snprintf(element, sizeof element, " %.*s>", (int)tag.n,
+             (const char *)tag.p);
+    carrier_note_more(s, element);
+    return CARRIER_REFUSED;
+}
+
 static enum carrier_step reply(struct carrier *s, struct span tag)
 {
+    if (s->flags & ERROR_CAME) {
+        return stream_error(s, tag);
+    }
     if (opens(tag, "<starttls")) {
         s->offer = OFFER_TLS;
     } else if (opens(tag, "</stream:features") && s->offer == OFFER_UNKNOWN) {
@@ -47,6 +68,7 @@ static enum carrier_step reply(struct carrier *s, struct span tag)
     s->asked = false;
     carrier_note(s, tag);
     carrier_note_more(s, ">");
+    s->flags = opens(tag, "<stream:error") ? ERROR_CAME : 0;
     return yes ? CARRIER_GRANTED : CARRIER_REFUSED;
 }
 

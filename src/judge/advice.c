@@ -7,6 +7,7 @@
 #include "judge/advice.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/hash.h"
 #include "base/limits.h"
@@ -42,6 +43,44 @@ bool advice_expand(const struct facts *f, const char *row, bool shell,
 
 /* ---- which rows are usable ---- */
 
+/* Software of the web, as rows of fix and seen_as name it. */
+static bool is_of_web(const char *key)
+{
+    static const char *const keys[] = {
+        "nginx", "Apache",     "HAProxy",   "Caddy", "Chrome",        "Firefox",
+        "Git",   "Cloudflare", "go-server", "iis",   "Load balancer", NULL};
+    for (size_t i = 0; keys[i]; i++) {
+        if (strcasecmp(keys[i], key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* curl asks for TLS within these. */
+static bool curl_knows(const struct handshake *hs)
+{
+    const char *word = advice_starttls(hs);
+    return word && (strcmp(word, "smtp") == 0 || strcmp(word, "imap") == 0 ||
+                    strcmp(word, "pop3") == 0 || strcmp(word, "ftp") == 0 ||
+                    strcmp(word, "ldap") == 0);
+}
+
+/* What is said of web servers and browsers does not help with mail, databases
+ * and datagrams, unless the row says so. */
+static bool is_beside_the_point(const struct facts *f,
+                                const struct known_row *row)
+{
+    bool starttls = carrier_starts(f->hs, "starttls");
+    if ((!starttls && f->hs->flavour != FLAVOUR_DTLS) ||
+        strstr(row->when, "carrier_") || strstr(row->when, "starttls") ||
+        strstr(row->when, "dtls")) {
+        return false;
+    }
+    return is_of_web(row->key) ||
+           (strcmp(row->key, "curl") == 0 && !curl_knows(f->hs));
+}
+
 /* QUIC wants rows of its own; curl speaks neither STARTTLS nor DTLS. Of all
  * that is said of servers and browsers little fits an 802.1X log-in: rows for
  * it name it, and supplicants show what OpenSSL says. */
@@ -54,7 +93,8 @@ static bool is_usable(const struct facts *f,
         strcmp(row->key, command ? "" : "openssl") != 0) {
         return false;
     }
-    if (command && quic && !strstr(row->when, "quic")) {
+    if ((command && quic && !strstr(row->when, "quic")) ||
+        (!command && is_beside_the_point(f, row))) {
         return false;
     }
     bool curl = strcmp(row->key, "curl") == 0;
@@ -62,7 +102,7 @@ static bool is_usable(const struct facts *f,
         strstr(row->text, " -tls1_")) {
         return false;
     }
-    if (command && curl &&
+    if (command && curl && !strstr(row->when, "carrier_") &&
         (f->hs->flavour == FLAVOUR_DTLS || carrier_starts(f->hs, "starttls"))) {
         return false;
     }
@@ -130,7 +170,9 @@ static void find_rows(const struct facts *f,
                       struct lists *out)
 {
     out->fix = known_fix_rows(cause);
-    out->reproduce = known_reproduce_rows(cause);
+    /* Where openssl cannot ask for TLS, what can is the same for all causes. */
+    bool asks = carrier_starts(f->hs, "starttls") && !advice_starttls(f->hs);
+    out->reproduce = known_reproduce_rows(asks ? "starttls_refused" : cause);
     out->seen_as = known_seen_as_rows(cause);
     out->fix_bits = usable_rows(f, conditions, &out->fix, false);
     out->reproduce_bits = usable_rows(f, conditions, &out->reproduce, true);

@@ -321,11 +321,9 @@ static bool put_servername(const struct facts *f, struct text *t)
     return true;
 }
 
-static bool put_starttls(const struct facts *f, struct text *t)
+const char *advice_starttls(const struct handshake *hs)
 {
-    static const struct {
-        const char *carrier, *openssl;
-    } words[] = {
+    static const char *const rows[][2] = {
         {"starttls-smtp", "smtp"},         {"starttls-imap", "imap"},
         {"starttls-pop3", "pop3"},         {"starttls-ftp", "ftp"},
         {"starttls-xmpp", "xmpp"},         {"starttls-ldap", "ldap"},
@@ -334,11 +332,19 @@ static bool put_starttls(const struct facts *f, struct text *t)
         {"starttls-lmtp", "lmtp"},         {"starttls-sieve", "sieve"},
         {"starttls-irc", "irc"},
     };
-    bool starttls = carrier_starts(f->hs, "starttls");
-    for (size_t i = 0; starttls && i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(f->hs->carrier, words[i].carrier) == 0) {
-            text_fmt(t, "-starttls %s ", words[i].openssl);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (hs->carrier && strcmp(hs->carrier, rows[i][0]) == 0) {
+            return rows[i][1];
         }
+    }
+    return NULL;
+}
+
+static bool put_starttls(const struct facts *f, struct text *t)
+{
+    const char *word = advice_starttls(f->hs);
+    if (word) {
+        text_fmt(t, "-starttls %s ", word);
     }
     return true;
 }

@@ -28,6 +28,9 @@
 bool advice_put(const struct facts *f, const char *row, bool shell,
                 struct text *out, struct text *word);
 
+/* What `openssl s_client -starttls` calls the way to TLS, or NULL. */
+const char *advice_starttls(const struct handshake *hs);
+
 /* Whether all values in a row hang on nothing but the server's address and
  * name, the carrier, and what a proxy was asked for. */
 bool advice_is_of_server(const char *row);

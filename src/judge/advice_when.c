@@ -86,6 +86,7 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(pq, f->offer.post_quantum)                                            \
     WORD(reply_4, span_starts(f->hs->carrier_note, "4"))                       \
     WORD(reply_5, span_starts(f->hs->carrier_note, "5"))                       \
+    WORD(nla, span_starts(f->hs->carrier_note, "HYBRID_REQUIRED"))             \
     WORD(ca_expired, is_only_ca_expired(f))                                    \
     WORD(eap, hs_is_eap(f->hs))                                                \
     WORD(eap_radius, hs_is_eap(f->hs) && f->hs->transport == TRANSPORT_UDP)
@@ -114,6 +115,22 @@ static int look_up(const struct conditions *c, struct span word)
     return -1;
 }
 
+/* Whether it is in a list with bars: "imap|pop3". */
+static bool is_one_of(struct span word, struct span list)
+{
+    for (size_t from = 0; from <= list.n;) {
+        size_t to = from;
+        while (to < list.n && list.p[to] != '|') {
+            to++;
+        }
+        if (span_eq(word, span_sub(list, from, to - from))) {
+            return true;
+        }
+        from = to + 1;
+    }
+    return false;
+}
+
 static bool word_holds(const struct facts *f, const struct conditions *c,
                        struct span word)
 {
@@ -129,7 +146,7 @@ static bool word_holds(const struct facts *f, const struct conditions *c,
         struct span carrier = span_text(f->hs->carrier ? f->hs->carrier : "");
         static const char starttls[] = "starttls-";
         size_t n = span_starts(carrier, starttls) ? sizeof starttls - 1 : 0;
-        return span_eq(rest, span_sub(carrier, n, carrier.n));
+        return is_one_of(span_sub(carrier, n, carrier.n), rest);
     }
     if (starts(word, "http_", &rest)) {
         return http_status(f->hs) == number_of(rest);

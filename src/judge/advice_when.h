@@ -15,12 +15,13 @@
  *   hello                it ended before a ServerHello
  *   tcp dtls quic        the transport
  *   starttls proxy socks how TLS was reached
- *   carrier_X            it is starttls-X, or X
+ *   carrier_X            it is starttls-X, or X; carrier_X|Y: one of them
  *   http_N               a proxy refused with HTTP status N
  *   target               a proxy was asked for a host and port
  *   client_auth          the server asked for a client certificate
  *   pq                   a post-quantum key share was offered
  *   reply_4 reply_5      the carrier's refusal begins with that digit
+ *   nla                  an RDP server wants CredSSP, which was not offered
  *   ca_expired           of the server's chain, only a CA's certificate has
  *                        expired
  *   eap eap_radius       it is part of an 802.1X log-in; seen in RADIUS

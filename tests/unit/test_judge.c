@@ -2351,6 +2351,24 @@ Test(advice, conditions)
     hs_free(&s.hs);
 }
 
+static bool is_carried_by(const char *carrier, const char *when)
+{
+    struct handshake hs = {.carrier = carrier};
+    struct facts f = {.hs = &hs, .end = &hs.end_state};
+    return advice_when(&f, when);
+}
+
+Test(advice, one_of_several_carriers)
+{
+    cr_expect(is_carried_by("starttls-imap", "carrier_imap"));
+    cr_expect(is_carried_by("starttls-pop3", "carrier_imap|pop3|sieve"));
+    cr_expect(is_carried_by("starttls-sieve", "carrier_imap|pop3|sieve"));
+    cr_expect(!is_carried_by("starttls-pop", "carrier_imap|pop3|sieve"));
+    cr_expect(!is_carried_by("starttls-imap", "!carrier_imap|pop3"));
+    cr_expect(is_carried_by("socks", "carrier_socks"));
+    cr_expect(!is_carried_by(NULL, "carrier_imap|pop3"));
+}
+
 Test(advice, every_condition_word_in_the_data_is_known)
 {
     static const char *const words[] = {
@@ -2360,7 +2378,8 @@ Test(advice, every_condition_word_in_the_data_is_known)
         "sni",       "no_sni",      "hello",       "tcp",         "dtls",
         "quic",      "starttls",    "proxy",       "client_auth", "pq",
         "socks",     "target",      "reply_4",     "reply_5",     "ca_expired",
-        "eap",       "eap_radius",  "only13",      "hidden",      "few_suites"};
+        "eap",       "eap_radius",  "only13",      "hidden",      "few_suites",
+        "nla"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

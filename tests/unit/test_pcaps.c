@@ -698,6 +698,71 @@ Test(pcaps, every_carrier_in_every_fate)
     unload(&t);
 }
 
+/* Mail, databases and desktops: no word of web servers and browsers, and
+ * commands that ask for TLS in their way. */
+struct advice_on {
+    unsigned fixes, commands, alien;
+};
+
+static void look_at_advice(void *ctx, const struct record *r, uint32_t source)
+{
+    static const char *const web[] = {
+        "nginx: ", "Apache: ", "HAProxy: ", "Caddy: "};
+    struct advice_on *a = ctx;
+    const struct verdict *v = r->verdict;
+    const char *carrier = r->hs->carrier;
+    (void)source;
+    a->fixes += (unsigned)v->fix.n;
+    a->commands += (unsigned)v->reproduce.n;
+    for (size_t i = 0; i < v->fix.n; i++) {
+        for (size_t w = 0; w < sizeof web / sizeof web[0]; w++) {
+            a->alien += strncmp(v->fix.v[i], web[w], strlen(web[w])) == 0;
+        }
+    }
+    for (size_t i = 0; i < v->seen_as_n; i++) {
+        a->alien += strcmp(v->seen_as[i].viewer, "chrome") == 0;
+    }
+    bool rdp = strcmp(carrier, "starttls-rdp") == 0;
+    for (size_t i = 0; i < v->reproduce.n; i++) {
+        const char *s_client = strstr(v->reproduce.v[i], "openssl s_client ");
+        a->alien += s_client && (rdp || !strstr(s_client, " -starttls "));
+    }
+}
+
+Test(pcaps, advice_fits_the_way_to_tls)
+{
+    static const char *const names[] = {"carrier_postfix_expired",
+                                        "carrier_dovecot_imap_expired",
+                                        "carrier_dovecot_pop3_expired",
+                                        "carrier_vsftpd_expired",
+                                        "carrier_slapd_expired",
+                                        "carrier_postgresql_expired",
+                                        "carrier_mariadb_expired",
+                                        "carrier_xrdp_expired",
+                                        "carrier_vnc_expired",
+                                        "carrier_amqp_expired",
+                                        "carrier_prosody_no_certificate",
+                                        "carrier_shadow_credssp_only",
+                                        "carrier_shadow_credssp_chain",
+                                        "carrier_ejabberd_refused"};
+    struct truth t = load();
+    size_t seen = 0;
+    for (size_t i = 0; i < t.n; i++) {
+        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+            if (same(t.rows[i].col[COL_NAME], names[k])) {
+                struct advice_on a = {0};
+                read_all(&t.rows[i], NULL, look_at_advice, &a);
+                cr_expect(a.fixes >= 2 && a.commands && !a.alien,
+                          "%s: %u fixes, %u commands, %u alien", names[k],
+                          a.fixes, a.commands, a.alien);
+                seen++;
+            }
+        }
+    }
+    cr_expect_eq(seen, sizeof names / sizeof names[0]);
+    unload(&t);
+}
+
 /* ---- how many connections there were ---- */
 
 static void expect_told(const struct truth *t, const char *prefix,

@@ -74,6 +74,12 @@ static void explain(const struct facts *f, struct hypothesis *h, bool refused)
     }
     hypothesis_because(h, "the client asked for %s", what);
     unsigned status = refused ? http_status(hs) : ALERT_NONE;
+    if (refused && span_starts(hs->carrier_note, "HYBRID_REQUIRED")) {
+        hypothesis_side(h, FIX_CLIENT);
+        hypothesis_because(h, "the server takes TLS only with network level "
+                              "authentication (CredSSP) inside, and the client "
+                              "did not offer that");
+    }
     if (status == 407) {
         hypothesis_side(h, FIX_CLIENT);
     } else if (status >= 502 && status <= 504) {
