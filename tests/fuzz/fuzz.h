@@ -22,6 +22,7 @@ void fuzz_capture(struct span input); /* a file: pcap, pcapng, compressed */
 void fuzz_frames(struct span input);  /* link type, then frames */
 void fuzz_connection(
     struct span input);                 /* what two TCP ends do, step by step */
+void fuzz_fold(struct span input);      /* such connections, folded or not */
 void fuzz_datagrams(struct span input); /* UDP: DTLS, QUIC */
 void fuzz_stream(struct span input);    /* segments, against a slow model */
 void fuzz_messages(struct span input);  /* handshake messages, in clear */
@@ -47,6 +48,20 @@ void fuzz_analysis_end(struct fuzz_analysis *a); /* frees it */
 
 /* Writes a record in every format and checks what comes out. */
 void fuzz_report(const struct record *r);
+
+/* ---- frames through two trackers, of which one folds ---- */
+
+struct fuzz_twins;
+
+/* Connections in one input of fuzz_fold(). */
+#define FUZZ_CONNECTIONS 4u
+
+struct fuzz_twins *fuzz_twins_new(uint32_t max_flows);
+/* fold: one of them folds all connections after it. */
+void fuzz_twins_frame(struct fuzz_twins *t, const struct frame *f, bool fold);
+/* Frees it. How many handshakes there were; *same: both told the same, or the
+ * first line that differs is on standard error. */
+unsigned fuzz_twins_end(struct fuzz_twins *t, bool *same);
 
 /* ---- seeds from captures ---- */
 

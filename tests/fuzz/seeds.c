@@ -13,16 +13,21 @@
 
 #define SEED_BYTES 65536u
 
+/* A connection that is followed. */
+struct followed {
+    struct endpoint end[2];
+    uint32_t next[2];
+    bool numbered[2];
+};
+
 struct seeds {
     const char *target;
     void (*each)(void *ctx, struct span seed);
     void *ctx;
     uint8_t *p; /* the seed that grows */
     size_t n;
-    /* the connection that is followed */
-    struct endpoint end[2];
-    uint32_t next[2];
-    bool started, numbered[2];
+    struct followed followed[FUZZ_CONNECTIONS];
+    unsigned followed_n;
     tick_t when;
 };
 
@@ -62,11 +67,13 @@ static bool same_end(const struct endpoint *a, const struct endpoint *b)
 /* Steps of traffic.c, in its order. */
 enum { DATA, SYN, FIN, RST, ACK, WAIT, BACK, AHEAD };
 
-static void tcp_steps(struct seeds *s, const struct packet *k, unsigned dir)
+static void tcp_steps(struct seeds *s, unsigned which, const struct packet *k,
+                      unsigned dir)
 {
-    unsigned side = dir << 7;
-    if (s->numbered[dir]) {
-        int32_t jump = (int32_t)(k->seq - s->next[dir]);
+    struct followed *f = &s->followed[which];
+    unsigned side = dir << 7 | which << 4;
+    if (f->numbered[dir]) {
+        int32_t jump = (int32_t)(k->seq - f->next[dir]);
         if (jump > 0 && jump < 65536) {
             add8(s, side | AHEAD);
             add16(s, (unsigned)jump);
@@ -75,8 +82,8 @@ static void tcp_steps(struct seeds *s, const struct packet *k, unsigned dir)
             add16(s, (unsigned)-jump);
         }
     }
-    s->numbered[dir] = true;
-    s->next[dir] = k->seq + k->payload_wire_bytes +
+    f->numbered[dir] = true;
+    f->next[dir] = k->seq + k->payload_wire_bytes +
                    ((k->flags & (TCP_SYN | TCP_FIN)) != 0);
     if (k->flags & TCP_SYN) {
         add8(s, side | SYN);
@@ -96,11 +103,36 @@ static void tcp_steps(struct seeds *s, const struct packet *k, unsigned dir)
     }
 }
 
-/* Follows the first connection of the capture. */
+static bool is_of(const struct followed *f, const struct packet *k,
+                  unsigned *dir)
+{
+    *dir = same_end(&k->src, &f->end[0]) ? 0 : 1;
+    return same_end(*dir ? &k->dst : &k->src, &f->end[0]) &&
+           same_end(*dir ? &k->src : &k->dst, &f->end[1]);
+}
+
+/* Which of the connections that are followed, the first `most` of the capture;
+ * `most`: none. */
+static unsigned follow(struct seeds *s, const struct packet *k, unsigned most,
+                       unsigned *dir)
+{
+    unsigned i = 0;
+    while (i < s->followed_n && !is_of(&s->followed[i], k, dir)) {
+        i++;
+    }
+    if (i == s->followed_n && i < most) {
+        s->followed[i] = (struct followed){.end = {k->src, k->dst}};
+        s->followed_n++;
+        *dir = 0;
+    }
+    return i;
+}
+
 static void packet(struct seeds *s, const struct packet *k)
 {
     bool carriers = strcmp(s->target, "carriers") == 0;
-    bool tcp = carriers || strcmp(s->target, "connection") == 0;
+    bool several = strcmp(s->target, "fold") == 0;
+    bool tcp = carriers || several || strcmp(s->target, "connection") == 0;
     if (strcmp(s->target, "dns") == 0) {
         if (k->proto == PROTO_UDP && k->src.port == DNS_PORT) {
             add(s, k->payload.p, k->payload.n);
@@ -111,10 +143,7 @@ static void packet(struct seeds *s, const struct packet *k)
     if (k->proto != (tcp ? PROTO_TCP : PROTO_UDP)) {
         return;
     }
-    if (!s->started) {
-        s->started = true;
-        s->end[0] = k->src;
-        s->end[1] = k->dst;
+    if (!s->followed_n) {
         s->when = k->when;
         if (carriers) {
             add16(s, k->dst.port);
@@ -122,12 +151,10 @@ static void packet(struct seeds *s, const struct packet *k)
             add8(s, 0); /* port 443 */
         }
     }
-    unsigned dir = same_end(&k->src, &s->end[0]) ? 0 : 1;
-    if (!same_end(dir ? &k->dst : &k->src, &s->end[0]) ||
-        !same_end(dir ? &k->src : &k->dst, &s->end[1])) {
-        return;
-    }
-    if (carriers && !k->payload.n) {
+    unsigned dir;
+    unsigned most = several ? FUZZ_CONNECTIONS : 1;
+    unsigned which = follow(s, k, most, &dir);
+    if (which == most || (carriers && !k->payload.n)) {
         return;
     }
     if (!tcp || carriers) {
@@ -141,7 +168,7 @@ static void packet(struct seeds *s, const struct packet *k)
         add16(s, (unsigned)((k->when - s->when) / TICK_MSEC) & 0xffff);
     }
     s->when = k->when;
-    tcp_steps(s, k, dir);
+    tcp_steps(s, which, k, dir);
 }
 
 static void message(struct seeds *s, const struct handshake *hs)
@@ -221,6 +248,7 @@ static void from_frames(struct seeds *s, struct capture *c)
             add(s, f.data.p, f.data.n);
         } else if (decoder_frame(d, &f, &k) == DECODE_PACKET &&
                    (strcmp(s->target, "connection") == 0 ||
+                    strcmp(s->target, "fold") == 0 ||
                     strcmp(s->target, "carriers") == 0 ||
                     strcmp(s->target, "datagrams") == 0 ||
                     strcmp(s->target, "dns") == 0)) {

@@ -5,6 +5,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"capture", fuzz_capture},
     {"frames", fuzz_frames},
     {"connection", fuzz_connection},
+    {"fold", fuzz_fold},
     {"datagrams", fuzz_datagrams},
     {"stream", fuzz_stream},
     {"messages", fuzz_messages},

@@ -4,7 +4,8 @@
  * mutation changes what an end does and not a checksum or a header:
  *
  *   step: one byte, direction in bit 7, kind in the lower bits, then what the
- *   kind needs.
+ *   kind needs. Where there are several connections, bits 4 and 5 say which,
+ * and bit 6 that none is folded after it.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memfd_create */
@@ -28,6 +29,8 @@ enum step {
     STEP_BACK,  /* u16: the next segment begins so much earlier */
     STEP_AHEAD, /* u16: ... later */
     STEP_CUT,   /* u16 length, u16 captured, bytes */
+    STEP_TTL,   /* u8: the next segment comes with it */
+    STEP_ICMP,  /* an error (u8 type, u8 code) about the last of all packets */
     STEP_KINDS
 };
 
@@ -35,14 +38,19 @@ enum step {
 #define START       (INT64_C(1700000000) * TICK_SEC)
 #define LINK_RAW    101
 #define STEPS_MAX   4096u
+#define QUOTED      28u /* bytes of a packet that an ICMP error quotes */
 
 struct wire {
-    struct fuzz_analysis *analysis;
-    uint32_t next[2]; /* sequence numbers */
+    struct fuzz_analysis *analysis; /* or twins */
+    struct fuzz_twins *twins;
+    uint32_t next[FUZZ_CONNECTIONS][2]; /* sequence numbers */
+    unsigned which;                     /* connection */
+    bool whole; /* nothing is folded after the next packets */
     tick_t when;
     uint64_t number;
-    uint8_t proto;
+    uint8_t proto, ttl; /* of the next segment; 0: as ever */
     uint16_t port[2];
+    uint8_t last[QUOTED]; /* the beginning of the last packet */
     uint8_t frame[FRAME_BYTES];
 };
 
@@ -67,8 +75,9 @@ static void send(struct wire *w, unsigned dir, size_t total, size_t captured)
     ip[0] = 0x45;
     put16(ip + 2, (unsigned)total);
     ip[6] = 0x40;
-    ip[8] = dir ? 57 : 64;
+    ip[8] = w->ttl ? w->ttl : dir ? 57 : 64;
     ip[9] = w->proto;
+    w->ttl = 0;
     put32(ip + 12, 0x0a000001u + dir);
     put32(ip + 16, 0x0a000002u - dir);
     w->when += 100 * TICK_USEC;
@@ -77,7 +86,12 @@ static void send(struct wire *w, unsigned dir, size_t total, size_t captured)
                       .linktype = LINK_RAW,
                       .wire_bytes = (uint32_t)total,
                       .data = span_of(w->frame, captured)};
-    fuzz_analysis_frame(w->analysis, &f);
+    memcpy(w->last, ip, QUOTED);
+    if (w->twins) {
+        fuzz_twins_frame(w->twins, &f, !w->whole);
+    } else {
+        fuzz_analysis_frame(w->analysis, &f);
+    }
 }
 
 static void segment(struct wire *w, unsigned dir, unsigned flags,
@@ -88,10 +102,11 @@ static void segment(struct wire *w, unsigned dir, unsigned flags,
     wire_bytes = wire_bytes > room ? room : wire_bytes;
     size_t n = data.n > wire_bytes ? wire_bytes : data.n;
     memset(tcp, 0, 20);
-    put16(tcp, w->port[dir]);
-    put16(tcp + 2, w->port[1 - dir]);
-    put32(tcp + 4, w->next[dir]);
-    put32(tcp + 8, w->next[1 - dir]);
+    uint32_t *next = w->next[w->which];
+    put16(tcp, w->port[dir] + (dir ? 0 : w->which));
+    put16(tcp + 2, w->port[1 - dir] + (dir ? w->which : 0));
+    put32(tcp + 4, next[dir]);
+    put32(tcp + 8, next[1 - dir]);
     tcp[12] = 5 << 4;
     tcp[13] = (uint8_t)flags;
     put16(tcp + 14, 65535);
@@ -99,16 +114,37 @@ static void segment(struct wire *w, unsigned dir, unsigned flags,
         memcpy(tcp + 20, data.p, n);
     }
     send(w, dir, 40 + wire_bytes, 40 + n);
-    w->next[dir] += (uint32_t)wire_bytes + ((flags & (1u | 2u)) != 0);
+    next[dir] += (uint32_t)wire_bytes + ((flags & (1u | 2u)) != 0);
+}
+
+/* RFC 792: the error quotes the packet's header and eight bytes. */
+static void icmp(struct wire *w, unsigned type, unsigned code)
+{
+    uint8_t *p = w->frame + 20;
+    uint8_t proto = w->proto;
+    memset(p, 0, 8);
+    p[0] = (uint8_t)type;
+    p[1] = (uint8_t)code;
+    memcpy(p + 8, w->last, QUOTED);
+    w->proto = 1;
+    send(w, 1, 28 + QUOTED, 28 + QUOTED);
+    w->proto = proto;
 }
 
 static void step(struct wire *w, struct cursor *c)
 {
     unsigned what = cursor_u8(c, "step");
     unsigned dir = what >> 7;
+    unsigned kind = what & 0x7f;
     struct span none = {NULL, 0};
     unsigned n;
-    switch ((enum step)((what & 0x7f) % STEP_KINDS)) {
+    if (w->twins) {
+        kind = what & 0xf;
+        w->which = what >> 4 & 3;
+        w->whole = what & 0x40;
+    }
+    uint32_t *next = &w->next[w->which][dir];
+    switch ((enum step)(kind % STEP_KINDS)) {
     case STEP_DATA: {
         n = cursor_u16(c, "length");
         size_t left = cursor_left(c);
@@ -132,10 +168,10 @@ static void step(struct wire *w, struct cursor *c)
         w->when += cursor_u16(c, "wait") * TICK_MSEC;
         break;
     case STEP_BACK:
-        w->next[dir] -= cursor_u16(c, "back");
+        *next -= cursor_u16(c, "back");
         break;
     case STEP_AHEAD:
-        w->next[dir] += cursor_u16(c, "ahead");
+        *next += cursor_u16(c, "ahead");
         break;
     case STEP_CUT: {
         n = cursor_u16(c, "length");
@@ -146,6 +182,13 @@ static void step(struct wire *w, struct cursor *c)
         segment(w, dir, 0x18, data, n);
         break;
     }
+    case STEP_TTL:
+        w->ttl = cursor_u8(c, "ttl");
+        break;
+    case STEP_ICMP:
+        n = cursor_u8(c, "type");
+        icmp(w, n, cursor_u8(c, "code"));
+        break;
     case STEP_KINDS:
         break;
     }
@@ -155,13 +198,14 @@ static struct wire *wire_new(uint8_t proto)
 {
     struct wire *w = calloc(1, sizeof *w);
     fuzz_check(w != NULL, "memory");
-    w->analysis = fuzz_analysis_new();
     w->when = START;
     w->proto = proto;
     w->port[0] = 50000;
     w->port[1] = 443;
-    w->next[0] = 0xfffff000u; /* wraps soon */
-    w->next[1] = 1000;
+    for (unsigned i = 0; i < FUZZ_CONNECTIONS; i++) {
+        w->next[i][0] = 0xfffff000u - i * 1000; /* wraps soon */
+        w->next[i][1] = 1000 + i;
+    }
     return w;
 }
 
@@ -175,15 +219,33 @@ static void choose_port(struct wire *w, struct cursor *c)
     w->port[1] = ports[i % (sizeof ports / sizeof *ports)];
 }
 
-void fuzz_connection(struct span input)
+static void steps(struct wire *w, struct span input)
 {
-    struct wire *w = wire_new(6);
     struct cursor c = cursor_open(input);
     choose_port(w, &c);
     for (unsigned i = 0; i < STEPS_MAX && cursor_left(&c); i++) {
         step(w, &c);
     }
+}
+
+void fuzz_connection(struct span input)
+{
+    struct wire *w = wire_new(6);
+    w->analysis = fuzz_analysis_new();
+    steps(w, input);
     fuzz_analysis_end(w->analysis);
+    free(w);
+}
+
+/* One flow more than is followed, so that some are given up. */
+void fuzz_fold(struct span input)
+{
+    struct wire *w = wire_new(6);
+    w->twins = fuzz_twins_new(FUZZ_CONNECTIONS - 1);
+    steps(w, input);
+    bool same;
+    fuzz_twins_end(w->twins, &same);
+    fuzz_check(same, "folding changes nothing");
     free(w);
 }
 
@@ -191,6 +253,7 @@ void fuzz_connection(struct span input)
 void fuzz_datagrams(struct span input)
 {
     struct wire *w = wire_new(17);
+    w->analysis = fuzz_analysis_new();
     struct cursor c = cursor_open(input);
     choose_port(w, &c);
     for (unsigned i = 0; i < STEPS_MAX && cursor_left(&c); i++) {

@@ -139,6 +139,11 @@ Test(fuzz, connection)
     run_target("connection");
 }
 
+Test(fuzz, fold)
+{
+    run_target("fold");
+}
+
 Test(fuzz, datagrams)
 {
     run_target("datagrams");
