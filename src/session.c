@@ -866,9 +866,14 @@ static void note_doubted(struct session *s, unsigned dir, struct doubted *x,
         mark(s, HS_FOREIGN, x->at.frame, bits);
         return;
     }
-    x->noted = true;
-    hs_note(&s->hs, HS_FOREIGN, side_of(s, dir), x->wire, x->odd | bits,
-            x->at.when, x->at.frame);
+    /* What was taken may be the end of it; of the rest some are enough. */
+    unsigned most =
+        bits & HS_ODD_TAKEN ? LIMIT_DOUBTED_SEGMENTS : LIMIT_FOREIGN_NOTED;
+    if (hs_count(&s->hs, HS_FOREIGN, SIDE_NONE) < most) {
+        x->noted = true;
+        hs_note(&s->hs, HS_FOREIGN, side_of(s, dir), x->wire, x->odd | bits,
+                x->at.when, x->at.frame);
+    }
 }
 
 /* A keep-alive repeats the last byte, as whatever byte its stack likes (RFC
@@ -1093,28 +1098,42 @@ static enum session_want want_after(struct session *s, const struct flow *f,
     return progress ? WANT_PROGRESS : WANT_KEEP;
 }
 
-/* A segment with data, not a reset: whether it brought something new. */
-static bool data_packet(struct session *s, struct flow *f,
-                        const struct packet *p, unsigned dir)
+/* A FIN that came with a segment in doubt is in doubt as well. */
+static void doubt_fin(const struct session *s, struct flow *f,
+                      const struct packet *p, unsigned dir)
+{
+    struct flow_half *h = &f->half[dir];
+    if ((p->flags & TCP_FIN) && !s->sender[dir].fin_noted &&
+        h->fin_seq == p->seq + p->payload_wire_bytes) {
+        h->flags &= (uint8_t)~HALF_FIN;
+    }
+}
+
+enum news { NEWS_DOUBTED, NEWS_NONE, NEWS_SOME };
+
+/* A segment with data, not a reset. */
+static enum news data_packet(struct session *s, struct flow *f,
+                             const struct packet *p, unsigned dir)
 {
     struct stamp at = {p->when, p->frame};
     uint16_t odd = doubtful(s, f, p, dir);
     struct doubted *x =
         odd ? doubts_repeated(&s->doubts[dir], p->seq, p->payload) : NULL;
     if (x && p->when - x->at.when > REPEATED_AFTER) {
-        return take_doubted(s, f, dir, x);
+        return take_doubted(s, f, dir, x) ? NEWS_SOME : NEWS_NONE;
     }
-    if (odd && doubts_hold(&s->doubts[dir], p, odd)) {
-        if (p->flags & TCP_FIN) {
-            f->half[dir].flags &= (uint8_t)~HALF_FIN;
-        }
-        return false;
+    if (odd) {
+        doubts_hold(&s->doubts[dir], p, odd);
+        doubt_fin(s, f, p, dir);
+        return NEWS_DOUBTED;
     }
     uint32_t seq = p->flags & TCP_SYN ? p->seq + 1 : p->seq;
     if (s->doubts[dir].n && !is_keepalive(s, dir, seq, p->payload_wire_bytes)) {
         beat_rivals(s, dir, seq, p->payload);
     }
-    return believe(s, dir, seq, p->payload, p->payload_wire_bytes, at);
+    return believe(s, dir, seq, p->payload, p->payload_wire_bytes, at)
+               ? NEWS_SOME
+               : NEWS_NONE;
 }
 
 /* What an acknowledgement tells of the other direction. */
@@ -1162,8 +1181,7 @@ enum session_want session_packet(struct session *s, struct flow *f,
     }
     struct stamp at = {p->when, p->frame};
     unsigned from = s->hs.events_n;
-    unsigned held = s->doubts[dir].n;
-    bool progress = false;
+    enum news news = NEWS_NONE;
     count_packet(s, p, dir);
     s->hs.last = p->when;
     s->hs.frame_last = p->frame;
@@ -1175,11 +1193,12 @@ enum session_want session_packet(struct session *s, struct flow *f,
         tcp_stream_start(&s->stream[1 - dir], p->ack);
     }
     if (p->payload_wire_bytes > 0 && !(p->flags & TCP_RST)) {
-        progress = data_packet(s, f, p, dir);
+        news = data_packet(s, f, p, dir);
     }
-    if (s->doubts[dir].n > held) {
+    if (news == NEWS_DOUBTED) {
         return WANT_KEEP; /* nothing it says counts yet */
     }
+    bool progress = news == NEWS_SOME;
     if (!(p->flags & (TCP_RST | TCP_FIN))) {
         learn_looks(s, f, p, dir);
     }
@@ -1311,6 +1330,8 @@ static void flush_streams(struct session *s, struct flow *f)
             settle_acked(s, f, dir, at, &sink);
             note_fin(s, f, dir, at);
         }
+        s->hs.limited =
+            s->hs.limited || doubts_miss(&s->doubts[dir], s->stream[dir].next);
     }
     hs_sort(&s->hs);
     fill_transport(s, f, 0);

@@ -61,9 +61,13 @@
 #define LIMIT_REORDER_BYTES    (256u * 1024)
 #define LIMIT_REORDER_SEGMENTS 128u
 
-/* Segments per direction that are held because their headers do not fit their
- * sender: tools that mislead filters send one or two before the real one. */
-#define LIMIT_DOUBTED_SEGMENTS 8u
+/* Segments per direction, and their bytes, that are held because their headers
+ * do not fit their sender: tools that mislead filters send one or two before
+ * the real one, and what a server sends before the first acknowledgement comes
+ * from another host than its SYN behind some balancers. Past them nothing is
+ * believed that is still in doubt. */
+#define LIMIT_DOUBTED_SEGMENTS 32u
+#define LIMIT_DOUBTED_BYTES    (128u * 1024)
 
 /* Foreign resets and FINs in a timeline; anybody can send these. */
 #define LIMIT_FOREIGN_NOTED 8u

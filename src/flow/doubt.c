@@ -5,14 +5,50 @@
 
 #include <stdlib.h>
 
+static bool is_settled(const struct doubted *x)
+{
+    return x->taken || x->beaten;
+}
+
+static bool has_room(const struct doubts *d, size_t n)
+{
+    return d->n == 0 || (d->n < LIMIT_DOUBTED_SEGMENTS &&
+                         d->bytes + n <= LIMIT_DOUBTED_BYTES);
+}
+
+/* Room for n bytes, at the cost of what is settled. */
+static bool make_room(struct doubts *d, size_t n)
+{
+    struct doubted **at = &d->list;
+    while (*at && !has_room(d, n)) {
+        struct doubted *x = *at;
+        if (!is_settled(x)) {
+            at = &x->next;
+            continue;
+        }
+        *at = x->next;
+        d->n--;
+        d->bytes -= x->n;
+        free(x);
+    }
+    return has_room(d, n);
+}
+
+static void refuse(struct doubts *d, uint32_t end)
+{
+    if (!d->refused || (int32_t)(end - d->refused_end) > 0) {
+        d->refused_end = end;
+    }
+    d->refused = true;
+}
+
 struct doubted *doubts_hold(struct doubts *d, const struct packet *p,
                             uint16_t odd)
 {
-    if (d->n >= LIMIT_DOUBTED_SEGMENTS) {
-        return NULL;
-    }
-    struct doubted *x = malloc(sizeof *x + p->payload.n);
+    struct doubted *x =
+        make_room(d, p->payload.n) ? malloc(sizeof *x + p->payload.n) : NULL;
     if (!x) {
+        refuse(d, p->seq + p->payload_wire_bytes);
         return NULL;
     }
     *x = (struct doubted){.at = {p->when, p->frame},
@@ -53,7 +89,7 @@ struct doubted *doubts_rival(const struct doubts *d, uint32_t seq,
                              struct span bytes)
 {
     struct doubted *x = d->list;
-    while (x && (x->taken || x->beaten || !differs(x, seq, bytes))) {
+    while (x && (is_settled(x) || !differs(x, seq, bytes))) {
         x = x->next;
     }
     return x;
@@ -63,7 +99,7 @@ struct doubted *doubts_repeated(const struct doubts *d, uint32_t seq,
                                 struct span bytes)
 {
     struct doubted *x = d->list;
-    while (x && (x->taken || x->beaten || x->seq != seq ||
+    while (x && (is_settled(x) || x->seq != seq ||
                  !span_eq(span_of(x->bytes, x->n), bytes))) {
         x = x->next;
     }
@@ -73,8 +109,7 @@ struct doubted *doubts_repeated(const struct doubts *d, uint32_t seq,
 struct doubted *doubts_alike(const struct doubts *d, const struct doubted *x)
 {
     struct doubted *y = d->list;
-    while (y &&
-           (y->taken || y->beaten || y->odd != x->odd || y->ttl != x->ttl)) {
+    while (y && (is_settled(y) || y->odd != x->odd || y->ttl != x->ttl)) {
         y = y->next;
     }
     return y;
@@ -95,7 +130,7 @@ struct doubted *doubts_acked(const struct doubts *d, uint32_t ack)
     struct doubted *found = NULL;
     for (struct doubted *x = d->list; x; x = x->next) {
         bool covered = (int32_t)(ack - (x->seq + x->wire)) >= 0;
-        if (x->taken || x->beaten) {
+        if (is_settled(x)) {
             continue;
         }
         x->ignored = x->ignored || !covered;
@@ -107,7 +142,7 @@ struct doubted *doubts_acked(const struct doubts *d, uint32_t ack)
 struct doubted *doubts_open(const struct doubts *d)
 {
     struct doubted *x = d->list;
-    while (x && (x->taken || x->beaten)) {
+    while (x && is_settled(x)) {
         x = x->next;
     }
     return x;
@@ -120,6 +155,11 @@ struct doubted *doubts_preferred(const struct doubts *d, uint32_t ack)
         x = x->next;
     }
     return x;
+}
+
+bool doubts_miss(const struct doubts *d, uint32_t next)
+{
+    return d->refused && (int32_t)(d->refused_end - next) > 0;
 }
 
 void doubts_fini(struct doubts *d)

@@ -35,9 +35,13 @@ struct doubts {
     struct doubted *list; /* in the order they came */
     unsigned n;
     uint32_t bytes;
+    uint32_t refused_end; /* the furthest end of those that were not held */
+    bool refused;
 };
 
-/* Holds a copy. NULL when that many are held or memory is out. */
+/* Holds a copy. Where too many are held, the first that is settled goes; NULL
+ * when none is, or memory is out: then it is refused, and counts for nothing.
+ */
 struct doubted *doubts_hold(struct doubts *d, const struct packet *p,
                             uint16_t odd);
 
@@ -68,6 +72,10 @@ struct doubted *doubts_open(const struct doubts *d);
 /* The one that was beaten, yet ends exactly where the receiver's
  * acknowledgement does. */
 struct doubted *doubts_preferred(const struct doubts *d, uint32_t ack);
+
+/* Whether one was refused whose place reaches beyond `next`: nobody brought
+ * these bytes again, so what its sender said there is not known. */
+bool doubts_miss(const struct doubts *d, uint32_t next);
 
 void doubts_fini(struct doubts *d);
 

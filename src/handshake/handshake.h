@@ -516,7 +516,8 @@ struct handshake {
     bool psk_accepted;          /* pre_shared_key in the ServerHello */
     bool encrypted[2];          /* that side's records are protected now */
     bool midstream;             /* no SYN was captured */
-    bool limited;      /* a limit cut a message, or what came out of order */
+    bool limited;      /* a limit cut a message, or what came out of order or
+                          in doubt */
     bool many_sources; /* its packets come from several captures, whose
                           frame numbers say nothing of their order */
     bool unnumbered;   /* frame numbers are one thread's own: for nobody else */

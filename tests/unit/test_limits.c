@@ -186,16 +186,50 @@ Test(limits, what_comes_out_of_order)
     cr_expect(behind_a_hole(9, n) & PUSH_LIMIT);
 }
 
+static struct doubted *doubt(struct doubts *d, uint32_t seq, size_t n)
+{
+    static uint8_t bytes[LIMIT_DOUBTED_BYTES + 1];
+    const struct packet p = {.seq = seq,
+                             .payload = span_of(bytes, n),
+                             .payload_wire_bytes = (uint32_t)n};
+    return doubts_hold(d, &p, HS_RST_TTL_ODD);
+}
+
 Test(limits, segments_in_doubt)
 {
     struct doubts d = {0};
-    const struct packet p = {.payload = span_text("x"),
-                             .payload_wire_bytes = 1};
     for (unsigned i = 0; i < LIMIT_DOUBTED_SEGMENTS; i++) {
-        cr_expect_not_null(doubts_hold(&d, &p, HS_RST_TTL_ODD));
+        cr_expect_not_null(doubt(&d, i, 1));
     }
-    cr_expect_null(doubts_hold(&d, &p, HS_RST_TTL_ODD));
+    cr_expect_not(doubts_miss(&d, 0));
+    cr_expect_null(doubt(&d, 100, 1));
+    cr_expect_null(doubt(&d, 50, 1));
+    cr_expect(doubts_miss(&d, 100), "nobody else brought that byte");
+    cr_expect_not(doubts_miss(&d, 101));
+    /* What is settled makes room, and no more than it takes. */
+    doubts_rival(&d, 3, span_text("x"))->beaten = true;
+    doubts_rival(&d, 7, span_text("x"))->taken = true;
+    cr_expect_not_null(doubt(&d, 100, 1));
+    cr_expect_not_null(doubts_contradicted(&d, 7, span_text("x")));
+    cr_expect_not_null(doubt(&d, 101, 1));
+    cr_expect_null(doubts_contradicted(&d, 7, span_text("x")));
+    cr_expect_null(doubt(&d, 102, 1));
+    cr_expect_eq(d.n, LIMIT_DOUBTED_SEGMENTS);
+    cr_expect_eq(d.bytes, LIMIT_DOUBTED_SEGMENTS);
     doubts_fini(&d);
+}
+
+Test(limits, bytes_in_doubt)
+{
+    struct doubts d = {0};
+    cr_expect_not_null(doubt(&d, 0, LIMIT_DOUBTED_BYTES / 2));
+    cr_expect_not_null(doubt(&d, 0, LIMIT_DOUBTED_BYTES / 2));
+    cr_expect_null(doubt(&d, 0, 1));
+    doubts_fini(&d);
+    struct doubts one = {0}; /* whatever a capture calls a segment */
+    cr_expect_not_null(doubt(&one, 0, LIMIT_DOUBTED_BYTES + 1));
+    cr_expect_null(doubt(&one, 0, 1));
+    doubts_fini(&one);
 }
 
 /* ---- packets that anybody can send ---- */
@@ -208,6 +242,8 @@ struct wire {
     uint64_t number;
     unsigned records, icmp, foreign;
     bool midstream;
+    uint8_t ttl; /* of what is sent next; 0: 64 */
+    struct conclusion end;
 };
 
 static void on_record(void *ctx, const struct record *r, uint32_t source)
@@ -218,6 +254,7 @@ static void on_record(void *ctx, const struct record *r, uint32_t source)
     w->icmp = hs_count(r->hs, HS_ICMP, SIDE_NONE);
     w->foreign = hs_count(r->hs, HS_FOREIGN, SIDE_NONE);
     w->midstream = r->hs->midstream;
+    w->end = r->hs->end_state;
 }
 
 static void put32(uint8_t *p, uint32_t v)
@@ -257,6 +294,7 @@ static void segment(struct wire *w, bool server, unsigned flags, uint32_t seq,
     uint8_t b[2048];
     uint8_t *tcp = b + 20;
     ip4(b, 6, server, 40 + data.n);
+    b[8] = w->ttl ? w->ttl : b[8];
     memset(tcp, 0, 20);
     put32(tcp, server ? 443u << 16 | 40000u : 40000u << 16 | 443u);
     put32(tcp + 4, seq);
@@ -333,6 +371,52 @@ Test(limits, foreign_resets_that_are_noted)
     close_pipeline(&w);
     cr_expect_eq(w.records, 1u);
     cr_expect_eq(w.foreign, LIMIT_FOREIGN_NOTED);
+}
+
+/* Somebody in between sends so many segments in the server's name, and then a
+ * fatal alert, all from too near. The server's own alert comes after them, or
+ * never. */
+static struct wire forged(unsigned decoys, bool answered)
+{
+    static const uint8_t fake[] = {21, 3, 3, 0, 2, 2, 40};
+    static const uint8_t real[] = {21, 3, 3, 0, 2, 2, 70};
+    const struct span none = {NULL, 0};
+    struct wire w = opened();
+    uint32_t ack = CLIENT_ISN + 1 + sizeof hello;
+    open_pipeline(&w);
+    segment(&w, false, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1,
+            span_of(hello, sizeof hello));
+    w.ttl = 200;
+    for (unsigned i = 0; i < decoys; i++) {
+        segment(&w, true, TCP_ACK, SERVER_ISN + 1000 * (i + 1), ack,
+                span_text("?"));
+    }
+    segment(&w, true, TCP_ACK, SERVER_ISN + 1, ack, span_of(fake, sizeof fake));
+    w.ttl = 0;
+    if (answered) {
+        segment(&w, true, TCP_ACK, SERVER_ISN + 1, ack,
+                span_of(real, sizeof real));
+        segment(&w, false, TCP_ACK, ack, SERVER_ISN + 1 + sizeof real, none);
+    }
+    close_pipeline(&w);
+    cr_expect_eq(w.records, 1u);
+    return w;
+}
+
+Test(limits, segments_in_doubt_are_not_believed_past_the_limit)
+{
+    for (unsigned n = 0; n <= LIMIT_DOUBTED_SEGMENTS + 8; n++) {
+        struct wire w = forged(n, true);
+        cr_expect(w.end.has_alert, "%u decoys", n);
+        cr_expect_eq(w.end.alert_code, 70, "%u decoys", n);
+        cr_expect_leq(w.foreign, LIMIT_FOREIGN_NOTED);
+    }
+    /* Nobody says otherwise: what was held is believed in the end, and past
+     * the limit it is not known what the server said. */
+    cr_expect_eq(forged(0, false).end.alert_code, 40);
+    struct wire w = forged(LIMIT_DOUBTED_SEGMENTS + 1, false);
+    cr_expect_not(w.end.has_alert);
+    cr_expect(w.end.blind & BLIND_LIMIT);
 }
 
 /* A prelude of so many segments and bytes, and then a ClientHello: whether it
