@@ -290,6 +290,17 @@ static const struct plain_message plain_messages[] = {
     {TYPE_KEY_UPDATE, HS_KEY_UPDATE, {-1, -1}, 0},
 };
 
+/* The server's message is what the client sent: at least the version and the
+ * random value (RFC 8446 section 4.1.2) are there to tell. */
+static bool is_returned(const struct handshake *hs, const struct tls_message *m)
+{
+    const size_t least = 2 + 32;
+    struct span own = hs->raw[HS_RAW_CLIENT_HELLO];
+    size_t n = own.n < m->body.n ? own.n : m->body.n;
+    return m->type == TYPE_CLIENT_HELLO && m->side == SIDE_SERVER &&
+           n >= least && span_eq(span_sub(own, 0, n), span_sub(m->body, 0, n));
+}
+
 static void plain_message(struct handshake *hs, const struct tls_message *m)
 {
     if (m->type == TYPE_CLIENT_HELLO && m->side == SIDE_CLIENT) {
@@ -314,7 +325,7 @@ static void plain_message(struct handshake *hs, const struct tls_message *m)
     }
     note(hs, m,
          known_handshake_name(m->type) ? HS_OTHER_HANDSHAKE : HS_BAD_MESSAGE,
-         m->type);
+         m->type | (is_returned(hs, m) ? HS_RETURNED : 0));
 }
 
 /* RFC 8879 section 4: in place of a Certificate. When it cannot be

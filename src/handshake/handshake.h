@@ -68,7 +68,7 @@ enum hs_kind {
     HS_CERTIFICATE_VERIFY,
     HS_NEW_SESSION_TICKET,
     HS_HELLO_REQUEST,
-    HS_OTHER_HANDSHAKE,      /* aux: handshake type */
+    HS_OTHER_HANDSHAKE,      /* aux: handshake type, HS_RETURNED */
     HS_ENCRYPTED_EXTENSIONS, /* only when decrypted or replayed in clear */
     HS_FINISHED,             /* TLS <= 1.2: the first encrypted handshake record
                                 after a ChangeCipherSpec (told by place; aux as
@@ -131,6 +131,9 @@ enum {
     HS_RST_BARE = 8192,     /* acknowledges nothing, and is the first that its
                               sender says to data: no application's */
 };
+
+/* aux bit of HS_OTHER_HANDSHAKE: it is the message that its receiver sent. */
+#define HS_RETURNED 0x100u
 
 struct hs_event {
     tick_t when;

@@ -590,7 +590,8 @@ void advice_fill(struct advice *a, const struct facts *f, struct verdict *v)
     } else {
         write_fixed(f, l, &s, v);
     }
-    if (c && c->is_fixed && !c->is_written) {
+    /* What did not fit here may fit elsewhere. */
+    if (c && c->is_fixed && !c->is_written && !v->arena.limited) {
         remember_fixed(c, v);
     }
     v->advice_id = c && c->is_written ? c->id : 0;
@@ -599,7 +600,7 @@ void advice_fill(struct advice *a, const struct facts *f, struct verdict *v)
     } else {
         fill_reproduce(f, l, &s, v);
     }
-    if (known && !known->is_written) {
+    if (known && !known->is_written && !v->arena.limited) {
         known->is_written =
             pack(&known->commands, v->reproduce.v, v->reproduce.n);
     }

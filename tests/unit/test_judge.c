@@ -1701,12 +1701,12 @@ Test(not_tls, the_hello_comes_back)
 {
     struct scene s;
     open_scene(&s);
-    note(&s, HS_OTHER_HANDSHAKE, SIDE_SERVER, 1, 300);
+    note(&s, HS_OTHER_HANDSHAKE, SIDE_SERVER, 1 | HS_RETURNED, 300);
     alert(&s, SIDE_CLIENT, 10);
     check(&s, "server_not_tls", CONF_LIKELY);
-    /* Another client's is of another size, as a rule. */
+    /* Another client's may be as long: it is the same program. */
     open_scene(&s);
-    note(&s, HS_OTHER_HANDSHAKE, SIDE_SERVER, 1, 512);
+    note(&s, HS_OTHER_HANDSHAKE, SIDE_SERVER, 1, 300);
     alert(&s, SIDE_CLIENT, 10);
     struct verdict *v = judged(&s);
     cr_expect_str_eq(v->cause->slug, "unexpected_message");
@@ -2551,6 +2551,46 @@ Test(advice, verdicts_of_one_kind_have_one_number)
         hs_free(&s[i].hs);
     }
     judge_free(j);
+}
+
+static void advise(struct advice *a, const struct facts *f, uint32_t room,
+                   struct verdict *v)
+{
+    verdict_init(v, OUTCOME_FAILURE);
+    v->cause = known_cause("server_certificate_expired");
+    v->side = v->cause->side;
+    v->arena.cap_bytes = room ? room : v->arena.cap_bytes;
+    advice_fill(a, f, v);
+}
+
+/* A verdict that was full when its texts came leaves those after it alone. */
+Test(advice, what_was_cut_is_not_remembered)
+{
+    struct scene s;
+    struct facts f;
+    struct verdict whole, v;
+    open_scene(&s);
+    facts_derive(&f, &s.hs, NULL, NULL);
+    advise(NULL, &f, 0, &whole);
+    cr_assert(whole.fix.n && whole.reproduce.n && whole.seen_as_n);
+    unsigned cut = 0;
+    for (uint32_t room = 1; room < 16384; room += 512) {
+        struct advice *a = advice_new();
+        for (unsigned i = 0; i < 3; i++) { /* made, remembered, taken */
+            advise(a, &f, i ? 0 : room, &v);
+            cut += v.arena.limited;
+            cr_expect(v.arena.limited || (v.fix.n == whole.fix.n &&
+                                          v.reproduce.n == whole.reproduce.n &&
+                                          v.seen_as_n == whole.seen_as_n),
+                      "%u", room);
+            cr_expect(i == 0 || !v.arena.limited);
+            verdict_fini(&v);
+        }
+        advice_free(a);
+    }
+    cr_expect_gt(cut, 1u);
+    verdict_fini(&whole);
+    hs_free(&s.hs);
 }
 
 Test(advice, a_long_value_is_cut_and_the_row_stays)

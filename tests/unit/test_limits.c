@@ -313,19 +313,24 @@ static struct wire opened(void)
     return (struct wire){.records = 0};
 }
 
+static void open_with(struct wire *w, struct pipeline_options o)
+{
+    const struct span none = {NULL, 0};
+    o.emit_ctx = w;
+    w->p = pipeline_new(&o);
+    cr_assert_not_null(w->p);
+    segment(w, false, TCP_SYN, CLIENT_ISN, 0, none);
+    segment(w, true, TCP_SYN | TCP_ACK, SERVER_ISN, CLIENT_ISN + 1, none);
+}
+
 static void open_pipeline(struct wire *w)
 {
     const struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
                                        .max_flows = 100,
                                        .max_memory_bytes = 64 << 20,
                                        .all = true,
-                                       .emit = on_record,
-                                       .emit_ctx = w};
-    const struct span none = {NULL, 0};
-    w->p = pipeline_new(&o);
-    cr_assert_not_null(w->p);
-    segment(w, false, TCP_SYN, CLIENT_ISN, 0, none);
-    segment(w, true, TCP_SYN | TCP_ACK, SERVER_ISN, CLIENT_ISN + 1, none);
+                                       .emit = on_record};
+    open_with(w, o);
 }
 
 static void close_pipeline(struct wire *w)
@@ -445,6 +450,47 @@ Test(limits, what_may_come_before_tls)
     cr_expect_not(found_behind(LIMIT_PRELUDE_SEGMENTS + 1, 1));
     cr_expect(found_behind(LIMIT_PRELUDE_BYTES / 1024 - 1, 1024));
     cr_expect_not(found_behind(LIMIT_PRELUDE_BYTES / 1024 + 1, 1024));
+}
+
+/* One connection is open when there is room for no second one, `quiet` after
+ * its hello. */
+static struct conclusion crowded_out(tick_t quiet)
+{
+    const struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
+                                       .max_flows = 1,
+                                       .max_memory_bytes = 64 << 20,
+                                       .all = true,
+                                       .emit = on_record};
+    struct wire w = opened();
+    open_with(&w, o);
+    segment(&w, false, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1,
+            span_of(hello, sizeof hello));
+    w.number += (uint64_t)(quiet / TICK_MSEC);
+    uint8_t b[40] = {0};
+    ip4(b, 6, false, sizeof b);
+    put32(b + 20, 40001u << 16 | 443u);
+    b[32] = 0x50;
+    b[33] = TCP_SYN;
+    frame(&w, b, sizeof b);
+    struct totals t = {0};
+    pipeline_totals(w.p, &t);
+    cr_expect_eq(t.flows_evicted, 1u);
+    close_pipeline(&w);
+    cr_expect_eq(w.records, 1u);
+    return w.end;
+}
+
+/* Whoever was silent for longer than the timeout failed already, and only waits
+ * for a late answer. Of one that was not, nobody knows. */
+Test(limits, what_makes_room_has_failed_if_it_was_silent_for_too_long)
+{
+    struct conclusion end = crowded_out(11 * TICK_SEC);
+    cr_expect_eq(end.outcome, OUTCOME_FAILURE);
+    cr_expect_eq(end.how, HOW_TIMEOUT);
+    cr_expect_not(end.blind & BLIND_LIMIT);
+    end = crowded_out(9 * TICK_SEC);
+    cr_expect_eq(end.outcome, OUTCOME_UNKNOWN);
+    cr_expect(end.blind & BLIND_LIMIT);
 }
 
 /* Half-open connections without end, 200 a millisecond: what they take stays

@@ -6,6 +6,7 @@
  * sanitizer sees any read outside it.
  */
 #include "dissectors/tls_expand.h"
+#include "dissectors/tls_handshake.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -1096,6 +1097,36 @@ Test(expand, a_tls12_handshake)
     cr_expect(hs.ocsp_staple);
     cr_expect_not(hs.client_verify_seen);
     hs_free(&hs);
+}
+
+/* A server that sends a ClientHello: the client's own, or another's, which is
+ * as long where both are the same program. */
+Test(expand, a_hello_that_comes_back)
+{
+    struct msg m;
+    full_hello(&m);
+    struct tls_message hello = {.side = SIDE_CLIENT,
+                                .type = 1,
+                                .whole = true,
+                                .total = (uint32_t)m.n + 4,
+                                .body = span_of(m.b, m.n)};
+    for (unsigned i = 0; i < 5; i++) {
+        struct handshake hs;
+        struct msg back = m;
+        struct tls_message other = hello;
+        other.side = SIDE_SERVER;
+        other.body.p = back.b;
+        back.b[i == 1 ? 2 : i == 2 ? 33 : m.n - 1] ^= i && i < 4;
+        other.body.n = i == 4 ? 33 : m.n; /* the random value is cut */
+        hs_init(&hs, 1u << 16);
+        tls_handshake_message(&hs, &hello);
+        tls_handshake_message(&hs, &other);
+        const struct hs_event *e =
+            hs_find(&hs, HS_OTHER_HANDSHAKE, SIDE_SERVER);
+        cr_assert_not_null(e);
+        cr_expect_eq(e->aux, i ? 1u : 1u | HS_RETURNED, "%u", i);
+        hs_free(&hs);
+    }
 }
 
 Test(expand, nothing_seen)

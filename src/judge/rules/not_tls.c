@@ -125,19 +125,18 @@ static void header_refused(struct hypotheses *hy)
 static void answered_by_hello(const struct facts *f, struct hypotheses *hy)
 {
     enum { CLIENT_HELLO = 1 };
-    const struct hs_event *own = hs_find(f->hs, HS_CLIENT_HELLO, SIDE_CLIENT);
     const struct hs_event *e = hs_find(f->hs, HS_OTHER_HANDSHAKE, SIDE_SERVER);
-    if (f->after_server_hello || !e || e->aux != CLIENT_HELLO) {
+    if (f->after_server_hello || !e || (e->aux & 0xff) != CLIENT_HELLO) {
         return;
     }
-    if (own && own->len == e->len) {
+    if (e->aux & HS_RETURNED) {
         struct hypothesis *h =
             hypothesis_add(hy, "server_not_tls", CONF_LIKELY, 90);
         hypothesis_reason(h, "the server sends back what it gets: it echoes "
                              "and speaks no TLS");
         hypothesis_because(h,
-                           "the server sent a ClientHello of the same %u bytes "
-                           "as the client's%s",
+                           "the server sent the client's own ClientHello, of "
+                           "%u bytes, back to it%s",
                            e->len, say_frame(f->hs, e->frame).s);
         return;
     }
