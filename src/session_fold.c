@@ -36,6 +36,7 @@
 #define MASK_BYTES  ((IMAGE_BYTES / 8 + 7) / 8)
 #define IMAGE_WORDS (MASK_BYTES * 8)
 
+static_assert(sizeof(uintptr_t) == 8, "an address is a word");
 static_assert(STATE_BYTES % 8 == 0, "made of words");
 static_assert(HS_LIVE_BYTES % 8 == 0, "made of words");
 static_assert(FLOW_DETAIL_BYTES % 8 == 0, "made of words");

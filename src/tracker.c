@@ -216,6 +216,7 @@ static void forget(struct tracker *t, struct flow_head *head)
         session_free(nobody.session);
     }
     flow_table_remove(t->flows, head);
+    t->counters.flows_evicted++;
 }
 
 /* The flow with its session, as the next packet wants it. NULL when memory is
@@ -239,6 +240,7 @@ static struct flow *unfold(struct tracker *t, struct flow_head *head)
     t->session_bytes -= session_folded_bytes(folded);
     if (!session_unfold(t->sessions, folded, f)) {
         flow_table_remove(t->flows, &f->head);
+        t->counters.flows_evicted++;
         return NULL;
     }
     if (f->session) {
@@ -593,15 +595,20 @@ static void opening_packet(struct tracker *t, struct flow *f,
     }
 }
 
-static void session_of(struct tracker *t, struct flow *f)
+/* False when memory is out: then the flow is gone. */
+static bool begin_session(struct tracker *t, struct flow *f)
 {
     f->session = session_new(t->sessions, f);
-    if (f->session) {
-        f->head.class_wanted = FLOW_PRELUDE;
-        if (t->o.keys && keylog_in_use(t->o.keys)) {
-            session_keep_records(f->session);
-        }
+    if (!f->session) {
+        remove_flow(t, &f->head);
+        t->counters.flows_evicted++;
+        return false;
     }
+    f->head.class_wanted = FLOW_PRELUDE;
+    if (t->o.keys && keylog_in_use(t->o.keys)) {
+        session_keep_records(f->session);
+    }
+    return true;
 }
 
 /* The flow of a packet that is worth one, unless what still comes of it is not
@@ -685,9 +692,7 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
             touch(t, f, FLOW_DEAD); /* a mirror port shows it again */
             return;
         }
-        session_of(t, f);
-        if (!f->session) {
-            remove_flow(t, &f->head);
+        if (!begin_session(t, f)) {
             return;
         }
     }
@@ -746,12 +751,8 @@ static void datagram(struct tracker *t, const struct packet *packet)
     if (t->o.keep_frames) {
         keep_frame(t, f);
     }
-    if (!f->session) {
-        session_of(t, f);
-        if (!f->session) {
-            remove_flow(t, &f->head);
-            return;
-        }
+    if (!f->session && !begin_session(t, f)) {
+        return;
     }
     feed_session(t, f, k, dir);
 }

@@ -60,7 +60,7 @@ struct fuzz_twins *fuzz_twins_new(uint32_t max_flows);
 /* fold: one of them folds all connections after it. */
 void fuzz_twins_frame(struct fuzz_twins *t, const struct frame *f, bool fold);
 /* Frees it. How many handshakes there were; *same: both told the same, or the
- * first line that differs is on standard error. */
+ * first line that differs is on standard error. NULL: it does not matter. */
 unsigned fuzz_twins_end(struct fuzz_twins *t, bool *same);
 
 /* ---- seeds from captures ---- */

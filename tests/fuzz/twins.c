@@ -169,8 +169,11 @@ unsigned fuzz_twins_end(struct fuzz_twins *t, bool *same)
     for (unsigned i = 0; i < 2; i++) {
         end(t->tracker[i], &told[i], &t->now);
     }
-    *same = strcmp(told[0].text, told[1].text) == 0;
-    if (!*same) {
+    bool alike = strcmp(told[0].text, told[1].text) == 0;
+    if (same) {
+        *same = alike;
+    }
+    if (same && !alike) {
         show_difference(told[0].text, told[1].text);
     }
     unsigned n = told[0].n;
