@@ -282,13 +282,11 @@ static void fold_idle(struct tracker *t)
 
 void tracker_fold(struct tracker *t)
 {
-    /* The first time round they count as recently found. */
-    uint32_t n = 2 * flow_table_places(t->flows);
-    for (uint32_t i = 0; i < n; i++) {
-        struct flow *f = flow_table_idle(t->flows);
-        if (f) {
-            fold(t, f);
-        }
+    uint32_t at = 0;
+    struct flow *f;
+    for (uint32_t left = flow_table_whole(t->flows);
+         left > 0 && (f = flow_table_next(t->flows, &at)); left--) {
+        fold(t, f);
     }
 }
 

@@ -211,6 +211,11 @@ bool flow_table_crowded(const struct flow_table *t);
 uint32_t flow_table_places(const struct flow_table *t);
 struct flow *flow_table_idle(struct flow_table *t);
 
+/* The whole flows one after the other, from *at = 0 on, found lately or not;
+ * NULL behind the last one. It may be folded or removed before the next call.
+ */
+struct flow *flow_table_next(struct flow_table *t, uint32_t *at);
+
 /* Whether nothing of a flow needs to be kept apart: it is a lone SYN, or only
  * there to absorb what comes late. */
 bool flow_is_plain(const struct flow *f);

@@ -583,10 +583,11 @@ static void prefetch_flow(const struct flow_table *t, uint32_t i)
     }
 }
 
-/* Starts loading what folding the flow that is some places ahead needs. */
-static void look_ahead(const struct flow_table *t)
+/* Starts loading what folding the flow that is some places ahead of `hand`
+ * needs. */
+static void look_ahead(const struct flow_table *t, uint32_t hand)
 {
-    uint32_t at = t->hand + AHEAD;
+    uint32_t at = hand + AHEAD;
     if (at + AHEAD >= flow_table_places(t)) {
         return;
     }
@@ -607,7 +608,7 @@ struct flow *flow_table_idle(struct flow_table *t)
     if (flow_table_places(t) == 0) {
         return NULL;
     }
-    look_ahead(t);
+    look_ahead(t, t->hand);
     struct flow *f = (struct flow *)(void *)flow_at(t, t->hand++);
     if (f->head.form == FLOW_FREE) {
         return NULL;
@@ -615,6 +616,19 @@ struct flow *flow_table_idle(struct flow_table *t)
     bool recent = f->head.own;
     f->head.own = false;
     return recent ? NULL : f;
+}
+
+struct flow *flow_table_next(struct flow_table *t, uint32_t *at)
+{
+    while (*at < flow_table_places(t)) {
+        look_ahead(t, *at);
+        struct flow *f = whole_at(t, (*at)++);
+        if (f->head.form != FLOW_FREE) {
+            f->head.own = false;
+            return f;
+        }
+    }
+    return NULL;
 }
 
 bool flow_is_plain(const struct flow *f)

@@ -334,6 +334,35 @@ Test(flow_table, the_idle_are_found)
     flow_table_free(t);
 }
 
+/* All whole ones, though some go on the way. */
+Test(flow_table, one_whole_flow_after_the_other)
+{
+    struct flow_table *t = flow_table_new(10);
+    struct flow *f[4];
+    for (unsigned i = 0; i < 4; i++) {
+        struct packet p = packet(i, 1, i);
+        f[i] = lone_syn(t, &p);
+    }
+    flow_table_remove(t, &f[1]->head);
+    uint32_t at = 0;
+    unsigned n = 0;
+    struct flow *next;
+    while ((next = flow_table_next(t, &at))) {
+        cr_expect(next == f[0] || next == f[2] || next == f[3]);
+        n++;
+        if (next == f[2]) {
+            cr_assert(flow_table_can_fold(t, next));
+            flow_table_fold(t, next, NULL);
+        }
+    }
+    cr_expect_eq(n, 3u);
+    at = 0;
+    cr_expect_eq(flow_table_next(t, &at), f[0]);
+    cr_expect_eq(flow_table_next(t, &at), f[3]);
+    cr_expect_null(flow_table_next(t, &at));
+    flow_table_free(t);
+}
+
 /* Half of fifty thousand folded: all are still found, and few bytes. */
 Test(flow_table, folded_flows_among_whole_ones)
 {
