@@ -156,13 +156,6 @@ uint64_t syslog_outlet_lost(const struct syslog_outlet *s)
 
 /* ---- systemd ---- */
 
-static tick_t now_monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return tick_make(t.tv_sec, t.tv_nsec);
-}
-
 static void notify(const struct service *s, const char *what)
 {
     if (s->fd >= 0) {
@@ -197,7 +190,7 @@ void service_alive(struct service *s)
     if (!s->every) {
         return;
     }
-    tick_t now = now_monotonic();
+    tick_t now = tick_now();
     if (now >= s->due) {
         s->due = now + s->every;
         notify(s, "WATCHDOG=1");

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef HAVE_MICROHTTPD
 #include <microhttpd.h>
@@ -39,13 +38,6 @@ struct metrics_outlet {
     struct MHD_Daemon *daemon;
 #endif
 };
-
-static tick_t now_monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return tick_make(t.tv_sec, t.tv_nsec);
-}
 
 /* ---- the file ---- */
 
@@ -333,8 +325,8 @@ int metrics_outlet_directory(const struct metrics_outlet *m)
 void metrics_outlet_poll(struct metrics_outlet *m)
 {
     poll_server(m);
-    if (m->directory >= 0 && now_monotonic() >= m->due) {
-        m->due = now_monotonic() + FILE_EVERY;
+    if (m->directory >= 0 && tick_now() >= m->due) {
+        m->due = tick_now() + FILE_EVERY;
         update_file(m);
     }
 }

@@ -118,9 +118,7 @@ void outlets_ready(struct outlets *o)
 
 void outlets_poll(struct outlets *o)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    tick_t now = tick_make(t.tv_sec, t.tv_nsec);
+    tick_t now = tick_now();
     if (now < o->due) {
         return;
     }

@@ -51,13 +51,6 @@ struct output {
     uint64_t written, lost;
 };
 
-static tick_t now_monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return tick_make(t.tv_sec, t.tv_nsec);
-}
-
 /* ---- files ---- */
 
 static void examine(struct output *o)
@@ -65,7 +58,7 @@ static void examine(struct output *o)
     struct stat st;
     o->regular = fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode);
     o->bytes = o->regular ? (uint64_t)st.st_size : 0;
-    o->since = now_monotonic();
+    o->since = tick_now();
 }
 
 /* The directory of the path, to be held open. -1 and errno. */
@@ -113,7 +106,7 @@ static void begin_file(struct output *o)
 static void say(struct output *o, const char *what)
 {
     fprintf(stderr, "tlswhy: %s: %s\n", o->path, what);
-    o->said = now_monotonic();
+    o->said = tick_now();
 }
 
 /* Takes back the beginning of a record that did not fit. */
@@ -142,7 +135,7 @@ static void give_up(struct output *o, size_t n, int error)
     if (n > whole) {
         untear(o, n - whole);
     }
-    o->tried = now_monotonic();
+    o->tried = tick_now();
     if (!o->failing && (!o->failed || o->tried - o->said >= SAY_AGAIN)) {
         say(o, strerror(error));
     }
@@ -156,7 +149,7 @@ static void recovered(struct output *o)
     o->failing = false;
     snprintf(what, sizeof what,
              "can be written again; %" PRIu64 " records were lost", o->lost);
-    if (now_monotonic() - o->said >= RETRY) {
+    if (tick_now() - o->said >= RETRY) {
         say(o, what);
     }
 }
@@ -225,7 +218,7 @@ static bool must_wait(struct output *o)
         forget(o);
         return true;
     }
-    if (!o->failing || now_monotonic() - o->tried >= RETRY) {
+    if (!o->failing || tick_now() - o->tried >= RETRY) {
         return false;
     }
     if (o->text.n >= FLUSH_BYTES || o->ends_n == ENDS_MAX) {
@@ -244,7 +237,7 @@ static bool is_time(const struct output *o)
         return false;
     }
     return (w->rotate_bytes && o->bytes >= w->rotate_bytes) ||
-           (w->rotate_time && now_monotonic() - o->since >= w->rotate_time);
+           (w->rotate_time && tick_now() - o->since >= w->rotate_time);
 }
 
 /* FILE.1 becomes FILE.2 and so on, FILE becomes FILE.1. 0, or an errno. */
@@ -284,12 +277,12 @@ static void rotate(struct output *o)
         }
         o->failed = true;
         o->bytes = 0; /* the next attempt after as much again */
-        o->since = now_monotonic();
+        o->since = tick_now();
         return;
     }
     /* Without a new file, not at once again: that would push out the old. */
     o->bytes = 0;
-    o->since = now_monotonic();
+    o->since = tick_now();
     output_reopen(o);
 }
 

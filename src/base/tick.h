@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Time from the capture: nanoseconds since 1970-01-01 UTC. Nothing but
- * src/capture reads a system clock, so a replay is deterministic.
+ * Time from the capture: nanoseconds since 1970-01-01 UTC. What decodes or
+ * judges reads no clock of the system, so a replay is deterministic.
  */
 #ifndef BASE_TICK_H
 #define BASE_TICK_H
 
 #include <stdint.h>
+#include <time.h>
 
 typedef int64_t tick_t;
 
@@ -28,6 +29,15 @@ static inline tick_t tick_make(int64_t sec, int64_t nsec)
         return -TICK_MAX;
     }
     return sec * TICK_SEC + nsec;
+}
+
+/* The system's clock that never jumps, for waits on others: not the capture's
+ * time. */
+static inline tick_t tick_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return tick_make(t.tv_sec, t.tv_nsec);
 }
 
 /* a + b, saturating. */

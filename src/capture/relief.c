@@ -561,11 +561,9 @@ static void end_of(uint32_t end[END_WORDS], const struct capture_talk *t,
 static uint64_t monotonic(tick_t when)
 {
     struct timespec real;
-    struct timespec now;
     clock_gettime(CLOCK_REALTIME, &real);
-    clock_gettime(CLOCK_MONOTONIC, &now);
     tick_t age = tick_sub(tick_make(real.tv_sec, real.tv_nsec), when);
-    tick_t here = tick_make(now.tv_sec, now.tv_nsec);
+    tick_t here = tick_now();
     if (age < 0) {
         age = 0;
     }
