@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A Redis stream, by hiredis: XADD STREAM MAXLEN ~ N * community_id ID record
- * JSON. Commands are sent in batches whose replies are read together; when the
- * connection breaks, the whole batch counts as not delivered.
+ * JSON. Commands are sent as the server takes them, and replies read as they
+ * come; only to connect and to log in is waited for, and not for long. When the
+ * connection breaks, or no reply is complete in time, all that awaits one
+ * counts as not delivered.
  */
 #include "config.h"
 
@@ -17,13 +19,11 @@
 #include "base/limits.h"
 #include "base/tick.h"
 
-#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 
 #define BATCH_RECORDS 1000u
 #define BATCH_BYTES   ((size_t)2 * 1024 * 1024)
@@ -38,10 +38,11 @@ struct redis {
     char max_length[24];
     SSL_CTX *tls;             /* NULL: none wanted */
     redisContext *connection; /* NULL: none */
-    SSL *ssl;                 /* of the connection; NULL: plain */
-    char *out;                /* commands that were not sent yet */
-    size_t out_n, out_size;
-    tick_t retry; /* when to connect again */
+    struct link link;         /* the connection's */
+    char *out;                /* commands; those before out_at were sent */
+    size_t out_at, out_n, out_size;
+    tick_t answer; /* the next one is due then, when something is on its way */
+    tick_t retry;  /* when to connect again */
     struct message *first, **last;
     size_t flight, flight_bytes;
     bool away; /* until something is delivered again */
@@ -49,13 +50,6 @@ struct redis {
     destination_done *done;
     void *ctx;
 };
-
-static tick_t now_monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return tick_make(t.tv_sec, t.tv_nsec);
-}
 
 /* ---- the queue of what awaits its reply ---- */
 
@@ -84,13 +78,12 @@ static void settle(struct redis *r, enum delivery d)
 
 static void hang_up(struct redis *r)
 {
-    SSL_free(r->ssl);
-    r->ssl = NULL;
+    link_close(&r->link);
     if (r->connection) {
         redisFree(r->connection);
         r->connection = NULL;
     }
-    r->out_n = 0;
+    r->out_n = r->out_at = 0;
 }
 
 static void lose(struct redis *r, const char *why)
@@ -98,7 +91,7 @@ static void lose(struct redis *r, const char *why)
     snprintf(r->why, sizeof r->why, "%s", why);
     r->away = true;
     hang_up(r);
-    r->retry = now_monotonic() + RETRY;
+    r->retry = tick_now() + RETRY;
     while (r->first) {
         settle(r, UNDELIVERED);
     }
@@ -131,117 +124,114 @@ static bool append(struct redis *r, int n, const char **words,
     return true;
 }
 
-/* What came, at most n bytes; 0 or less: nothing does any more, or in time. */
-static int receive(const struct redis *r, char *p, int n)
+/* As much as is taken now. False: the connection is lost. */
+static bool send_some(struct redis *r)
 {
-    if (r->ssl) {
-        return SSL_read(r->ssl, p, n);
+    long k = 1;
+    size_t from = r->out_at;
+    while (k > 0 && r->out_at < r->out_n) {
+        k = link_write(&r->link, r->out + r->out_at, r->out_n - r->out_at);
+        r->out_at += k > 0 ? (size_t)k : 0;
     }
-    ssize_t k;
-    do {
-        k = recv(r->connection->fd, p, (size_t)n, 0);
-    } while (k < 0 && errno == EINTR);
-    return (int)k;
-}
-
-static bool send_all(struct redis *r)
-{
-    for (size_t done = 0; done < r->out_n;) {
-        size_t n = r->out_n - done;
-        ssize_t k =
-            r->ssl ? SSL_write(r->ssl, r->out + done, (int)n)
-                   : send(r->connection->fd, r->out + done, n, MSG_NOSIGNAL);
-        if (k <= 0 && (r->ssl || errno != EINTR)) {
-            return false;
-        }
-        done += k > 0 ? (size_t)k : 0;
+    if (r->out_at != from) { /* the way there may be slow */
+        r->answer = tick_now() + ANSWER_MS * TICK_MSEC;
     }
-    r->out_n = 0;
-    return true;
+    if (r->out_at == r->out_n) {
+        r->out_at = r->out_n = 0;
+    }
+    if (k < 0) {
+        lose(r, "it takes nothing any more");
+    }
+    return k >= 0;
 }
 
-static redisReply *lost(struct redis *r, const char *why)
-{
-    lose(r, why);
-    return NULL;
-}
-
-/* The next reply; NULL: the connection is lost. */
+/* The next reply, NULL: it is not complete yet, or, without a connection, it is
+ * lost. */
 static redisReply *next_reply(struct redis *r)
 {
     char buffer[READ_BYTES];
     redisReader *reader = r->connection->reader;
-    if (!send_all(r)) {
-        return lost(r, "it takes nothing any more");
-    }
+    void *reply = NULL;
     for (;;) {
-        void *reply = NULL;
         if (redisReaderGetReply(reader, &reply) != REDIS_OK) {
-            return lost(r, reader->errstr);
+            lose(r, reader->errstr);
+            return NULL;
         }
         if (reply) {
             return reply;
         }
-        errno = 0;
-        int n = receive(r, buffer, sizeof buffer);
+        long n = link_read(&r->link, buffer, sizeof buffer);
+        if (n < 0) {
+            lose(r, "it closed the connection");
+        }
         if (n <= 0) {
-            return lost(r, errno == EAGAIN ? "no answer in time"
-                                           : "it closed the connection");
+            return NULL;
         }
         if (redisReaderFeed(reader, buffer, (size_t)n) != REDIS_OK) {
-            return lost(r, reader->errstr);
+            lose(r, reader->errstr);
+            return NULL;
         }
     }
 }
 
-/* The next reply, when it is no error; one of AUTH or SELECT quotes no
- * password. */
-static bool is_good(struct redis *r)
+/* A server that refuses one refuses all: no memory, read only, another type of
+ * key. Its refusal of AUTH or SELECT quotes no password. */
+static bool is_good(struct redis *r, redisReply *reply)
 {
-    redisReply *reply = next_reply(r);
-    bool ok = reply && reply->type != REDIS_REPLY_ERROR;
-    if (reply && !ok) {
+    bool ok = reply->type != REDIS_REPLY_ERROR;
+    if (!ok) {
         lose(r, reply->str);
     }
-    if (reply) {
-        freeReplyObject(reply);
-    }
+    freeReplyObject(reply);
     return ok;
 }
 
-static bool command(struct redis *r, int n, const char *const *words)
+/* Logging in: sent, answered, and wiped. */
+static bool command(struct redis *r, int n, const char **words)
 {
-    const char *v[3];
-    for (int i = 0; i < n; i++) {
-        v[i] = words[i];
+    char *text = NULL;
+    int bytes = (int)redisFormatCommandArgv(&text, n, words, NULL);
+    tick_t until = tick_now() + ANSWER_MS * TICK_MSEC;
+    redisReply *reply = NULL;
+    long k = 0;
+    for (int at = 0; at < bytes && k >= 0; at += (int)k) {
+        k = link_write(&r->link, text + at, (size_t)(bytes - at));
+        if (k == 0 && !link_wait(&r->link, POLLOUT, until)) {
+            k = -1;
+        }
     }
-    if (!append(r, n, v, NULL)) {
-        lose(r, "out of memory");
-        return false;
+    if (bytes > 0) {
+        explicit_bzero(text, (size_t)bytes);
+        free(text);
     }
-    return is_good(r);
+    while (bytes > 0 && k >= 0 && r->connection && !(reply = next_reply(r))) {
+        if (r->connection && !link_wait(&r->link, POLLIN, until)) {
+            break;
+        }
+    }
+    if (!reply && r->connection) {
+        lose(r, "no answer in time");
+    }
+    return reply && is_good(r, reply);
 }
 
 static bool log_in(struct redis *r)
 {
     char db[16];
     const struct redis_url *u = &r->url;
-    const char *const full[] = {"AUTH", u->user, u->password};
-    const char *const brief[] = {"AUTH", u->password};
-    const char *const choose[] = {"SELECT", db};
+    bool named = u->user[0];
+    const char *in[] = {"AUTH", named ? u->user : u->password, u->password};
+    const char *choose[] = {"SELECT", db};
     snprintf(db, sizeof db, "%u", u->db);
-    bool ok = true;
-    if (u->password[0]) {
-        ok = u->user[0] ? command(r, 3, full) : command(r, 2, brief);
-    }
-    return ok && (u->db == 0 || command(r, 2, choose));
+    return (!u->password[0] || command(r, named ? 3 : 2, in)) &&
+           (u->db == 0 || command(r, 2, choose));
 }
 
 static bool connect_to(struct redis *r)
 {
     const struct timeval connecting = {CONNECT_MS / 1000, 0};
-    const struct timeval answering = {ANSWER_MS / 1000, 0};
-    if (now_monotonic() < r->retry) {
+    char why[160];
+    if (tick_now() < r->retry) {
         return false;
     }
     r->connection =
@@ -250,16 +240,11 @@ static bool connect_to(struct redis *r)
         lose(r, r->connection ? r->connection->errstr : "out of memory");
         return false;
     }
-    redisSetTimeout(r->connection, answering);
     redisEnableKeepAlive(r->connection);
-    if (r->tls) {
-        char why[160];
-        r->ssl =
-            tls_client_connect(r->tls, r->connection->fd, r->url.host, why);
-        if (!r->ssl) {
-            lose(r, why);
-            return false;
-        }
+    r->link.fd = r->connection->fd;
+    if (!link_open(&r->link, r->tls, r->url.host, ANSWER_MS, why)) {
+        lose(r, why);
+        return false;
     }
     return log_in(r);
 }
@@ -309,27 +294,28 @@ static bool redis_push(void *self, struct message *m)
     if (!append(r, (int)(10 - cut), words + cut, lengths + cut)) {
         return false;
     }
-    queue(r, m);
-    return true;
-}
-
-/* A server that refuses one refuses all: no memory, read only, another type of
- * key. */
-static bool settle_one(struct redis *r)
-{
-    if (!is_good(r)) {
-        return false;
+    if (!r->flight) {
+        r->answer = tick_now() + ANSWER_MS * TICK_MSEC;
     }
-    r->away = false;
-    settle(r, DELIVERED);
+    queue(r, m);
     return true;
 }
 
 static void redis_poll(void *self, int ms)
 {
     struct redis *r = self;
+    redisReply *reply;
     (void)ms;
-    while (r->first && settle_one(r)) {
+    if (!r->first || !send_some(r)) {
+        return;
+    }
+    while (r->first && (reply = next_reply(r)) && is_good(r, reply)) {
+        r->away = false;
+        r->answer = tick_now() + ANSWER_MS * TICK_MSEC;
+        settle(r, DELIVERED);
+    }
+    if (r->first && tick_now() > r->answer) {
+        lose(r, "no answer in time");
     }
 }
 

@@ -5,10 +5,15 @@
 #include "send/tls_client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* The first error is the nearest to its cause. */
 static const char *what_openssl_says(void)
@@ -64,17 +69,98 @@ static bool expect(SSL *s, const char *host)
            SSL_set_tlsext_host_name(s, host) == 1;
 }
 
-SSL *tls_client_connect(SSL_CTX *c, int fd, const char *host, char error[160])
+/* ---- the connection ---- */
+
+bool link_wait(const struct link *l, short events, tick_t until)
 {
-    ERR_clear_error();
-    SSL *s = SSL_new(c);
-    if (s && SSL_set_fd(s, fd) == 1 && expect(s, host) && SSL_connect(s) == 1) {
-        return s;
+    tick_t left = until - tick_now();
+    struct pollfd p = {.fd = l->fd, .events = events};
+    return left > 0 && poll(&p, 1, (int)(left / TICK_MSEC) + 1) > 0;
+}
+
+/* For which of poll(2)'s events TLS waits; 0: none, it is over. */
+static short awaited(const SSL *s, int result)
+{
+    switch (SSL_get_error(s, result)) {
+    case SSL_ERROR_WANT_READ:
+        return POLLIN;
+    case SSL_ERROR_WANT_WRITE:
+        return POLLOUT;
+    default:
+        return 0;
     }
-    long verified = s ? SSL_get_verify_result(s) : X509_V_OK;
+}
+
+static bool shake_hands(const struct link *l, tick_t until, bool *late)
+{
+    int k;
+    while ((k = SSL_connect(l->ssl)) != 1) {
+        short events = awaited(l->ssl, k);
+        *late = events && !link_wait(l, events, until);
+        if (!events || *late) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool link_open(struct link *l, SSL_CTX *c, const char *host, unsigned ms,
+               char error[160])
+{
+    bool late = false;
+    fcntl(l->fd, F_SETFL, fcntl(l->fd, F_GETFL) | O_NONBLOCK);
+    l->ssl = NULL;
+    if (!c) {
+        return true;
+    }
+    ERR_clear_error();
+    l->ssl = SSL_new(c);
+    if (l->ssl && SSL_set_fd(l->ssl, l->fd) == 1 && expect(l->ssl, host) &&
+        shake_hands(l, tick_now() + ms * TICK_MSEC, &late)) {
+        SSL_set_mode(l->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        return true;
+    }
+    long verified = l->ssl ? SSL_get_verify_result(l->ssl) : X509_V_OK;
     snprintf(error, 160, "TLS: %.140s",
              verified != X509_V_OK ? X509_verify_cert_error_string(verified)
+             : late                ? "no handshake in time"
                                    : what_openssl_says());
-    SSL_free(s);
-    return NULL;
+    link_close(l);
+    return false;
+}
+
+void link_close(struct link *l)
+{
+    SSL_free(l->ssl);
+    l->ssl = NULL;
+}
+
+static int at_most(size_t n)
+{
+    return n > INT_MAX ? INT_MAX : (int)n;
+}
+
+static long result(const struct link *l, long k)
+{
+    if (k > 0) {
+        return k;
+    }
+    bool again = l->ssl ? awaited(l->ssl, (int)k) != 0
+                        : k < 0 && (errno == EAGAIN || errno == EINTR);
+    return again ? 0 : -1;
+}
+
+long link_read(const struct link *l, char *p, size_t n)
+{
+    ERR_clear_error();
+    return result(l, l->ssl ? SSL_read(l->ssl, p, at_most(n))
+                            : recv(l->fd, p, n, 0));
+}
+
+long link_write(const struct link *l, const char *p, size_t n)
+{
+    ERR_clear_error();
+    return result(l, l->ssl ? SSL_write(l->ssl, p, at_most(n))
+                            : send(l->fd, p, n, MSG_NOSIGNAL));
 }
