@@ -157,10 +157,20 @@ static const int allowed_serving[] = {
 /* Connections are made, names looked up (the resolver asks for addresses by
  * netlink and sends two questions at once). */
 static const int allowed_connecting[] = {
-    SCMP_SYS(connect),  SCMP_SYS(bind),        SCMP_SYS(sendto),
-    SCMP_SYS(sendmsg),  SCMP_SYS(sendmmsg),    SCMP_SYS(recvmsg),
-    SCMP_SYS(recvmmsg), SCMP_SYS(shutdown),    SCMP_SYS(setsockopt),
-    SCMP_SYS(pipe),     SCMP_SYS(getpeername),
+    SCMP_SYS(connect),
+    SCMP_SYS(bind),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendmmsg),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvmmsg),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(pipe),
+    SCMP_SYS(getpeername),
+    /* threads that yield to others */
+    SCMP_SYS(getpriority),
+    SCMP_SYS(setpriority),
 };
 
 /* What the sanitizers do at the end; test builds only. */

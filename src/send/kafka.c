@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/resource.h>
 
 #define TOPIC_MAX_BYTES 249u /* Kafka's own limit */
 #define PURGE_TRIES     20
@@ -187,12 +187,44 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility,
     }
 }
 
+/* ---- its threads ---- */
+
+#define YIELDING 5 /* nice(2) */
+
+/* Those that compress yield to the one that takes records, and to the capture:
+ * records that wait are kept, but a capture that waits loses packets. */
+static rd_kafka_resp_err_t on_thread(rd_kafka_t *rk,
+                                     rd_kafka_thread_type_t type,
+                                     const char *name, void *opaque)
+{
+    (void)rk;
+    (void)name;
+    (void)opaque;
+    if (type == RD_KAFKA_THREAD_BROKER) {
+        (void)!setpriority(PRIO_PROCESS, 0,
+                           getpriority(PRIO_PROCESS, 0) + YIELDING);
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *c,
+                                  void *opaque, char *why, size_t why_n)
+{
+    (void)c;
+    (void)opaque;
+    (void)why;
+    (void)why_n;
+    return rd_kafka_interceptor_add_on_thread_start(rk, "tlswhy", on_thread,
+                                                    NULL);
+}
+
 /* ---- the destination ---- */
 
 static bool open_producer(struct kafka *k, char error[256])
 {
     char why[200];
     rd_kafka_conf_t *c = rd_kafka_conf_dup(k->conf);
+    rd_kafka_conf_interceptor_add_on_new(c, "tlswhy", on_new, NULL);
     k->producer = rd_kafka_new(RD_KAFKA_PRODUCER, c, why, sizeof why);
     if (!k->producer) {
         rd_kafka_conf_destroy(c);
