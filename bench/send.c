@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Records a second into librdkafka's mock cluster, with an outage in the
- * middle: bench/send RATE SECONDS OUTAGE RECORDS-FILE
+ * middle: bench/send RATE SECONDS OUTAGE RECORDS-FILE [PROPERTY]...
  *
  * The records of a file (JSON Lines) are sent in turn, RATE a second in steps
  * of 5 ms, as a live capture does: what fits nowhere is lost. OUTAGE seconds
@@ -168,8 +168,9 @@ int main(int argc, char **argv)
     struct sandbox_plan plan = {.connects = true, .reconnecting = -1};
     struct sender_counts c;
     char error[256];
-    if (argc != 5) {
-        fprintf(stderr, "usage: send RATE SECONDS OUTAGE RECORDS-FILE\n");
+    if (argc < 5) {
+        fprintf(stderr, "usage: send RATE SECONDS OUTAGE RECORDS-FILE "
+                        "[PROPERTY]...\n");
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -177,7 +178,8 @@ int main(int argc, char **argv)
     load(&b, argv[4]);
     double seconds = atof(argv[2]);
     if (!b.records_n || !mock_broker_start(&m, BROKERS, PARTITIONS) ||
-        !kafka_destination(m.where, NULL, 0, &to, error) ||
+        !kafka_destination(m.where, (const char *const *)argv + 5,
+                           (size_t)argc - 5, &to, error) ||
         !sandbox_find_user(NULL, &plan.user, error)) {
         fprintf(stderr, "send: no records, or no brokers\n");
         return 2;

@@ -140,12 +140,13 @@
 #define LIMIT_HTML_BYTES    ((uint64_t)64 << 20)
 
 /* Records to be sent elsewhere. A broker takes 1 MB a message unless it is told
- * otherwise; longer records are written without their long lists. Queued in
- * this process (the memory is taken only then) and on their way to a
- * destination: some 13,000 failures each, a quarter of a second of a flood. */
+ * otherwise; longer records are written without their long lists. Between this
+ * process and the sender's (the memory is taken only then): a second of a flood
+ * of 50,000 failures, most of it for a sender that gets no CPU time. On their
+ * way to a destination: a quarter of that. */
 #define LIMIT_SEND_KEY_BYTES    64u
 #define LIMIT_SEND_RECORD_BYTES 900000u
-#define LIMIT_SEND_QUEUE_BYTES  ((size_t)64 * 1024 * 1024)
+#define LIMIT_SEND_QUEUE_BYTES  ((size_t)256 * 1024 * 1024)
 #define LIMIT_SEND_FLIGHT_BYTES ((size_t)64 * 1024 * 1024)
 
 /* At the end: a live capture ends within a second, files may wait as long as

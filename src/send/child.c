@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One loop: records come in by the pipe and go to the destination; what it does
- * not take, or hands back, goes to the spill file, and comes out of it again
- * when the destination takes records. When neither has room nothing is read
- * from the pipe any more, and the other process counts what is lost.
+ * One loop: records come in by the ring and go to the destination. What it does
+ * not take at once waits in the ring; when it is away, or the ring is half
+ * full, a live capture's records go from there to the spill file, many at once,
+ * which costs a small part of delivering them. They come out of it again when
+ * the destination takes records and nothing new waits. When neither has room
+ * nothing is taken any more, and the other process counts what is lost.
  *
  * The spill file is replayed in batches: what a batch brought back stands at
  * the file's end before the batch is forgotten.
@@ -25,18 +27,19 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
-#define INPUT_BYTES  ((size_t)2 * LIMIT_SEND_RECORD_BYTES)
 #define REPORT_EVERY (100 * TICK_MSEC)
 #define BUSY_MS      5 /* between looks at the destination */
 #define WAITING_MS   50
 #define IDLE_MS      500
 #define PROBE_EVERY  TICK_SEC
 #define PROBE_BYTES  ((size_t)64 * 1024)
-#define REPLAY_BYTES ((size_t)2 * 1024 * 1024)
-#define BEHIND_BYTES (512 * 1024)
+#define REPLAY_BYTES ((size_t)16 * 1024 * 1024)
+#define TAKE_BYTES   ((size_t)4 * 1024 * 1024) /* between other duties */
+#define BEHIND_BYTES ((size_t)8 * 1024 * 1024)
+#define PRESS_BYTES  (LIMIT_SEND_QUEUE_BYTES / 4)
+#define EASE_BYTES   (LIMIT_SEND_QUEUE_BYTES / 16)
 #define SAY_AGAIN    (60 * TICK_SEC)
 #define DESCRIPTORS  65536u
 
@@ -44,16 +47,16 @@ struct child {
     const struct sender_options *o;
     struct destination *to;
     struct spill *spill;
+    struct ring *ring;
     int in, out;
-    char *input;
-    size_t input_at, input_n;
-    struct message *held; /* neither the destination nor the file takes it */
-    size_t flight;        /* messages the destination has */
-    size_t batch;         /* of these, replayed ones */
-    bool batch_open;      /* replayed ones are not forgotten yet */
-    bool batch_failed;    /* one found no room in the file */
-    tick_t probe;         /* when the file is tried again */
-    bool behind;          /* the pipe is half full: what is new comes first */
+    bool pressed;      /* the ring is filling */
+    bool blocked;      /* neither the destination nor the file takes more */
+    bool deaf;         /* nothing in the ring is to be believed */
+    size_t flight;     /* messages the destination has */
+    size_t batch;      /* of these, replayed ones */
+    bool batch_open;   /* replayed ones are not forgotten yet */
+    bool batch_failed; /* one found no room in the file */
+    tick_t probe;      /* when the file is tried again */
     bool finishing;
     tick_t grace, until; /* without progress, ends at `until` */
     tick_t reported, said;
@@ -61,13 +64,6 @@ struct child {
     bool changed;
     struct child_report report;
 };
-
-static tick_t now_monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return tick_make(t.tv_sec, t.tv_nsec);
-}
 
 /* ---- telling ---- */
 
@@ -122,7 +118,7 @@ static void on_done(void *ctx, struct message *m, enum delivery d)
     if (d == DELIVERED) {
         c->report.delivered++;
         if (c->finishing && c->o->patient) {
-            c->until = now_monotonic() + c->grace;
+            c->until = tick_now() + c->grace;
         }
     } else if (d == UNDELIVERABLE) {
         c->report.lost++;
@@ -148,51 +144,66 @@ static bool push(struct child *c, struct message *m)
     return false;
 }
 
-/* False: it has to be held. What could wait here waits: reading at rest need
- * not go by way of the disk. */
-static bool place(struct child *c, struct message *m)
+static bool is_away(const struct child *c)
 {
+    return c->to->trouble(c->to->self);
+}
+
+/* What stands first in the ring, and more behind it, goes to the file. How many
+ * bytes did. */
+static size_t keep(struct child *c, char *p)
+{
+    uint64_t count;
+    size_t n = spill_append_many(c->spill, p, ring_run(c->ring), &count);
+    c->changed = c->changed || n;
+    return n;
+}
+
+/* To the destination. False: it has no room, or is away. */
+static bool deliver(struct child *c, const struct entry *e, const char *p)
+{
+    const char *key = p + sizeof *e;
+    struct message *m = message_new(key, e->key_n, key + e->key_n, e->record_n);
+    if (!m) {
+        c->report.lost++;
+        return true;
+    }
     if (push(c, m)) {
         return true;
     }
-    bool away = c->to->trouble(c->to->self);
-    if (!away) { /* it is only full */
+    if (!is_away(c)) { /* it is only full */
         c->to->poll(c->to->self, 0);
         if (push(c, m)) {
             return true;
         }
     }
-    bool wait = c->o->patient && !c->finishing && !away;
-    if (wait || !spill_append(c->spill, m)) {
-        return false;
-    }
-    c->changed = true;
     free(m);
-    return true;
+    return false;
 }
 
-static void place_held(struct child *c)
+/* The first in the ring finds its place; how many bytes did, 0: it has to stay.
+ * What could wait there waits: it need not go by way of the disk. */
+static size_t place(struct child *c, const struct entry *e, char *p)
 {
-    if (c->held && place(c, c->held)) {
-        c->held = NULL;
+    bool patient = c->o->patient;
+    if (!patient && (c->pressed || is_away(c))) {
+        size_t n = keep(c, p);
+        if (n) {
+            return n;
+        }
     }
-}
-
-static void take(struct child *c, const struct frame_head *h, const char *p)
-{
-    struct message *m = message_new(p, h->key_n, p + h->key_n, h->record_n);
-    if (!m) {
-        c->report.lost++;
-    } else if (!place(c, m)) {
-        c->held = m;
+    if (deliver(c, e, p)) {
+        return entry_bytes(e);
     }
+    bool wait = !is_away(c) && (patient || (!c->pressed && !c->finishing));
+    return wait ? 0 : keep(c, p);
 }
 
 static void begin_to_finish(struct child *c, unsigned ms)
 {
     c->finishing = true;
     c->grace = ms * TICK_MSEC;
-    c->until = now_monotonic() + c->grace;
+    c->until = tick_now() + c->grace;
 }
 
 /* Nobody is there any more, or in a hurry. */
@@ -204,58 +215,61 @@ static void hang_up(struct child *c)
         begin_to_finish(c, LIMIT_SEND_LIVE_MS);
     }
     c->grace = 0;
-    close(c->in);
+    if (c->in >= 0) {
+        close(c->in);
+    }
     c->in = -1;
 }
 
 /* The other process reads what strangers wrote; it may be theirs by now. */
-static bool is_sane(const struct frame_head *h)
+static void hear_nothing_more(struct child *c)
 {
-    return h->record_n == 0 ? h->key_n <= LIMIT_SEND_PATIENCE_MS
-                            : h->record_n <= LIMIT_SEND_RECORD_BYTES &&
-                                  h->key_n <= LIMIT_SEND_KEY_BYTES;
+    c->deaf = true;
+    hang_up(c);
 }
 
-/* Takes whole records out of the input. */
+static bool first(struct child *c, struct entry *e, char **p)
+{
+    bool lies = false;
+    if (c->deaf) {
+        return false;
+    }
+    bool found = ring_first(c->ring, e, p, &lies);
+    if (lies) {
+        hear_nothing_more(c);
+    }
+    return found;
+}
+
+static bool ring_is_empty(const struct child *c)
+{
+    return c->deaf || ring_waiting(c->ring) == 0;
+}
+
 static void take_records(struct child *c)
 {
-    struct frame_head h;
-    while (!c->held && !c->finishing && c->input_n >= sizeof h) {
-        const char *p = c->input + c->input_at;
-        memcpy(&h, p, sizeof h);
-        if (!is_sane(&h)) {
-            c->input_n = 0;
-            hang_up(c);
-            return;
-        }
-        bool goodbye = h.record_n == 0;
-        size_t need = sizeof h + (goodbye ? 0 : h.key_n + h.record_n);
-        if (need > c->input_n) {
+    struct entry e;
+    char *p;
+    size_t filled = ring_waiting(c->ring);
+    c->pressed = filled > PRESS_BYTES || (c->pressed && filled > EASE_BYTES);
+    c->blocked = false;
+    for (size_t done = 0; done < TAKE_BYTES && first(c, &e, &p);) {
+        size_t n = place(c, &e, p);
+        if (n == 0) {
+            c->blocked = true;
             break;
         }
-        if (goodbye) {
-            begin_to_finish(c, h.key_n);
-        } else {
-            take(c, &h, p + sizeof h);
-        }
-        c->input_at += need;
-        c->input_n -= need;
+        ring_take(c->ring, n);
+        done += n;
     }
-    if (c->input_at) {
-        memmove(c->input, c->input + c->input_at, c->input_n);
-        c->input_at = 0;
+    if (ring_is_waited_for(c->ring)) {
+        report(c);
     }
-}
-
-static void read_input(struct child *c)
-{
-    ssize_t k = read(c->in, c->input + c->input_n, INPUT_BYTES - c->input_n);
-    c->behind = k >= BEHIND_BYTES;
-    if (k > 0) {
-        c->input_n += (size_t)k;
-        take_records(c);
-    } else if (k == 0 || (errno != EINTR && errno != EAGAIN)) {
-        hang_up(c);
+    uint32_t ms = ring_goodbye(c->ring);
+    if (ms > LIMIT_SEND_PATIENCE_MS) {
+        hear_nothing_more(c);
+    } else if (ms && !c->finishing) {
+        begin_to_finish(c, ms);
     }
 }
 
@@ -286,8 +300,9 @@ static bool may_stay(const struct child *c)
 /* A batch at a time; a small one while the destination seems to be away. */
 static void replay(struct child *c, tick_t now)
 {
-    if (c->batch_open || c->behind || now < c->probe ||
-        !spill_count(c->spill) || (c->finishing && may_stay(c))) {
+    if (c->batch_open || c->pressed || ring_waiting(c->ring) > BEHIND_BYTES ||
+        now < c->probe || !spill_count(c->spill) ||
+        (c->finishing && may_stay(c))) {
         return;
     }
     size_t limit = c->to->trouble(c->to->self) ? PROBE_BYTES : REPLAY_BYTES;
@@ -319,17 +334,19 @@ static void replay(struct child *c, tick_t now)
 
 static void wait_for_input(struct child *c)
 {
-    bool reads = !c->held && !c->finishing;
-    c->behind = false;
-    bool busy = c->flight || c->held || c->finishing;
+    char bells[256];
+    bool empty = c->deaf || ring_sleep(c->ring);
+    bool busy = c->flight || c->blocked || c->finishing;
     bool waits = c->changed || spill_count(c->spill);
-    struct pollfd p = {.fd = c->in, .events = reads ? POLLIN : 0};
-    if (poll(&p, 1, busy ? BUSY_MS : waits ? WAITING_MS : IDLE_MS) <= 0) {
+    int ms = busy ? BUSY_MS : waits ? WAITING_MS : IDLE_MS;
+    struct pollfd p = {.fd = c->in, .events = POLLIN};
+    int n = poll(&p, 1, empty || c->blocked ? ms : 0);
+    ring_wake(c->ring);
+    if (n <= 0) {
         return;
     }
-    if (reads) {
-        read_input(c);
-    } else {
+    ssize_t k = read(c->in, bells, sizeof bells);
+    if (k == 0 || (k < 0 && errno != EINTR && errno != EAGAIN)) {
         hang_up(c);
     }
 }
@@ -339,16 +356,15 @@ static bool is_over(const struct child *c, tick_t now)
     if (!c->finishing) {
         return false;
     }
-    return now >= c->until ||
-           (!c->flight && !c->held && (may_stay(c) || !spill_count(c->spill)));
+    return now >= c->until || (!c->flight && ring_is_empty(c) &&
+                               (may_stay(c) || !spill_count(c->spill)));
 }
 
 static void step(struct child *c)
 {
     wait_for_input(c);
     c->to->poll(c->to->self, 0);
-    tick_t now = now_monotonic();
-    place_held(c);
+    tick_t now = tick_now();
     take_records(c);
     end_batch(c, now);
     replay(c, now);
@@ -363,14 +379,14 @@ static void step(struct child *c)
 /* What could not be delivered is kept, or lost. */
 static void leave(struct child *c)
 {
+    struct entry e;
+    char *p;
     c->to->give_up(c->to->self);
-    end_batch(c, now_monotonic());
-    if (c->held) {
-        if (!spill_append(c->spill, c->held)) {
-            c->report.lost++;
-        }
-        free(c->held);
-        c->held = NULL;
+    end_batch(c, tick_now());
+    while (first(c, &e, &p)) {
+        size_t n = spill_path(c->spill) ? keep(c, p) : 0;
+        c->report.lost += n == 0;
+        ring_take(c->ring, n ? n : entry_bytes(&e));
     }
     c->report.kept = spill_count(c->spill);
     if (!spill_flush(c->spill) || !spill_path(c->spill)) {
@@ -426,19 +442,16 @@ static bool start(struct child *c)
     ignore_signals();
     close_others(c);
     prctl(PR_SET_NAME, c->to->kind);
-    c->input = malloc(INPUT_BYTES);
-    if (!c->input) {
-        snprintf(c->report.error, sizeof c->report.error, "out of memory");
-        return false;
-    }
     return (!c->o->plan ||
             sandbox_enter(c->o->plan, &status, c->report.error)) &&
            c->to->start(c->to->self, on_done, c, c->report.error);
 }
 
-void child_run(const struct sender_options *o, int in, int out)
+void child_run(const struct sender_options *o, struct ring *ring, int in,
+               int out)
 {
     struct child c = {.o = o,
+                      .ring = ring,
                       .to = o->to,
                       .spill = o->spill,
                       .in = in,
@@ -451,7 +464,7 @@ void child_run(const struct sender_options *o, int in, int out)
     }
     c.report.state = CHILD_READY;
     report(&c);
-    while (!is_over(&c, now_monotonic())) {
+    while (!is_over(&c, tick_now())) {
         step(&c);
     }
     leave(&c);

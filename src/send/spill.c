@@ -8,8 +8,8 @@
 
 #include "send/spill.h"
 
-#include "base/hash.h"
 #include "base/limits.h"
+#include "send/entry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,18 +22,20 @@
 #include <unistd.h>
 
 #define HEAD_BYTES   64u
-#define BUFFER_BYTES (256u * 1024)
-#define MARK         0x5350494cu
+#define BUFFER_BYTES ((size_t)256 * 1024)
+#define READ_BYTES   ((size_t)1024 * 1024)
+#define WRITE_BYTES  ((size_t)1024 * 1024)
 
-static const char magic[8] = "tlswhy1\n";
+_Static_assert(READ_BYTES >= ENTRY_BYTES_MAX && WRITE_BYTES >= ENTRY_BYTES_MAX,
+               "a message is read and written at once");
+_Static_assert(HEAD_BYTES % ENTRY_ALIGN == 0, "messages are aligned");
+
+/* The digit is the form's: it changes with struct entry and entry_sum(). */
+static const char magic[8] = "tlswhy2\n";
 
 struct head {
     char magic[8];
     uint64_t first;
-};
-
-struct entry {
-    uint32_t mark, key_n, record_n, sum;
 };
 
 struct spill {
@@ -49,6 +51,9 @@ struct spill {
     uint64_t damaged;
     size_t buffered;    /* bytes */
     uint64_t unwritten; /* messages in them */
+    uint64_t in_at;     /* what was read ahead */
+    size_t in_n;
+    char in[READ_BYTES];
     char buffer[BUFFER_BYTES];
 };
 
@@ -103,19 +108,6 @@ static bool read_at(int fd, uint64_t at, void *data, size_t n)
     return true;
 }
 
-/* Against torn writes, not against forgers. */
-static uint32_t checksum(const char *p, size_t n)
-{
-    static const struct hash_seed none = {MARK, MARK};
-    return (uint32_t)hash_bytes(&none, span_of(p, n));
-}
-
-static bool plausible(const struct entry *e)
-{
-    return e->mark == MARK && e->key_n <= LIMIT_SEND_KEY_BYTES &&
-           e->record_n <= LIMIT_SEND_RECORD_BYTES;
-}
-
 static bool write_head(const struct spill *s)
 {
     struct head h = {.first = s->first};
@@ -131,8 +123,8 @@ static void walk(struct spill *s, uint64_t size)
     struct entry e;
     uint64_t at = s->first;
     while (at + sizeof e <= size && read_at(s->fd, at, &e, sizeof e) &&
-           plausible(&e) && at + sizeof e + e.key_n + e.record_n <= size) {
-        at += sizeof e + e.key_n + e.record_n;
+           entry_is_plausible(&e) && at + entry_bytes(&e) <= size) {
+        at += entry_bytes(&e);
         s->count++;
     }
     s->end = at;
@@ -141,7 +133,7 @@ static void walk(struct spill *s, uint64_t size)
 static bool load(struct spill *s, char error[256])
 {
     struct stat st;
-    struct head h;
+    struct head h = {0};
     if (fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         snprintf(error, 256, "%.200s: not a file", s->path);
         return false;
@@ -150,7 +142,9 @@ static bool load(struct spill *s, char error[256])
     if (st.st_size > 0) {
         if (!read_at(s->fd, 0, &h, sizeof h) ||
             memcmp(h.magic, magic, sizeof magic) != 0) {
-            snprintf(error, 256, "%.180s: not a file of kept records", s->path);
+            snprintf(error, 256, "%.180s: not a file of kept records%s",
+                     s->path,
+                     memcmp(h.magic, magic, 6) == 0 ? " of this version" : "");
             return false;
         }
         if (h.first >= HEAD_BYTES && h.first <= (uint64_t)st.st_size) {
@@ -297,38 +291,80 @@ static bool compact(struct spill *s)
     s->at -= shift;
     s->last -= shift;
     s->end -= shift;
+    s->in_n = 0;
     return ftruncate(s->fd, (off_t)s->end) == 0;
+}
+
+/* How many bytes there are for more, at least `need`; 0: not so many. */
+static uint64_t room(struct spill *s, size_t need)
+{
+    if (s->end + s->buffered + need > s->max_bytes && !compact(s)) {
+        return 0;
+    }
+    uint64_t end = s->end + s->buffered;
+    return end + need <= s->max_bytes ? s->max_bytes - end : 0;
 }
 
 bool spill_append(struct spill *s, const struct message *m)
 {
     size_t body = (size_t)m->key_n + m->record_n;
-    struct entry e = {MARK, m->key_n, m->record_n, checksum(m->data, body)};
-    size_t need = sizeof e + body;
-    if (!plausible(&e)) {
-        return false;
-    }
-    if (s->end + s->buffered + need > s->max_bytes &&
-        (!compact(s) || s->end + need > s->max_bytes)) {
-        return false;
-    }
-    if (s->buffered + need > BUFFER_BYTES && !spill_flush(s)) {
+    const struct entry e = {ENTRY_MARK, m->key_n, m->record_n,
+                            entry_sum(m->data, body)};
+    size_t need = entry_bytes(&e);
+    if (!entry_is_plausible(&e) || !room(s, need) ||
+        (s->buffered + need > BUFFER_BYTES && !spill_flush(s))) {
         return false;
     }
     if (need > BUFFER_BYTES) {
-        if (!write_at(s->fd, s->end + sizeof e, m->data, body) ||
+        static const char zeros[ENTRY_ALIGN];
+        uint64_t at = s->end + sizeof e;
+        if (!write_at(s->fd, at, m->data, body) ||
+            !write_at(s->fd, at + body, zeros, need - sizeof e - body) ||
             !write_at(s->fd, s->end, &e, sizeof e)) {
             return false;
         }
         s->end += need;
     } else {
-        memcpy(s->buffer + s->buffered, &e, sizeof e);
-        memcpy(s->buffer + s->buffered + sizeof e, m->data, body);
+        char *p = s->buffer + s->buffered;
+        memset(p + need - ENTRY_ALIGN, 0, ENTRY_ALIGN);
+        memcpy(p, &e, sizeof e);
+        memcpy(p + sizeof e, m->data, body);
         s->buffered += need;
         s->unwritten++;
     }
     s->count++;
     return true;
+}
+
+size_t spill_append_many(struct spill *s, char *entries, size_t n,
+                         uint64_t *count)
+{
+    struct entry e;
+    size_t done = 0;
+    *count = 0;
+    memcpy(&e, entries, sizeof e);
+    uint64_t most = room(s, entry_bytes(&e));
+    if (n > most || n > WRITE_BYTES) {
+        n = (size_t)(most < WRITE_BYTES ? most : WRITE_BYTES);
+    }
+    while (n - done >= sizeof e) {
+        char *p = entries + done;
+        memcpy(&e, p, sizeof e);
+        if (!entry_is_plausible(&e) || entry_bytes(&e) > n - done) {
+            break;
+        }
+        e.sum = entry_sum(p + sizeof e, (size_t)e.key_n + e.record_n);
+        memcpy(p, &e, sizeof e);
+        done += entry_bytes(&e);
+        ++*count;
+    }
+    if (done == 0 || !spill_flush(s) ||
+        !write_at(s->fd, s->end, entries, done)) {
+        return 0;
+    }
+    s->end += done;
+    s->count += *count;
+    return done;
 }
 
 /* ---- reading ---- */
@@ -341,6 +377,23 @@ static void cut_off(struct spill *s)
     s->end = s->at;
 }
 
+/* n bytes from `at` on, out of what is read ahead; NULL: there are not so many,
+ * or the file cannot be read. */
+static const char *bytes_at(struct spill *s, uint64_t at, size_t n)
+{
+    if (at < s->in_at || at + n > s->in_at + s->in_n) {
+        uint64_t left = s->end - at;
+        s->in_n = 0;
+        size_t k = left < READ_BYTES ? (size_t)left : READ_BYTES;
+        if (k < n || !read_at(s->fd, at, s->in, k)) {
+            return NULL;
+        }
+        s->in_at = at;
+        s->in_n = k;
+    }
+    return s->in + (at - s->in_at);
+}
+
 struct message *spill_next(struct spill *s)
 {
     struct entry e;
@@ -349,23 +402,25 @@ struct message *spill_next(struct spill *s)
     }
     while (s->at < s->end) {
         s->last = s->at;
-        if (!read_at(s->fd, s->at, &e, sizeof e) || !plausible(&e)) {
+        const char *p = bytes_at(s, s->at, sizeof e);
+        if (p) {
+            memcpy(&e, p, sizeof e);
+        }
+        if (!p || !entry_is_plausible(&e)) {
             cut_off(s);
             return NULL;
         }
-        size_t body = (size_t)e.key_n + e.record_n;
-        struct message *m = malloc(sizeof *m + body);
-        if (!m || !read_at(s->fd, s->at + sizeof e, m->data, body)) {
-            free(m);
+        p = bytes_at(s, s->at, entry_bytes(&e));
+        struct message *m = p ? message_new(p + sizeof e, e.key_n,
+                                            p + sizeof e + e.key_n, e.record_n)
+                              : NULL;
+        if (!m) {
             return NULL;
         }
-        s->at += sizeof e + body;
+        s->at += entry_bytes(&e);
         s->read++;
-        if (checksum(m->data, body) == e.sum) {
-            m->next = NULL;
+        if (entry_sum(m->data, (size_t)e.key_n + e.record_n) == e.sum) {
             m->replayed = true;
-            m->key_n = e.key_n;
-            m->record_n = e.record_n;
             return m;
         }
         s->damaged++;
@@ -389,6 +444,7 @@ void spill_forget(struct spill *s)
     s->read = 0;
     if (s->first == s->end && s->buffered == 0) {
         s->first = s->at = s->last = s->end = HEAD_BYTES;
+        s->in_n = 0;
         (void)!ftruncate(s->fd, HEAD_BYTES);
     }
     (void)!write_head(s);

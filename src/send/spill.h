@@ -34,6 +34,13 @@ bool spill_give(const struct spill *s, uid_t uid, gid_t gid);
 
 /* False when it is full or cannot be written. */
 bool spill_append(struct spill *s, const struct message *m);
+/*
+ * Appends entries as they lie in memory (send/entry.h), n bytes of which the
+ * first entry is whole and good; how many bytes of whole entries were taken,
+ * and their number. Their sums are set in place. 0: full, or cannot be written.
+ */
+size_t spill_append_many(struct spill *s, char *entries, size_t n,
+                         uint64_t *count);
 /* Writes what is buffered. */
 bool spill_flush(struct spill *s);
 
