@@ -440,8 +440,10 @@ static void late_close(struct scan *s)
         conclude_is_prompt(&hs->events[s->after - 1], first);
     s->out->frame_decisive = first->frame;
     s->out->when_decisive = first->when;
-    s->out->late_alert_unanswered = first->kind == HS_ENCRYPTED_ALERT &&
-                                    !answered && hs->end == HS_END_CLOSED;
+    bool alert = first->kind == HS_ENCRYPTED_ALERT;
+    s->out->late_alert_answered = alert && answered;
+    s->out->late_alert_unanswered =
+        alert && !answered && hs->end == HS_END_CLOSED;
 }
 
 /* Bytes of the server that the capture lacks, between two events. */

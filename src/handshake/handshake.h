@@ -449,6 +449,7 @@ struct conclusion {
     bool late_alert_unanswered;   /* by an encrypted alert of the client that
                                      the server did not answer with its own:
                                      with a faulty certificate a refusal */
+    bool late_alert_answered;     /* by an alert of the server: a goodbye */
     bool rejected_after_finished; /* server refused after client Finished */
     bool sizes_decided;           /* the verdict rests on record sizes */
 };

@@ -433,14 +433,15 @@ static bool is_late_refusal(const struct facts *f)
                       FAULT_NAME | FAULT_SELF_SIGNED | FAULT_USAGE | FAULT_WEAK;
     /* What depends on whose roots are asked counts when they were named. Not a
      * missing intermediate: SChannel fetches it (RFC 5280 section 4.2.2.1), and
-     * Firefox has them all (its preloaded intermediates). */
-    if (f->trust.anchors_given) {
+     * Firefox has them all (its preloaded intermediates). Nor an inspection's:
+     * its clients have its root besides. */
+    if (f->trust.anchors_given && f->inspection != INSPECTION_DETECTED) {
         faults |= FAULT_UNKNOWN_ISSUER;
     }
     bool judges_late =
         f->client_stack == STACK_NSS || f->client_stack == STACK_SCHANNEL;
     /* Those that trust an inspection leave connections, too, which they opened
-     * to be quick, but not at once and not always. */
+     * to be quick. */
     bool forged = f->inspection == INSPECTION_DETECTED &&
                   f->inspection_distrusted && is_at_once(f);
     return f->end->late_alert_unanswered && judges_late && f->leaf &&

@@ -43,8 +43,13 @@ struct seen {
 /* A name that was shown with a public chain. */
 struct public_name {
     uint64_t issuer;
-    uint64_t server; /* its address */
+    uint64_t server, client; /* their addresses */
+    tick_t when;             /* last */
+    uint64_t hop;            /* address of a reverse proxy's other side, or 0 */
 };
+
+/* A reverse proxy asks its own servers when it was asked. */
+#define HOP_DELAY (5 * TICK_SEC)
 
 /* What a client was last shown for a name at a server, and so what a session
  * that it resumes there began with. */
@@ -252,8 +257,10 @@ static void learn_public(struct interception *ix, const struct sighting *s)
 {
     struct public_name *name =
         lru_use(ix->publics, hash_of(ix, span_text(s->host)));
-    *name = (struct public_name){hash_of(ix, s->leaf->issuer.der),
-                                 hash_address(ix, s->hs, SIDE_SERVER)};
+    name->issuer = hash_of(ix, s->leaf->issuer.der);
+    name->server = hash_address(ix, s->hs, SIDE_SERVER);
+    name->client = hash_client(ix, s->hs);
+    name->when = s->when;
     open_add(ix, s);
 }
 
@@ -315,6 +322,17 @@ static uint64_t hash_organization(const struct interception *ix,
                                                              : 0;
 }
 
+/* What one provider has together, roughly: /16 of IPv4, /32 of IPv6. Behind an
+ * explicit proxy nobody sees it: 0. */
+static uint64_t hash_network(const struct interception *ix,
+                             const struct handshake *hs)
+{
+    const uint8_t *ip = hs->addr[SIDE_SERVER].ip;
+    return is_through_proxy(hs)
+               ? 0
+               : hash_of(ix, span_of(ip, hs->ip_version == 4 ? 2 : 4));
+}
+
 static void group_leaf_add(const struct interception *ix, struct group *g,
                            uint64_t der, const struct sighting *s)
 {
@@ -329,6 +347,7 @@ static void group_leaf_add(const struct interception *ix, struct group *g,
         .spki = hash_of(ix, span_of(leaf->spki_sha256, 32)),
         .owner = hash_of(ix, s->owner),
         .organization = hash_organization(ix, leaf),
+        .network = hash_network(ix, s->hs),
         .age = dated ? tick_sub(s->when, leaf->not_before) : INT64_MAX,
         .seen = s->when,
         .well_known = s->well_known,
@@ -379,20 +398,34 @@ static void program_learn(const struct interception *ix, struct group *g,
         p->hash = hash;
     }
     p->went_on = p->went_on || (success && !c->late_rejection_possible);
+    p->refused = p->refused || (refused && c->has_alert);
     if ((refused || c->late_alert_unanswered) && p->left < UINT16_MAX) {
         p->left++;
     }
 }
 
-/* Whether the name was shown with a public chain of another issuer. Not when it
- * was shown by who is the client now: a reverse proxy that encrypts again on
- * the way to its own servers. */
+/*
+ * A reverse proxy (or load balancer) that encrypts again shows a public
+ * certificate and then meets private ones, of its own servers, for the same
+ * names. An inspection asks the other way around: who is shown the forged one
+ * asked first. Whoever was on that side once is remembered.
+ */
+static bool is_behind(struct public_name *name, uint64_t client, tick_t when)
+{
+    bool next = client != name->client && when > name->when &&
+                tick_sub(when, name->when) < HOP_DELAY;
+    name->hop = next ? client : name->hop;
+    return name->server == client || name->hop == client;
+}
+
+/* Whether the name was shown with a public chain of another issuer, but not on
+ * the other side of a reverse proxy. */
 static bool has_other_issuer(struct interception *ix, const struct sighting *s)
 {
-    const struct public_name *name =
+    struct public_name *name =
         lru_find(ix->publics, hash_of(ix, span_text(s->host)));
     return name && name->issuer != hash_of(ix, s->leaf->issuer.der) &&
-           name->server != hash_client(ix, s->hs);
+           !is_behind(name, hash_client(ix, s->hs), s->when);
 }
 
 /* ---- sessions ---- */
@@ -455,6 +488,7 @@ static void learn_forging(struct interception *ix, struct sighting *s,
     }
     group_count(ix, g, s);
     program_learn(ix, g, s->hs);
+    g->answers = g->answers || s->hs->end_state.late_alert_answered;
     session_forged(ix, s, key);
     s->other_issuer = has_other_issuer(ix, s);
     enum inspection v = group_weigh(g, group_leaf_find(g, der), s, NULL);
@@ -646,12 +680,24 @@ static struct group *group_of(const struct interception *ix,
                : NULL;
 }
 
+/*
+ * An alert behind both Finished is a refusal or a goodbye, which look alike.
+ * Programs that open connections and leave them unused are told from those that
+ * do not trust what they are shown by an alert that came too early for a
+ * goodbye, or by a proxy that answers goodbyes but not this. SChannel's .NET
+ * does not say goodbye, and judges too late for the first.
+ */
 bool interception_distrusted(const struct interception *ix,
                              const struct handshake *hs)
 {
     struct group *g = group_of(ix, hs);
     const struct program *p = g ? program_find(g, hash_program(ix, hs)) : NULL;
-    return p && !p->went_on && p->left > 1;
+    if (!p || p->went_on || p->left < 1) {
+        return false;
+    }
+    bool answerable = g->answers && !hs_find(hs, HS_RST, SIDE_CLIENT);
+    bool mute = stack_of_client(&hs->offer) == STACK_SCHANNEL && p->left > 1;
+    return p->refused || answerable || mute;
 }
 
 void interception_broke(struct interception *ix, const struct handshake *hs)

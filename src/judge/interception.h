@@ -51,7 +51,8 @@ bool interception_outer(const struct interception *ix,
                         const struct handshake *hs, struct verdict *v);
 
 /* Whether its client, judged by what it made of the certificates of this issuer
- * so far, does not trust it: it always left, and more than once. */
+ * so far, does not trust it: it never went on, and once its leaving was no mere
+ * goodbye. */
 bool interception_distrusted(const struct interception *ix,
                              const struct handshake *hs);
 

@@ -17,7 +17,8 @@
 /* A certificate of a group, when it was first shown. */
 struct group_leaf {
     uint64_t der, spki, owner, organization; /* hashes; 0: none */
-    tick_t age;                              /* since its notBefore */
+    uint64_t network; /* of the server; 0: behind an explicit proxy */
+    tick_t age;       /* since its notBefore */
     tick_t seen;
     bool well_known;
     bool in_house; /* in the name of the issuer's own organization */
@@ -46,8 +47,10 @@ void crowd_tell(const struct crowd *c, struct interception_story *out);
 struct program {
     uint64_t hash;
     bool went_on;  /* it sent data once: it trusts them */
-    uint16_t left; /* before the end, or with an alert that nobody answered;
-                      saturating */
+    bool refused;  /* it ended one with an alert before the server's Finished,
+                      which no goodbye comes before */
+    uint16_t left; /* early, or with an alert that nobody answered; saturating
+                    */
 };
 
 /* Forging leaves of one issuer. */
@@ -62,6 +65,7 @@ struct group {
     struct crowd crowd;
     struct program programs[GROUP_CLIENTS_MAX];
     unsigned programs_n;
+    bool answers; /* its proxy says goodbye to who does */
     uint64_t handshakes, broken;
     tick_t first, last;
 };
@@ -84,6 +88,7 @@ struct sighting {
                               several suffixes share */
     bool well_known;
     const struct known_inspection *product; /* by the issuers' names */
+    bool by_subject;                        /* no, by the subject's */
     struct span agent;   /* what the explicit proxy calls itself, or empty */
     bool authority_name; /* the issuer bears a public authority's name */
     bool local_anchor;   /* trusted on this machine, but not public */
@@ -100,6 +105,9 @@ enum leaf_kind sighting_of(const struct known_patterns *patterns,
 /* Fills in the name asked for and its registrable domain; s->hs is given.
  * False when there is none, or it is not one of the Internet's. */
 bool sighting_name(struct sighting *s);
+
+/* Whether the server's address is that of an explicit proxy. */
+bool is_through_proxy(const struct handshake *hs);
 
 /* A name that leads to a private address is served inside, unless the address
  * is a proxy's. Loopback is left out: filters on the host itself use it. */

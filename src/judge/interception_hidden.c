@@ -93,17 +93,11 @@ static bool is_near(const struct handshake *hs)
            is_near_ttl(hs->dir[SIDE_SERVER].ttl_syn) && !is_private_server(hs);
 }
 
-static bool is_proxied(const struct handshake *hs)
-{
-    return hs->carrier && (strcmp(hs->carrier, "http-connect") == 0 ||
-                           strcmp(hs->carrier, "socks") == 0);
-}
-
 /* 0: neither behind a proxy nor suspiciously near. */
 static uint64_t key_of(const struct hidden *h, const struct handshake *hs)
 {
     uint8_t v[20] = {hs->ip_version};
-    if (is_proxied(hs)) {
+    if (is_through_proxy(hs)) {
         const struct hs_addr *a = &hs->addr[SIDE_SERVER];
         memcpy(v + 1, a->ip, sizeof a->ip);
         v[17] = (uint8_t)(a->port >> 8);
@@ -355,7 +349,7 @@ static void suspect(struct hidden_group *g, const struct handshake *hs,
     g->to = hs->first;
     g->suspected_now = true;
     g->ip_version = hs->ip_version;
-    if (is_proxied(hs)) {
+    if (is_through_proxy(hs)) {
         g->proxy = hs->addr[SIDE_SERVER];
     }
 }
@@ -386,7 +380,7 @@ void hidden_learn(struct hidden *h, const struct handshake *hs)
     if (g->members_n < MEMBERS_MAX) {
         g->members[g->members_n++] = m;
     }
-    if (is_suspicious(g, is_proxied(hs))) {
+    if (is_suspicious(g, is_through_proxy(hs))) {
         suspect(g, hs, &m);
     }
 }
@@ -445,7 +439,7 @@ bool hidden_judge(const struct hidden *h, const struct handshake *hs,
         !sighting_name(&s)) {
         return false;
     }
-    text_list_add(because, is_proxied(hs)
+    text_list_add(because, is_through_proxy(hs)
                                ? "several clients turned down many unrelated "
                                  "names behind this proxy"
                                : "several clients turned down many unrelated "

@@ -133,21 +133,23 @@ static struct known_issuer names_of(const struct cert_name *n)
                                  n->distinguished_name};
 }
 
-/* The best proven product among the leaf's issuer and the CAs above it. */
-static const struct known_inspection *
-product_of(const struct known_patterns *patterns,
-           const struct cert_chain *chain)
+/* The best proven product among the leaf's issuer and the CAs above it, unless
+ * the leaf names one itself. */
+static void find_product(const struct known_patterns *patterns,
+                         struct sighting *s)
 {
-    const struct known_inspection *best = NULL;
-    for (uint16_t i = 0; i < chain->n; i++) {
+    const struct cert_chain *chain = &s->hs->server_chain;
+    s->product =
+        known_inspection_subject(patterns, s->leaf->subject.organization);
+    s->by_subject = s->product != NULL;
+    for (uint16_t i = 0; i < chain->n && !s->by_subject; i++) {
         struct known_issuer names = names_of(&chain->v[i]->issuer);
         const struct known_inspection *k =
             known_inspection_find(patterns, &names);
-        if (k && (!best || k->certainty > best->certainty)) {
-            best = k;
+        if (k && (!s->product || k->certainty > s->product->certainty)) {
+            s->product = k;
         }
     }
-    return best;
 }
 
 /* ---- the leaf, with libcrypto ---- */
@@ -217,11 +219,15 @@ static bool is_private_address(const uint8_t *ip, uint8_t version)
     return (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
 }
 
+bool is_through_proxy(const struct handshake *hs)
+{
+    return hs->carrier && (strcmp(hs->carrier, "http-connect") == 0 ||
+                           strcmp(hs->carrier, "socks") == 0);
+}
+
 bool is_private_server(const struct handshake *hs)
 {
-    bool proxied = hs->carrier && (strcmp(hs->carrier, "http-connect") == 0 ||
-                                   strcmp(hs->carrier, "socks") == 0);
-    return !proxied &&
+    return !is_through_proxy(hs) &&
            is_private_address(hs->addr[SIDE_SERVER].ip, hs->ip_version);
 }
 
@@ -275,7 +281,8 @@ static enum leaf_kind classify(const struct known_patterns *patterns,
     if (retired && is_like_public(leaf)) {
         return LEAF_PUBLIC;
     }
-    bool excused = leaf->self_signed || (kind && !(retired && judged)) ||
+    bool own = kind && !(retired && judged) && !s->by_subject;
+    bool excused = leaf->self_signed || own ||
                    (leaf->has_sct && !is_proven(s->product)) ||
                    is_vendors_own(s->host, s->product);
     if (excused || !look_inside(s)) {
@@ -298,7 +305,7 @@ enum leaf_kind sighting_of(const struct known_patterns *patterns,
     }
     s->leaf = chain->v[0];
     s->when = hs->when_hello ? hs->when_hello : hs->first;
-    s->product = product_of(patterns, chain);
+    find_product(patterns, s);
     if (!read_domain(s)) {
         if (!is_telling(s->product)) {
             return LEAF_NOTHING;

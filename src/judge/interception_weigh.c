@@ -22,7 +22,8 @@
 #define SLACK       (10 * TICK_SEC) /* clocks, and the time to mint */
 #define FRESH_FROM  (-5 * 60 * TICK_SEC)
 #define FRESH_TO    (15 * 60 * TICK_SEC)
-#define BACKDATE_TO (14 * 24) /* hours */
+#define BACKDATE_TO (14 * 24)  /* hours; then whole days alone */
+#define DAYS_TO     (400 * 24) /* hours */
 #define SPREAD      (30 * TICK_SEC)
 
 /* The signals that count as independent of each other. */
@@ -106,6 +107,25 @@ static unsigned count_distinct(const struct group *g, property of)
     return n;
 }
 
+static uint64_t network_of(const struct group_leaf *l)
+{
+    return owner_of(l) ? l->network : 0;
+}
+
+/* All of its sites are with one provider, which may well have an authority of
+ * its own for what it hosts. Proxies make certificates for sites wherever they
+ * are. */
+static bool is_hosting(const struct group *g)
+{
+    for (unsigned i = 0; i < g->leaves_n; i++) {
+        if (!g->leaves[i].network) {
+            return false;
+        }
+    }
+    unsigned networks = count_distinct(g, network_of);
+    return networks < 3 && networks < count_distinct(g, owner_of);
+}
+
 /* Different certificates for different domains with one key. */
 static bool has_one_key(const struct group *g)
 {
@@ -120,15 +140,16 @@ static bool has_one_key(const struct group *g)
     return false;
 }
 
-/* A whole number of hours, up to two weeks. */
+/* A whole number of hours, or, past two weeks, of days (Privoxy's 30). */
 static bool is_round(tick_t age, tick_t *hours)
 {
-    if (age < -SLACK || age > BACKDATE_TO * HOUR + SLACK) {
+    if (age < -SLACK || age > DAYS_TO * HOUR + SLACK) {
         return false;
     }
     *hours = (age + HOUR / 2) / HOUR;
     tick_t off = age - *hours * HOUR;
-    return off <= SLACK && off >= -SLACK;
+    return off <= SLACK && off >= -SLACK &&
+           (*hours <= BACKDATE_TO || *hours % 24 == 0);
 }
 
 /* Leaves whose age at first sight lies within SLACK above that of leaf `i`. */
@@ -234,6 +255,13 @@ static void weigh_product(struct scales *w)
         return;
     }
     bool proven = k->certainty != KNOWN_RECALLED;
+    if (w->s->by_subject) {
+        weigh(w, weights[k->certainty], SIGNAL_PRODUCT,
+              "the certificate for %s is in the name of \"%s\", as %s makes it",
+              say_names(w->s->leaf).s,
+              say_span(w->s->leaf->subject.organization).s, k->product);
+        return;
+    }
     weigh(w, weights[k->certainty], proven ? SIGNAL_PRODUCT : 0,
           proven ? "the certificate for %s was issued by \"%s\", which is how "
                    "%s signs"
@@ -260,9 +288,10 @@ static void weigh_leaf(struct scales *w)
               "its key is the key of its issuer, as no authority does it");
     }
     if (w->at && is_round(w->at->age, &hours) && hours >= 1) {
+        bool days = hours > BACKDATE_TO;
         weigh(w, 30, SIGNAL_BACKDATED,
-              "it was dated back by exactly %d hours when it was first shown",
-              (int)hours);
+              "it was dated back by exactly %d %s when it was first shown",
+              (int)(days ? hours / 24 : hours), days ? "days" : "hours");
     }
     if (s->other_issuer) {
         weigh(w, 60, SIGNAL_OTHER_ISSUER,
@@ -295,11 +324,12 @@ static enum inspection verdict_of(const struct scales *w)
     const unsigned both = SIGNAL_ORGANIZATIONS | SIGNAL_ONE_KEY;
     bool strong = (certs & SIGNALS_STRONG) || (certs & both) == both;
     bool several = __builtin_popcount(certs) >= 2;
+    bool apart = several && !is_hosting(w->g);
     if (w->score >= DETECTED_FROM &&
         ((w->signals & SIGNAL_PRODUCT) || (strong && several))) {
         return INSPECTION_DETECTED;
     }
-    bool odd = w->g->product || strong || several;
+    bool odd = w->g->product || strong || apart;
     return w->score >= SUSPECTED_FROM && odd ? INSPECTION_SUSPECTED
                                              : INSPECTION_NONE;
 }

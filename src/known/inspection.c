@@ -18,7 +18,7 @@
 /* Longest name looked at; X.520's upper bound for a CN or O is 64. */
 #define NAME_BYTES 256u
 
-enum { FIELD_CN, FIELD_O, FIELD_OU, FIELD_ANY, FIELD_AGENT };
+enum { FIELD_CN, FIELD_O, FIELD_OU, FIELD_ANY, FIELD_AGENT, FIELD_SUBJECT };
 enum { HOW_EXACT, HOW_PREFIX, HOW_SUBSTRING, HOW_REGEX, HOW_IREGEX };
 
 struct pattern {
@@ -254,16 +254,30 @@ known_inspection_find(const struct known_patterns *p,
     return recall(p, issuer, &fresh)->product;
 }
 
-const struct known_inspection *
-known_inspection_agent(const struct known_patterns *p, struct span agent)
+/* By a text that is no issuer's. */
+static const struct known_inspection *find_by(const struct known_patterns *p,
+                                              uint8_t field, struct span text)
 {
     for (size_t i = 0; i < COUNT(products); i++) {
-        if (products[i].pattern.field == FIELD_AGENT &&
-            text_fits(&products[i].pattern, &p->products[i], agent)) {
+        if (products[i].pattern.field == field &&
+            text_fits(&products[i].pattern, &p->products[i], text)) {
             return &products[i].what;
         }
     }
     return NULL;
+}
+
+const struct known_inspection *
+known_inspection_agent(const struct known_patterns *p, struct span agent)
+{
+    return find_by(p, FIELD_AGENT, agent);
+}
+
+const struct known_inspection *
+known_inspection_subject(const struct known_patterns *p,
+                         struct span organization)
+{
+    return find_by(p, FIELD_SUBJECT, organization);
 }
 
 const char *known_private_issuer(const struct known_patterns *p,

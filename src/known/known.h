@@ -166,6 +166,11 @@ known_inspection_find(const struct known_patterns *p,
  */
 const struct known_inspection *
 known_inspection_agent(const struct known_patterns *p, struct span agent);
+/* The inspection product that writes this organization into the subject of its
+ * certificates, whoever's authority signs them; or NULL. */
+const struct known_inspection *
+known_inspection_subject(const struct known_patterns *p,
+                         struct span organization);
 /* What kind of authority it is when it signs certificates for public names
  * without being an inspection product: "service", "staging", "developer",
  * "cluster", "national", "retired" (data/private_issuers.tsv); or NULL. */

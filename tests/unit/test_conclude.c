@@ -242,6 +242,7 @@ Test(conclude12, an_answered_close_notify_is_an_orderly_close)
     ev(&s, S, HS_ENCRYPTED_ALERT, 26);
     ev(&s, S, HS_FIN, 0);
     hs_conclude(&s.hs);
+    cr_expect(s.hs.end_state.late_alert_answered);
     cr_expect_not(s.hs.end_state.late_alert_unanswered);
     expect_success(&s);
 }

@@ -368,14 +368,25 @@ Test(interception, reverse_proxy)
     X509 *ca = make_ca("Backend CA", "Example");
     struct cert *inner =
         leaf_of(ca, "www.example-corp.com", env.key[2], NULL, 40 * DAY + 99);
-    enum inspection want[] = {INSPECTION_NONE, INSPECTION_SUSPECTED};
-    for (int i = 0; i < 2; i++) {
-        show(&s, "www.example-corp.com", inner, NULL, 7, 1);
-        if (i == 0) {
+    /* From the address that was asked, from another one at once (a load
+     * balancer's pool) and ever after, and from somewhere. */
+    static const struct {
+        uint8_t client;
+        int after;
+        enum inspection want;
+    } rows[] = {{0, 1, INSPECTION_NONE},
+                {7, 1, INSPECTION_NONE},
+                {7, 20, INSPECTION_NONE},
+                {8, 20, INSPECTION_SUSPECTED},
+                {1, 1, INSPECTION_SUSPECTED}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        show(&s, "www.example-corp.com", inner, NULL, rows[i].client,
+             rows[i].after);
+        if (!rows[i].client) {
             memcpy(s.hs.addr[SIDE_CLIENT].ip, front, 4);
         }
         interception_learn(env.ix, &s.hs, NULL);
-        cr_expect(judged(&s, &v) == want[i]);
+        cr_expect(judged(&s, &v) == rows[i].want, "%zu", i);
         forget(&s, &v);
     }
     X509_free(ca);
@@ -400,24 +411,39 @@ Test(interception, own_domains_of_a_company)
            20 * DAY + 777, INSPECTION_NONE);
 }
 
-/* Under several brands: its own name stands in subject and issuer. */
+/* Under several brands: its own name stands in subject and issuer. Or a
+ * provider's authority for what it hosts: all in one place. */
 Test(interception, own_brands_of_a_company)
 {
     static const char *const brands[] = {"www.nordwind.de", "bergquell.ch",
                                          "tiny-startup.io"};
-    enum inspection want[] = {INSPECTION_SUSPECTED, INSPECTION_NONE};
-    for (int own = 0; own < 2; own++) {
+    static const struct {
+        const char *ca;
+        bool own, hosted, proxied;
+        enum inspection want;
+    } rows[] = {
+        {"CA 1", .want = INSPECTION_SUSPECTED},
+        {"CA 2", .own = true, .want = INSPECTION_NONE},
+        {"CA 3", .hosted = true, .want = INSPECTION_NONE},
+        {"CA 4", .hosted = true, .proxied = true, .want = INSPECTION_SUSPECTED},
+    };
+    for (size_t row = 0; row < COUNT(rows); row++) {
         struct scene s[3];
         struct verdict v;
-        X509 *ca = make_ca(own ? "Example CA 1" : "Example CA 2", "Example");
+        X509 *ca = make_ca(rows[row].ca, "Example");
         for (int i = 0; i < 3; i++) {
-            struct cert *leaf = leaf_of(ca, brands[i], env.key[i],
-                                        own ? "Example" : brands[i], 300);
+            struct cert *leaf =
+                leaf_of(ca, brands[i], env.key[i],
+                        rows[row].own ? "Example" : brands[i], 300);
             show(&s[i], brands[i], leaf, NULL, 1, i * 60);
+            s[i].hs.carrier = rows[row].proxied ? "http-connect" : NULL;
+            s[i].hs.addr[SIDE_SERVER].ip[0] =
+                (uint8_t)(rows[row].hosted ? 198 : 20 + i);
             interception_learn(env.ix, &s[i].hs, NULL);
         }
         for (int i = 0; i < 3; i++) {
-            cr_expect(judged(&s[i], &v) == want[own], "%s %d", brands[i], own);
+            cr_expect(judged(&s[i], &v) == rows[row].want, "%s %zu", brands[i],
+                      row);
             forget(&s[i], &v);
         }
         X509_free(ca);
@@ -524,6 +550,28 @@ Test(interception, products_by_name)
          INSPECTION_DETECTED},
         {"FortiGate CA", "Fortinet", "www.example-corp.com",
          INSPECTION_DETECTED},
+        {"Cisco Secure Access Secondary SubCA p-aps111-SG", "Cisco",
+         "www.example-corp.com", INSPECTION_DETECTED},
+        {"NetFree Sign ,019Mobile", "NetFree", "www.example-corp.com",
+         INSPECTION_DETECTED},
+        {"BarracudaWeb", "Barracuda Networks", "www.example-corp.com",
+         INSPECTION_DETECTED},
+        {"DrWeb CA", "DrWeb", "www.example-corp.com", INSPECTION_DETECTED},
+        {"10.1.2.3", "Blue Coat SG200 Series", "www.example-corp.com",
+         INSPECTION_DETECTED},
+        /* Companies that are called nearly like one. */
+        {"Barracuda Shipping Root CA", "Barracuda Shipping Ltd",
+         "www.example-corp.com", INSPECTION_NONE},
+        {"Nordnet Bank CA", "Nordnet Bank AB", "www.example-corp.com",
+         INSPECTION_NONE},
+        {"Cedrweb CA", "Cedrweb Hosting", "www.example-corp.com",
+         INSPECTION_NONE},
+        {"Blue Coat Pony Club CA", "Blue Coat Pony Club",
+         "www.example-corp.com", INSPECTION_NONE},
+        {"Wajamaa CA", "Wajamaa Foods", "www.example-corp.com",
+         INSPECTION_NONE},
+        {"Martian Chocolate Authority", "Martian", "www.example-corp.com",
+         INSPECTION_NONE},
         /* The vendor's own service under the vendor's own authority. */
         {"Zscaler Root CA", "Zscaler Inc.", "gateway.zscaler.com",
          INSPECTION_NONE},
@@ -533,6 +581,8 @@ Test(interception, products_by_name)
          INSPECTION_NONE},
         /* Not verified: a suspicion at most. */
         {"Forward-Trust-CA", "Example", "www.example-corp.com",
+         INSPECTION_SUSPECTED},
+        {"Issuing CA", "Cloud Services", "www.example-corp.com",
          INSPECTION_SUSPECTED},
         /* data/private_issuers.tsv */
         {"mkcert someone@host", "mkcert development CA", "www.example-corp.com",
@@ -557,6 +607,28 @@ Test(interception, vendor_as_the_subject)
                                 "Zscaler Inc.", 33 * DAY + 55);
     cr_expect(alone("www.example-corp.com", leaf, ca) == INSPECTION_NONE);
     X509_free(ca);
+}
+
+/* A product that names itself in the subject, with whatever authority it was
+ * given: here one of a kind that signs for developers. */
+Test(interception, product_as_the_subject)
+{
+    static const struct {
+        const char *organization;
+        enum inspection want;
+    } rows[] = {
+        {"GoProxy untrusted MITM proxy Inc", INSPECTION_DETECTED},
+        {"GoProxy untrusted MITM proxy Incorporated", INSPECTION_NONE},
+        {"mkcert development certificate", INSPECTION_NONE},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        X509 *ca = make_ca("mkcert someone@host", "mkcert development CA");
+        struct cert *leaf = leaf_of(ca, "api.example-corp.com", env.key[0],
+                                    rows[i].organization, 33 * DAY + 55);
+        cr_expect(alone("api.example-corp.com", leaf, ca) == rows[i].want, "%s",
+                  rows[i].organization);
+        X509_free(ca);
+    }
 }
 
 /* A certificate of an enterprise's enrolment service (1.3.6.1.4.1.311.20.2) and
@@ -598,7 +670,8 @@ Test(interception, private_server_address)
     struct scene s;
     struct verdict v;
     X509 *ca = make_ca("Corporate CA", "Example");
-    struct cert *leaf = leaf_of(ca, "github.com", env.ca_key, NULL, 55 * DAY);
+    struct cert *leaf =
+        leaf_of(ca, "github.com", env.ca_key, NULL, 55 * DAY + 777);
     show(&s, "github.com", leaf, read_cert(ca), 1, 0);
     memcpy(s.hs.addr[SIDE_SERVER].ip, "\x0a\x01\x02\x03", 4);
     interception_learn(env.ix, &s.hs, NULL);
@@ -813,51 +886,87 @@ Test(interception, browsers_ask_for_what_is_theirs)
 
 /* ---- clients that leave ---- */
 
-/* A client of the proxy that finished the handshake and went on, or left with
- * an alert that nobody answered. */
-static void goes(X509 *ca, unsigned name, uint8_t client, bool on)
+enum leaving {
+    GOES_ON,
+    SAYS_GOODBYE, /* which is answered */
+    LEAVES,       /* behind both Finished, with an alert that nobody answers */
+    REFUSES,      /* before the server's Finished */
+};
+
+/* A client of the proxy. */
+static void goes(X509 *ca, unsigned name, uint8_t client, enum leaving how)
 {
     struct scene s;
     show(&s, public_names[name],
          leaf_of(ca, public_names[name], env.key[0], NULL, DAY), read_cert(ca),
          client, (int)name);
-    s.hs.end_state.outcome = OUTCOME_SUCCESS;
-    s.hs.end_state.late_rejection_possible = !on;
-    s.hs.end_state.late_alert_unanswered = !on;
+    struct conclusion *c = &s.hs.end_state;
+    c->outcome = how == REFUSES ? OUTCOME_FAILURE : OUTCOME_SUCCESS;
+    c->by = BY_CLIENT;
+    c->has_alert = how == REFUSES;
+    c->late_rejection_possible = how == LEAVES || how == SAYS_GOODBYE;
+    c->late_alert_unanswered = how == LEAVES;
+    c->late_alert_answered = how == SAYS_GOODBYE;
     interception_learn(env.ix, &s.hs, NULL);
     hs_free(&s.hs);
 }
 
-static bool distrusts(X509 *ca, uint8_t client)
+static bool distrusts(X509 *ca, uint8_t client, bool reset)
 {
     struct scene s;
     show(&s, public_names[0],
          leaf_of(ca, public_names[0], env.key[0], NULL, DAY), read_cert(ca),
          client, 9);
+    if (reset) {
+        hs_note(&s.hs, HS_RST, SIDE_CLIENT, 0, 0, s.hs.first + 1, 9);
+    }
     bool distrusted = interception_distrusted(env.ix, &s.hs);
     hs_free(&s.hs);
     return distrusted;
 }
 
-Test(interception, who_always_leaves_distrusts)
+/* It opens connections and never uses them. */
+Test(interception, who_only_leaves_may_trust)
 {
     X509 *ca = make_ca("Web Gateway", "Example");
-    goes(ca, 0, 1, false);
-    cr_expect(!distrusts(ca, 1)); /* once is no habit */
-    goes(ca, 1, 1, false);
-    cr_expect(distrusts(ca, 1));
-    cr_expect(!distrusts(ca, 2));
+    for (unsigned name = 0; name < 4; name++) {
+        goes(ca, name, 1, LEAVES);
+        cr_expect(!distrusts(ca, 1, false));
+    }
+    X509_free(ca);
+}
+
+Test(interception, who_left_too_early_for_a_goodbye_distrusts)
+{
+    X509 *ca = make_ca("Web Gateway", "Example");
+    goes(ca, 0, 1, LEAVES);
+    goes(ca, 1, 1, REFUSES);
+    cr_expect(distrusts(ca, 1, false));
+    cr_expect(!distrusts(ca, 2, false));
+    X509_free(ca);
+}
+
+/* A proxy that answers goodbyes did not take this for one, unless the client
+ * was gone before it could. */
+Test(interception, who_is_not_answered_distrusts)
+{
+    X509 *ca = make_ca("Web Gateway", "Example");
+    goes(ca, 0, 1, LEAVES);
+    goes(ca, 1, 2, SAYS_GOODBYE);
+    cr_expect(distrusts(ca, 1, false));
+    cr_expect(!distrusts(ca, 1, true));
+    cr_expect(!distrusts(ca, 2, false));
     X509_free(ca);
 }
 
 Test(interception, who_goes_on_trusts)
 {
     X509 *ca = make_ca("Web Gateway", "Example");
-    goes(ca, 0, 1, false);
-    goes(ca, 1, 1, true);
-    goes(ca, 2, 1, false);
-    goes(ca, 3, 1, false);
-    cr_expect(!distrusts(ca, 1));
+    goes(ca, 0, 1, REFUSES);
+    goes(ca, 1, 1, GOES_ON);
+    goes(ca, 2, 1, LEAVES);
+    goes(ca, 3, 1, SAYS_GOODBYE);
+    cr_expect(!distrusts(ca, 1, false));
     X509_free(ca);
 }
 
