@@ -224,7 +224,7 @@ client_gnutls() { # PRIORITY OPTION...
 
 nss_db() { # DIRECTORY [CERTIFICATE]
     mkdir -p "$1"
-    certutil -N -d "$1" --empty-password
+    [ -e "$1/cert9.db" ] || certutil -N -d "$1" --empty-password
     certutil -A -d "$1" -n root -t CT,C,C -i "$pki/root.crt"
     [ -z "${2-}" ] || pk12util -i "$pki/$2.p12" -d "$1" -W changeit -K ''
 }

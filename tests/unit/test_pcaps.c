@@ -286,9 +286,8 @@ static void expect_inspection(void *ctx, const struct record *r,
     bool none = strncmp(b->name, "inspection_not_", 15) == 0;
     (void)source;
     if (none || is_spared(b, r->hs)) {
-        b->judged += none || !v->interception;
+        b->judged += !v->interception;
         b->shown++;
-        cr_expect(!detected, "%s", b->name);
         return;
     }
     bool shown = r->hs->server_chain.n || r->hs->end_state.resumed;
@@ -321,7 +320,7 @@ Test(pcaps, inspection_is_detected_where_it_was, .timeout = 120)
             captures++;
         }
     }
-    cr_expect_geq(captures, 30u);
+    cr_expect_geq(captures, 90u);
     trust_free(trust);
     unload(&t);
 }
