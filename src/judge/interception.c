@@ -20,6 +20,7 @@
 #include "judge/interception_group.h"
 #include "judge/interception_hidden.h"
 #include "judge/interception_outer.h"
+#include "judge/interception_small.h"
 #include "judge/say.h"
 #include "judge/stack.h"
 
@@ -80,6 +81,7 @@ struct interception {
     struct known_patterns *patterns;
     struct hidden *hidden;
     struct outer *outer;
+    struct small *small;
     struct lru *groups;   /* of struct group *, owned */
     struct lru *seen;     /* of struct seen */
     struct lru *publics;  /* of struct public_name */
@@ -116,13 +118,15 @@ struct interception *interception_new(void)
     ix->patterns = known_patterns_new();
     ix->hidden = hidden_new();
     ix->outer = outer_new();
+    ix->small = small_new();
     ix->groups = lru_new(GROUPS_MAX, sizeof(struct group *), drop_group);
     ix->seen = lru_new(SEEN_MAX, sizeof(struct seen), NULL);
     ix->publics = lru_new(PUBLICS_MAX, sizeof(struct public_name), NULL);
     ix->sessions = lru_new(SESSIONS_MAX, sizeof(struct session_origin), NULL);
     ix->agents = lru_new(AGENTS_MAX, sizeof(struct proxy_agent), NULL);
-    if (!ix->patterns || !ix->hidden || !ix->outer || !ix->groups ||
-        !ix->seen || !ix->publics || !ix->sessions || !ix->agents) {
+    if (!ix->patterns || !ix->hidden || !ix->outer || !ix->small ||
+        !ix->groups || !ix->seen || !ix->publics || !ix->sessions ||
+        !ix->agents) {
         interception_free(ix);
         return NULL;
     }
@@ -142,6 +146,7 @@ void interception_free(struct interception *ix)
     known_patterns_free(ix->patterns);
     hidden_free(ix->hidden);
     outer_free(ix->outer);
+    small_free(ix->small);
     free(ix);
 }
 
@@ -224,7 +229,7 @@ bool interception_wants(struct interception *ix, const struct handshake *hs)
 {
     struct span leaf = raw_leaf(hs);
     if (!leaf.n) {
-        return false;
+        return small_wants(hs);
     }
     uint64_t key = hash_of(ix, leaf);
     const struct seen *seen = lru_find(ix->seen, key);
@@ -502,6 +507,7 @@ void interception_learn(struct interception *ix, const struct handshake *hs,
     enum leaf_kind kind = sighting_of(ix->patterns, hs, trust, &s);
     if (!s.leaf) { /* hidden, or not for the name asked for */
         hidden_learn(ix->hidden, hs);
+        small_learn(ix->small, hs);
         return;
     }
     uint64_t der = hash_of(ix, s.leaf->der);
@@ -635,7 +641,8 @@ enum inspection interception_judge(struct interception *ix,
         return resumed;
     }
     if (judge_by_name(ix, hs, &v->interception_evidence) ||
-        hidden_judge(ix->hidden, hs, &v->interception_evidence)) {
+        hidden_judge(ix->hidden, hs, &v->interception_evidence) ||
+        small_judge(ix->small, hs, &v->interception_evidence)) {
         v->interception = inspection_name(INSPECTION_SUSPECTED);
         return INSPECTION_SUSPECTED;
     }
@@ -784,5 +791,6 @@ size_t interception_stories(const struct interception *ix,
         n++;
     }
     n += hidden_stories(ix->hidden, out + n, max - n);
+    n = small_stories(ix->small, out, n, max);
     return n + outer_stories(ix->outer, out + n, max - n);
 }

@@ -106,6 +106,10 @@ enum leaf_kind sighting_of(const struct known_patterns *patterns,
  * False when there is none, or it is not one of the Internet's. */
 bool sighting_name(struct sighting *s);
 
+/* Whether a name is under a domain that certainly uses public authorities
+ * (data/wellknown_domains.tsv). */
+bool is_well_known(const char *host);
+
 /* Whether the server's address is that of an explicit proxy. */
 bool is_through_proxy(const struct handshake *hs);
 

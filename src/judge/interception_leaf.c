@@ -91,7 +91,7 @@ bool interception_public_name(const struct handshake *hs)
     return sighting_name(&s);
 }
 
-static bool is_well_known(const char *host)
+bool is_well_known(const char *host)
 {
     const char *at = host;
     while (at) {

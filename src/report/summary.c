@@ -469,7 +469,7 @@ static void story_subject(struct text *t, const struct interception_story *s)
         text_add(t, "behind the proxy ");
         format_endpoint(t, s->proxy.ip, s->proxy.port, s->ip_version);
     } else {
-        text_add(t, "answering from nearby for servers elsewhere");
+        text_add(t, "answering from one place for servers elsewhere");
     }
 }
 

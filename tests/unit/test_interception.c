@@ -1245,6 +1245,103 @@ Test(interception, hidden_certificates)
     }
 }
 
+/* ---- certificates that are hidden and come alone ---- */
+
+struct small_row {
+    const char *what;
+    const char *const *names;
+    uint32_t certificate; /* of its record */
+    uint32_t signature;   /* of CertificateVerify's record; 0: RSA 2048 */
+    bool proxied, one_net, uneven, far, compressed, lost;
+    enum inspection want;
+};
+
+/* A TLS 1.3 handshake that succeeded. */
+static void keep_hidden(struct scene *s, const struct small_row *r,
+                        unsigned name)
+{
+    const struct refusals base = {.alone_in_net = r->one_net, .far = r->far};
+    static const uint16_t algorithms[] = {2};
+    refuse_hidden(s, &base, name, 1, true);
+    struct handshake *hs = &s->hs;
+    hs->offer.sni = span_text(r->names[name]);
+    hs->carrier = r->proxied ? "http-connect" : NULL;
+    if (r->compressed) {
+        hs->offer.compress_certificate = (struct u16_list){algorithms, 1, true};
+    }
+    hs->end_state.blind = r->lost ? BLIND_GAP : 0;
+    hs->cipher = 0x1301;
+    for (unsigned i = 0; i < hs->events_n; i++) {
+        struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_SYN_ACK && r->uneven) {
+            e->when += name * 8 * TICK_MSEC;
+        }
+        e->len = e->len == 820 ? r->certificate : e->len;
+        e->len = e->len == 281 && r->signature ? r->signature : e->len;
+        e->len = e->len == 69 ? 53 : e->len;
+    }
+}
+
+static enum inspection small(const struct small_row *r, unsigned names)
+{
+    struct scene s;
+    struct verdict v;
+    enum inspection all = INSPECTION_DETECTED;
+    interception_free(env.ix);
+    env.ix = interception_new();
+    for (unsigned i = 0; i < 2 * names; i++) {
+        keep_hidden(&s, r, i % names);
+        if (i < names) {
+            bool wanted = interception_wants(env.ix, &s.hs);
+            bool fits = r->certificate < 900 && !r->compressed && !r->lost;
+            cr_expect(wanted == fits, "%s", r->what);
+            interception_learn(env.ix, &s.hs, NULL);
+            hs_free(&s.hs);
+            continue;
+        }
+        enum inspection got = judged(&s, &v);
+        all = got < all ? got : all;
+        forget(&s, &v);
+    }
+    return all;
+}
+
+Test(interception, hidden_certificates_without_an_intermediate)
+{
+    static const char *const house[] = {"www.nordwind.de", "bergquell.ch",
+                                        "tiny-startup.io", "pypi.org"};
+    static const struct small_row rows[] = {
+        {"apart", public_names, 820, .want = INSPECTION_SUSPECTED},
+        {"apart and far", public_names, 820, .far = true,
+         .want = INSPECTION_SUSPECTED},
+        {"proxied", public_names, 820, .proxied = true, .one_net = true,
+         .want = INSPECTION_SUSPECTED},
+        {"P-256", public_names, 620, .signature = 95,
+         .want = INSPECTION_SUSPECTED},
+        {"one network", public_names, 820, .one_net = true},
+        {"distances", public_names, 820, .uneven = true},
+        {"with an intermediate", public_names, 1100, .signature = 0},
+        {"P-256 with an intermediate", public_names, 900, .signature = 95},
+        {"compressed", public_names, 820, .compressed = true},
+        {"lost", public_names, 820, .lost = true},
+        {"obscure", house, 820, .signature = 0},
+        {"obscure and proxied", house, 820, .proxied = true},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct interception_story story[STORIES_MAX];
+        cr_expect(small(&rows[i], 4) == rows[i].want, "%s", rows[i].what);
+        size_t n = interception_stories(env.ix, story, STORIES_MAX);
+        cr_expect(n == (rows[i].want == INSPECTION_SUSPECTED), "%s",
+                  rows[i].what);
+        if (n) {
+            cr_expect(!story[0].issuer && !story[0].broken);
+            cr_expect(story[0].handshakes == 4 && story[0].names_n == 4);
+            cr_expect((story[0].proxy.port != 0) == rows[i].proxied);
+        }
+    }
+    cr_expect(small(&rows[0], 2) == INSPECTION_NONE, "two names");
+}
+
 /* One hidden refusal is enough when the name was seen inspected elsewhere. */
 Test(interception, hidden_certificate_of_an_inspected_name)
 {

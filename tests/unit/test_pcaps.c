@@ -292,6 +292,11 @@ static void expect_inspection(void *ctx, const struct record *r,
     }
     bool shown = r->hs->server_chain.n || r->hs->end_state.resumed;
     cr_expect(shown || !detected, "%s: without a certificate", b->name);
+    if (strstr(b->name, "_apart")) { /* one client, and no key */
+        b->judged += v->interception && !shown;
+        b->shown++;
+        return;
+    }
     if (shown) {
         const char *product = v->interception_product;
         bool known = strncmp(b->name, "inspection_mitm", 15) == 0;

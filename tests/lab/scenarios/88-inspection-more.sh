@@ -258,3 +258,66 @@ client_trusting_browser() { # KIND AUTHORITY OPTION...
 }
 kept inspection_mitmproxy_12_firefox_trusting mitmproxy 'trusting_browser firefox proxy/mitmproxy-ca-cert.pem user_pref("security.tls.version.max",3);' 1.2
 kept inspection_sslsplit_12_firefox_trusting sslsplit 'trusting_browser firefox proxy.crt user_pref("security.tls.version.max",3);' 1.2
+
+# TLS 1.3 without keys, and one client alone: sites in networks of their own behind a transparent proxy, or behind an
+# explicit one. Nothing logs its secrets.
+place_apart() { # NAME...
+    local name side net last=9
+    local nets=(198.51.100 203.0.113 192.0.2 198.18.0)
+    for name in "$@"; do
+        last=$((last + 1))
+        net=${nets[last % 4]}
+        in_router ip route replace "$net.0/24" via 10.2.0.2
+        in_server ip addr add "$net.$last/32" dev lo
+        for side in c r; do
+            echo "$net.$last $name" >>"/etc/netns/$tag-$side/hosts"
+        done
+    done
+}
+inspect_apart() { # PROXY...
+    place() { place_apart "$@"; }
+    "inspect_$@"
+}
+client_keyless() { # VISITOR...
+    keylog=/dev/null "client_$@"
+}
+kept inspection_mitmproxy_13_apart 'apart mitmproxy' 'keyless trusting_curl proxy/mitmproxy-ca-cert.pem' 1.3
+kept inspection_mitmproxy_13_apart_explicit mitmproxy_explicit 'keyless trusting_explicit proxy/mitmproxy-ca-cert.pem' 1.3
+set_ wire_port 8443
+lost13 inspection_mitmproxy_13_apart_go 'apart mitmproxy' 'keyless sites_go' -
+
+# The same sites with public certificates; and sites of one company in networks of their own, with small private ones.
+scenario inspection_not_apart
+server sites
+router place_apart $sites
+client honest_curl13 $sites
+truth success - - - - - 1.3
+client_honest_curl13() { # NAME...
+    local name
+    for name in "$@"; do
+        in_client curl -sS -m 5 -o /dev/null --cacert "$pki/root.crt" "https://$name/"
+    done
+}
+server_private_alone() {
+    authority private '/O=Example Corporation/CN=Example Corporation Issuing CA'
+    leaf() {
+        local file=$1
+        printf '%s\n' "subjectAltName=DNS:$4" extendedKeyUsage=serverAuth basicConstraints=critical,CA:false >leaf.ext
+        openssl req -new -newkey rsa:2048 -nodes -keyout "$file.key" -subj "$2" -out leaf.csr
+        openssl x509 -req -in leaf.csr -CA "$3.crt" -CAkey "$3.key" -set_serial "0x$(openssl rand -hex 12)" -days 300 \
+            -extfile leaf.ext -out "$file.pem"
+        chmod 644 "$file.key"
+    }
+    each private 'Example Corporation' $small_sites
+}
+client_company_curl13() { # NAME...
+    local name
+    for name in "$@"; do
+        in_client curl -sS -m 5 -o /dev/null --cacert private.crt "https://$name/"
+    done
+}
+scenario inspection_not_apart_private
+server private_alone
+router place_apart $small_sites
+client company_curl13 $small_sites
+truth success - - - - - 1.3
