@@ -148,8 +148,9 @@ static void set_encrypted_failure(struct scan *s, int i)
     s->out->sizes_decided = true;
 }
 
-/* The client began to close after event i: by FIN, RST, or a record that may
- * be its close_notify; before event `until`. */
+/* The client began to close after event i: by FIN, RST, a record that may be
+ * its close_notify, or by giving TLS up for plaintext (libldap says goodbye
+ * like that); before event `until`. */
 static bool client_closing(const struct flight13 *f, const struct handshake *hs,
                            int i, int until)
 {
@@ -159,6 +160,7 @@ static bool client_closing(const struct flight13 *f, const struct handshake *hs,
             continue;
         }
         if (conclude_is_close(e) || e->kind == HS_ALERT ||
+            e->kind == HS_BAD_RECORD ||
             (e->kind == HS_PROTECTED && may_be_alert(f, hs, i))) {
             return true;
         }

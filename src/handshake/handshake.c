@@ -348,6 +348,15 @@ static bool is_literal(struct span host)
     return digits;
 }
 
+unsigned hs_tunnels(const struct handshake *hs)
+{
+    unsigned n = hs_count(hs, HS_CARRIER_OK, SIDE_NONE) +
+                 hs_count(hs, HS_CARRIER_REFUSED, SIDE_NONE);
+    bool own =
+        n > 0 && hs->carrier && span_starts(span_text(hs->carrier), "starttls");
+    return n - own;
+}
+
 bool hs_tunnel_target(const struct handshake *hs, struct hs_target *out)
 {
     static const char connect[] = "CONNECT ";

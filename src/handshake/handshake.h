@@ -620,6 +620,10 @@ struct hs_target {
 /* False where there was no tunnel, or where it leads is not known. */
 bool hs_tunnel_target(const struct handshake *hs, struct hs_target *out);
 
+/* How many tunnels lie within each other (CONNECT, SOCKS), a refused one
+ * included. */
+unsigned hs_tunnels(const struct handshake *hs);
+
 /* Whether it is part of an 802.1X log-in (EAPOL or RADIUS). */
 bool hs_is_eap(const struct handshake *hs);
 

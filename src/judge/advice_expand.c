@@ -179,6 +179,7 @@ struct reach {
     struct span host; /* name or address, without brackets */
     uint16_t port;
     bool v6, http, socks;
+    bool nested;   /* through more than one proxy, of which the last is known */
     struct say ip; /* what host borrows from */
 };
 
@@ -195,6 +196,7 @@ static void reach_of(const struct handshake *hs, struct reach *r)
         r->v6 = target.is_address && memchr(target.host.p, ':', target.host.n);
         r->socks = carrier_starts(hs, "socks");
         r->http = !r->socks;
+        r->nested = hs_tunnels(hs) > 1;
     }
 }
 
@@ -307,7 +309,7 @@ static bool put_connect(const struct facts *f, struct text *t)
     } else {
         text_add(t, word); /* an address */
     }
-    return !r.socks;
+    return !r.socks && !r.nested;
 }
 
 static bool put_servername(const struct facts *f, struct text *t)
@@ -365,6 +367,9 @@ static bool put_resolve(const struct facts *f, struct text *t)
 {
     struct reach r;
     reach_of(f->hs, &r);
+    if (r.nested) {
+        return false;
+    }
     if (r.http || r.socks) {
         text_add(t, r.socks ? "--proxy socks5h://" : "--proxy http://");
         put_peer(f, t);

@@ -80,6 +80,7 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(quic, f->hs->flavour == FLAVOUR_QUIC)                                 \
     WORD(starttls, carrier_starts(f->hs, "starttls"))                          \
     WORD(proxy, carrier_starts(f->hs, "http-connect") || is_socks(f))          \
+    WORD(nested, hs_tunnels(f->hs) > 1)                                        \
     WORD(socks, is_socks(f))                                                   \
     WORD(target, span_starts(f->hs->carrier_asked, "CONNECT "))                \
     WORD(client_auth, f->client_auth_asked)                                    \

@@ -15,6 +15,7 @@
  *   hello                it ended before a ServerHello
  *   tcp dtls quic        the transport
  *   starttls proxy socks how TLS was reached
+ *   nested               through proxies, one behind the other
  *   carrier_X            it is starttls-X, or X; carrier_X|Y: one of them
  *   http_N               a proxy refused with HTTP status N
  *   target               a proxy was asked for a host and port

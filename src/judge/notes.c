@@ -102,6 +102,22 @@ static void note_left(struct text_list *out)
                   "and so do health checks");
 }
 
+/* Bytes that are no records, behind both Finished. */
+static bool note_given_up(const struct facts *f, struct text_list *out)
+{
+    const struct hs_event *e = hs_find(f->hs, HS_BAD_RECORD, SIDE_CLIENT);
+    if (!e) {
+        return false;
+    }
+    note(
+        out,
+        "after the handshake the client sent bytes that are no TLS%s and left: "
+        "programs with OpenLDAP's library say goodbye like that when they do "
+        "not accept the certificate, which they look at only then",
+        say_frame(f->hs, e->frame).s);
+    return true;
+}
+
 static void note_client(const struct facts *f, struct text_list *out)
 {
     const struct cert *c = f->client_leaf;
@@ -220,7 +236,8 @@ void notes_of_success(const struct facts *f, struct text_list *out)
     } else if (f->end->late_rejection_possible) {
         note_elsewhere(f, out);
     }
-    if (f->end->late_rejection_possible && !hs_is_eap(f->hs)) {
+    bool given_up = note_given_up(f, out);
+    if (f->end->late_rejection_possible && !given_up && !hs_is_eap(f->hs)) {
         note_left(out);
     }
     note_client(f, out);

@@ -398,6 +398,13 @@ struct say say_path(const struct handshake *hs)
         return asked.n ? said("802.1X log-in: %s", say_span(asked).s)
                        : (struct say){{0}};
     }
+    if (hs_tunnel_target(hs, &target) && hs_tunnels(hs) > 1) {
+        return said("there are several proxies, one behind the other: %s port "
+                    "%u is the first, and the last was asked to connect to %s "
+                    "port %u",
+                    say_ip(hs, SIDE_SERVER).s, hs->addr[SIDE_SERVER].port,
+                    say_span(target.host).s, target.port);
+    }
     if (hs_tunnel_target(hs, &target)) {
         return said("the proxy %s port %u was asked to connect to %s port %u",
                     say_ip(hs, SIDE_SERVER).s, hs->addr[SIDE_SERVER].port,

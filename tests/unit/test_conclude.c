@@ -357,6 +357,21 @@ Test(conclude13, alert_after_the_client_began_to_close_is_reaction)
     expect_success(&s);
 }
 
+/* As ldapsearch with GnuTLS does, when the server is the quicker one to close.
+ */
+Test(conclude13, alert_after_the_client_gave_up_tls_is_reaction)
+{
+    struct script s;
+    begin(&s, 0x0304, SHA384_SUITE);
+    flight13(&s, 69);
+    ev(&s, C, HS_PROTECTED, 69);
+    ev(&s, C, HS_BAD_RECORD, 0);
+    ev(&s, S, HS_PROTECTED, 19);
+    ev(&s, S, HS_FIN, 0);
+    ev(&s, S, HS_RST, 0);
+    expect_success(&s);
+}
+
 Test(conclude13, server_refuses_right_after_its_hello)
 {
     struct script s;

@@ -498,6 +498,52 @@ Test(pcaps, later_handshakes_turned_down)
     cr_expect_eq(n.totals.succeeded, 1u);
 }
 
+/* Somebody got through behind a PROXY header; who comes without is dropped. */
+Test(pcaps, a_server_that_expects_a_header)
+{
+    static const char seen[] =
+        "on other connections this server took a PROXY header and finished the "
+        "handshake; this connection begins with the ClientHello";
+    struct harm n = records_of("carrier_proxy_protocol_missing", seen);
+    cr_expect_eq(n.failed, 1u);
+    cr_expect_eq(n.told, 1u);
+    n = records_of("reset_after_hello", seen);
+    cr_expect_eq(n.told, 0u);
+}
+
+Test(pcaps, proxies_one_behind_the_other)
+{
+    struct harm n = records_of(
+        "carrier_socks_connect_expired",
+        "there are several proxies, one behind the other: 10.2.0.2 port 1080 "
+        "is the first, and the last was asked to connect to www.example.test "
+        "port 443");
+    cr_expect_eq(n.told, 1u);
+}
+
+Test(pcaps, clients_that_leave_tls)
+{
+    static const struct {
+        const char *name, *sentence;
+    } rows[] = {
+        {"carrier_ldapsearch_expired",
+         "after the handshake the client sent bytes that are no TLS in frame "
+         "21 and left: programs with OpenLDAP's library say goodbye like that "
+         "when they do not accept the certificate, which they look at only "
+         "then"},
+        {"carrier_ldapsearch_expired_12",
+         "after the handshake the client sent bytes that are no TLS in frame "
+         "25 and left: programs with OpenLDAP's library say goodbye like that "
+         "when they do not accept the certificate, which they look at only "
+         "then"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct harm n = records_of(rows[i].name, rows[i].sentence);
+        cr_expect_eq(n.told, 1u, "%s", rows[i].name);
+        cr_expect_eq(n.totals.succeeded, 1u, "%s", rows[i].name);
+    }
+}
+
 Test(pcaps, clients_that_leave_after_the_handshake)
 {
     static const char left[] =

@@ -119,6 +119,27 @@ static void header_refused(struct hypotheses *hy)
                           "server turned down what followed at once");
 }
 
+/* The other way round: a server that expects a header drops who has none. That
+ * it does is told by clients who got through with one. */
+static void header_missing(const struct facts *f, struct hypotheses *hy)
+{
+    const struct handshake *hs = f->hs;
+    bool dropped = f->end->by == BY_SERVER && !f->end->has_alert &&
+                   (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
+    if (!dropped || hs_find(hs, HS_CARRIER, SIDE_NONE) ||
+        f->phase != PHASE_HELLO || !f->server.takes_header) {
+        return;
+    }
+    bool reset = f->end->how == HOW_RESET;
+    struct hypothesis *h = hypothesis_add(
+        hy, reset ? "client_hello_reset" : "server_closed", CONF_LIKELY, 80);
+    hypothesis_reason(h, "the server expects a PROXY header before TLS, and "
+                         "the client sent none");
+    hypothesis_because(h, "on other connections this server took a PROXY "
+                          "header and finished the handshake; this connection "
+                          "begins with the ClientHello");
+}
+
 /* The server's first message is a ClientHello, too: the client's own, sent back
  * by a service that repeats what it gets (RFC 862), or that of another client.
  */
@@ -163,6 +184,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     if (hello) {
         answered_by_hello(f, hy);
+        header_missing(f, hy);
     }
     if (hs_find(hs, HS_PLAINTEXT, SIDE_SERVER) && !f->after_server_hello &&
         !hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {

@@ -146,7 +146,7 @@ END
     in_server vsftpd "$dir/vsftpd.conf"
 }
 
-server_slapd() { # CERTIFICATE, or `none`
+server_slapd() { # CERTIFICATE, or `none`; DIRECTIVE...
     cat >slapd.conf <<END
 include /etc/ldap/schema/core.schema
 pidfile $dir/slapd.pid
@@ -156,6 +156,7 @@ TLSCertificateFile $pki/$1.pem
 TLSCertificateKeyFile $pki/$1.key
 TLSCACertificateFile $pki/$1.pem
 END
+    printf '%s\n' "${@:2}" >>slapd.conf
     in_server slapd -d stats -f "$dir/slapd.conf" -h "ldap://:$port"
 }
 client_ldapsearch() {

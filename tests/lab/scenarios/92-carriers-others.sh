@@ -9,6 +9,10 @@ version_of() {
     case $1 in
     shadow) echo "FreeRDP $(dpkg-query -f '${Version}' -W freerdp2-shadow-x11 | sed 's/+.*//') shadow server" ;;
     amqp) version_of_way python ;;
+    with_header_and_without) version_of_way s_client ;;
+    nginx_header) version_of_way nginx ;;
+    slapd_12) version_of_way slapd ;;
+    microsocks_before_tinyproxy) echo "$(version_of_way microsocks), $(version_of_way tinyproxy)" ;;
     ejabberd) echo "ejabberd $(dpkg-query -f '${Version}' -W ejabberd | sed 's/-.*//')" ;;
     nla_client) version_of_way rdp_client ;;
     *) version_of_way "$@" ;;
@@ -85,3 +89,55 @@ tinyproxy_auth='BasicAuth lab secret'
 turned_down carrier_tinyproxy_407 3128 proxy_refused tinyproxy rsa "$tinyproxy_auth" -- tunnel_curl -x http://www.example.test:3128
 turned_down carrier_tinyproxy_407_then_ok 3128 proxy_refused tinyproxy rsa "$tinyproxy_auth" -- tunnel_curl --tls-max 1.2 --proxy-anyauth -x http://lab:secret@www.example.test:3128
 remark 'closed with the challenge; the client comes back with its password on a new connection, and gets through'
+
+# A server that expects the header, and somebody who comes without
+client_with_header_and_without() {
+    client_via_haproxy send-proxy
+    client_s_client
+}
+carried carrier_proxy_protocol_missing 443 rsa haproxy rsa accept-proxy ssl-max-ver TLSv1.2 -- with_header_and_without
+set_ stream last
+set_ stdin 'sleep 0.3'
+truth failure server reset - - client_hello_reset -
+remark 'one came with the header and got through; this one comes without'
+server_nginx_header() { # CERTIFICATE
+    cat >nginx.conf <<END
+daemon off;
+master_process off;
+pid $dir/nginx.pid;
+error_log stderr info;
+events {}
+http {
+    access_log off;
+    server {
+        listen $port ssl proxy_protocol;
+        ssl_certificate $pki/$1.pem;
+        ssl_certificate_key $pki/$1.key;
+        location / { return 200; }
+    }
+}
+END
+    in_server nginx -c "$dir/nginx.conf" -e /dev/stderr
+}
+carried carrier_proxy_protocol_nginx_v2 443 rsa nginx_header rsa -- via_haproxy send-proxy-v2
+truth success - - - - - 1.3
+
+# Clients that look at the certificate behind the handshake
+server_slapd_12() {
+    server_slapd "$1" 'TLSCipherSuite NORMAL:-VERS-TLS1.3'
+}
+carried carrier_ldapsearch_expired 389 expired slapd expired -- ldapsearch
+truth success - - - - - 1.3
+remark 'the client does not accept the certificate and says goodbye without TLS, behind both Finished'
+carried carrier_ldapsearch_expired_12 389 expired slapd_12 expired -- ldapsearch
+truth success - - - - - 1.2
+remark 'the client does not accept the certificate and says goodbye without TLS, behind both Finished'
+
+# A tunnel within a tunnel: SOCKS to an HTTP proxy, that to the server
+server_microsocks_before_tinyproxy() { # CERTIFICATE
+    (port=8080 && server_tinyproxy "$1") &
+    in_server microsocks -p "$port"
+}
+carried carrier_socks_connect_ok 1080 rsa microsocks_before_tinyproxy rsa -- tunnel_curl --tls-max 1.2 --preproxy socks5h://www.example.test:1080 -x http://127.0.0.1:8080
+carried carrier_socks_connect_expired 1080 expired microsocks_before_tinyproxy expired -- tunnel_curl --tls-max 1.2 --preproxy socks5h://www.example.test:1080 -x http://127.0.0.1:8080
+turned_down carrier_socks_connect_refused 1080 proxy_refused microsocks_before_tinyproxy rsa -- closed_port_curl --preproxy socks5h://www.example.test:1080 -x http://127.0.0.1:8080
