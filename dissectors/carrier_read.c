@@ -221,6 +221,14 @@ bool carrier_answered(struct carrier *s)
     return true;
 }
 
+void carrier_demand(struct carrier *s, struct span line)
+{
+    if (!s->asked) {
+        s->demands = true;
+        carrier_note(s, line);
+    }
+}
+
 /* ---- evidence ---- */
 
 void carrier_note(struct carrier *s, struct span line)

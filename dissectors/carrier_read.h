@@ -54,6 +54,9 @@ enum carrier_step carrier_ask(struct carrier *s);
 /* A reply came. True when it answers the request for TLS. */
 bool carrier_answered(struct carrier *s);
 
+/* The server will not go on without TLS, which was not asked for: its words. */
+void carrier_demand(struct carrier *s, struct span line);
+
 /* ---- evidence ---- */
 
 void carrier_note(struct carrier *s, struct span line);

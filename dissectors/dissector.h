@@ -42,12 +42,13 @@ struct carrier {
     bool challenged; /* what refused asked for credentials first */
     bool busy;       /* the client is in the middle of a request */
     bool moved_on;   /* the client made use of the protocol without TLS */
-    bool leaving;    /* the client said that it leaves */
-    uint8_t offer;   /* enum carrier_offer */
-    uint16_t owed;   /* replies that the server owes */
-    uint16_t ahead;  /* of them, those before the awaited one */
-    uint16_t multi;  /* code of a reply of several lines, or 0 */
-    uint32_t value;  /* number of the request, bits it asked for ... */
+    bool demands;   /* the server wants TLS, not asked for; `note`: its words */
+    bool leaving;   /* the client said that it leaves */
+    uint8_t offer;  /* enum carrier_offer */
+    uint16_t owed;  /* replies that the server owes */
+    uint16_t ahead; /* of them, those before the awaited one */
+    uint16_t multi; /* code of a reply of several lines, or 0 */
+    uint32_t value; /* number of the request, bits it asked for ... */
     uint8_t tag[CARRIER_TAG_BYTES];
     uint8_t tag_n;
     const char *name; /* another word for tlswhy.carrier, or NULL */

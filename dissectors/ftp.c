@@ -32,9 +32,26 @@ static bool is_auth_tls(struct span line)
     return carrier_begins(mechanism, "TLS") || carrier_begins(mechanism, "SSL");
 }
 
+enum { LOGGED_IN = 1 };
+
+/* No code means that, so their words count: vsftpd 530, ProFTPD 550, Pure-FTPd
+ * 421, IIS 534. Behind a login they may be about files. */
+static void watch_demand(struct carrier *s, unsigned code, struct span line)
+{
+    bool about_tls = carrier_has(line, "SSL") || carrier_has(line, "TLS") ||
+                     carrier_has(line, "encryption");
+    if (code == 230) {
+        s->flags |= LOGGED_IN;
+        s->demands = false;
+    } else if (code >= 400 && about_tls && !(s->flags & LOGGED_IN)) {
+        carrier_demand(s, line);
+    }
+}
+
 static enum carrier_step reply(struct carrier *s, struct span line)
 {
     unsigned code = carrier_reply(s, line);
+    watch_demand(s, code, line);
     /* 1xx announces another reply to the same command. */
     if (code < 200 || !carrier_answered(s)) {
         return CARRIER_GO_ON;

@@ -78,6 +78,12 @@ static enum carrier_step reply(struct carrier *s, struct span line)
     }
     struct span tag = carrier_word(line, 0);
     struct span word = carrier_word(line, 1);
+    if (carrier_has(line, "[PRIVACYREQUIRED]")) { /* RFC 5530 section 3 */
+        carrier_demand(s, line);
+    } else if (carrier_command(word, "OK") && !s->leaving &&
+               !span_eq(tag, span_text("*"))) {
+        s->demands = false;
+    }
     bool bye = span_eq(tag, span_text("*")) && carrier_command(word, "BYE");
     bool ours = span_eq(tag, span_of(s->tag, s->tag_n));
     if (!s->asked || (!ours && !bye)) {

@@ -12,9 +12,13 @@ enum {
     TAG_ENUMERATED = 0x0a,
     TAG_OCTETS = 0x04,
     TAG_REQUEST_NAME = 0x80,      /* [0] */
+    TAG_BIND_RESPONSE = 0x61,     /* [APPLICATION 1] */
+    TAG_SEARCH_DONE = 0x65,       /* [APPLICATION 5] */
     TAG_EXTENDED_REQUEST = 0x77,  /* [APPLICATION 23] */
     TAG_EXTENDED_RESPONSE = 0x78, /* [APPLICATION 24] */
 };
+
+enum { CONFIDENTIALITY_REQUIRED = 13 };
 
 static const char starttls_name[] = "1.3.6.1.4.1.1466.20037";
 
@@ -129,6 +133,34 @@ static enum carrier_step request(struct carrier *s, struct cursor *message)
     return CARRIER_ASKED;
 }
 
+static void note_result(struct carrier *s, uint32_t code, struct span text)
+{
+    carrier_note_text(s, "%s (%u)%s%.*s", result_name(code), code,
+                      text.n ? ": " : "", (int)text.n,
+                      text.n ? (const char *)text.p : "");
+}
+
+/* What a log-in or a search came to without TLS. */
+static void watch_demand(struct carrier *s, struct cursor message)
+{
+    small_number(&message, TAG_INTEGER);
+    uint8_t tag = cursor_peek(&message);
+    if (tag != TAG_BIND_RESPONSE && tag != TAG_SEARCH_DONE) {
+        return;
+    }
+    struct cursor operation = element(&message, tag);
+    uint32_t code = small_number(&operation, TAG_ENUMERATED);
+    element(&operation, TAG_OCTETS); /* matchedDN */
+    struct cursor text = element(&operation, TAG_OCTETS);
+    if (!cursor_ok(&operation) || s->asked) {
+        return;
+    }
+    s->demands = code == CONFIDENTIALITY_REQUIRED;
+    if (s->demands) {
+        note_result(s, code, cursor_rest(&text));
+    }
+}
+
 /* An answer to another number is of an earlier request; number 0 announces that
  * the server hangs up (RFC 4511 section 4.4.1). */
 static enum carrier_step response(struct carrier *s, struct cursor *message)
@@ -148,9 +180,7 @@ static enum carrier_step response(struct carrier *s, struct cursor *message)
         carrier_note_text(s, "success");
         return CARRIER_GRANTED;
     }
-    carrier_note_text(s, "%s (%u)%s%.*s", result_name(code), code,
-                      text.n ? ": " : "", (int)text.n,
-                      text.n ? (const char *)text.p : "");
+    note_result(s, code, text);
     return CARRIER_REFUSED;
 }
 
@@ -195,7 +225,11 @@ static enum carrier_step feed(struct carrier *s, enum side side,
     b->complete = true;
     s->left[side] = (uint32_t)(whole - want);
     struct cursor message = cursor_open(span_sub(kept, header, want));
-    return side == SIDE_CLIENT ? request(s, &message) : response(s, &message);
+    if (side == SIDE_CLIENT) {
+        return request(s, &message);
+    }
+    watch_demand(s, message);
+    return response(s, &message);
 }
 
 const struct dissector ldap_dissector = {

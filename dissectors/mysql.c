@@ -8,7 +8,8 @@
 #include "dissectors/carrier_read.h"
 
 enum { CLIENT_SSL = 0x0800, HEADER_BYTES = 4 };
-enum { GREETED = 1 };
+enum { GREETED = 1, WITHOUT = 2 }; /* WITHOUT: logs in without TLS */
+enum { ER_SECURE_TRANSPORT_REQUIRED = 3159 };
 enum { SSL_REQUEST_BYTES = 32, SSL_REQUEST_OLD_BYTES = 5 };
 
 static uint32_t length_of(struct cursor *c)
@@ -47,7 +48,7 @@ static void greeting(struct carrier *s, struct cursor *m)
 }
 
 /* ERR: 0xff, code, then '#', five letters and a text. */
-static enum carrier_step failure(struct carrier *s, struct cursor *m)
+static uint16_t failure(struct carrier *s, struct cursor *m)
 {
     cursor_skip(m, 1, "ERR");
     uint16_t code = cursor_le16(m, "error code");
@@ -55,10 +56,17 @@ static enum carrier_step failure(struct carrier *s, struct cursor *m)
         cursor_skip(m, 6, "SQL state");
     }
     struct span text = cursor_rest(m);
-    s->asked = false;
     carrier_note_text(s, "error %u: %.*s", code, (int)text.n,
                       text.n ? (const char *)text.p : "");
-    return CARRIER_REFUSED;
+    return code;
+}
+
+/* How a log-in without TLS was answered. */
+static enum carrier_step logged_in(struct carrier *s, struct cursor *m)
+{
+    s->demands =
+        cursor_peek(m) == 0xff && failure(s, m) == ER_SECURE_TRANSPORT_REQUIRED;
+    return s->demands ? CARRIER_GO_ON : CARRIER_NOT_TLS;
 }
 
 static enum carrier_step server(struct carrier *s, struct cursor *m)
@@ -68,7 +76,15 @@ static enum carrier_step server(struct carrier *s, struct cursor *m)
         greeting(s, m);
         return CARRIER_GO_ON;
     }
-    return s->asked && kind == 0xff ? failure(s, m) : CARRIER_GO_ON;
+    if (s->flags & WITHOUT) {
+        return s->demands ? CARRIER_GO_ON : logged_in(s, m);
+    }
+    if (!s->asked || kind != 0xff) {
+        return CARRIER_GO_ON;
+    }
+    s->asked = false;
+    failure(s, m);
+    return CARRIER_REFUSED;
 }
 
 static enum carrier_step client(struct carrier *s, uint32_t length,
@@ -77,11 +93,13 @@ static enum carrier_step client(struct carrier *s, uint32_t length,
     bool short_one =
         length == SSL_REQUEST_BYTES || length == SSL_REQUEST_OLD_BYTES;
     uint16_t flags = cursor_le16(m, "capabilities");
-    if (s->asked) {
+    if (s->asked || (s->flags & WITHOUT)) {
         return CARRIER_GO_ON;
     }
     if (!short_one || !(flags & CLIENT_SSL)) {
-        return CARRIER_NOT_TLS;
+        s->flags |= WITHOUT;
+        s->moved_on = true;
+        return CARRIER_GO_ON;
     }
     s->asked = true;
     return CARRIER_ASKED;

@@ -27,6 +27,11 @@ static enum carrier_step reply(struct carrier *s, struct span line)
         s->offer = OFFER_NONE; /* so ends the answer to CAPABILITIES */
     }
     unsigned code = carrier_reply(s, line);
+    if (code == 483) { /* RFC 3977 section 3.2.1 */
+        carrier_demand(s, line);
+    } else if (code >= 211 && code < 300) {
+        s->demands = false;
+    }
     if (!code || !carrier_answered(s)) {
         return CARRIER_GO_ON;
     }

@@ -55,8 +55,18 @@ static void forget_missing(struct prelude *p, struct handshake *hs)
     p->missing = false;
 }
 
+static void forget_demand(struct prelude *p, struct handshake *hs)
+{
+    if (p->demanded) {
+        hs_withdraw(hs, HS_CARRIER_REFUSED);
+    }
+    p->demanded = false;
+    p->state->demands = false;
+}
+
 static void ask(struct prelude *p, struct handshake *hs, struct moment at)
 {
+    forget_demand(p, hs);
     forget_missing(p, hs);
     name_carrier(p, hs);
     hs->carrier_asked = keep_text(hs, hs->carrier_asked, p->state->target);
@@ -156,6 +166,18 @@ static void watch_offer(struct prelude *p, struct handshake *hs,
                         struct moment at)
 {
     const struct carrier *s = p->state;
+    if (s->demands != p->demanded && !p->asked) {
+        if (s->demands) {
+            forget_missing(p, hs);
+            note(hs, HS_CARRIER_REFUSED, at);
+            p->demanded = true;
+        } else {
+            forget_demand(p, hs);
+        }
+    }
+    if (p->demanded) {
+        return;
+    }
     if (s->moved_on) {
         forget_missing(p, hs);
     } else if (s->offer == OFFER_NONE && !p->asked && !p->missing) {
@@ -422,6 +444,13 @@ static bool is_unanswered(const struct handshake *hs)
 void prelude_closed(struct prelude *p, struct handshake *hs)
 {
     const struct carrier *s = p->state;
+    if (p->demanded && !p->not_tls && p->dissector) {
+        name_carrier(p, hs);
+        keep_answer(p, hs);
+        hs->carrier_demanded = true;
+        p->declined = true;
+        return;
+    }
     /* One that says nothing where it has the word (IMAP and ManageSieve greet
      * with the list) only looks whether the port answers. */
     bool mute = p->dissector && p->dissector->takes_turns && !p->spoke[0];

@@ -32,6 +32,8 @@ struct prelude {
     bool told;      /* the session was told of the refusal */
     bool missing;   /* not in the server's list, and not asked for: noted as a
                        refusal until it shows whether the client minds */
+    bool demanded;  /* the server wants TLS, which was not asked for: noted as
+                       a refusal until the client asks, or goes on without */
     uint8_t depth;  /* tunnels entered */
     uint8_t talked; /* sides heard in the current depth, as bits */
     uint8_t first;  /* which of them was first */

@@ -57,6 +57,8 @@ static struct cursor negotiation(struct span x224)
     return cursor_open(span_sub(x224, x224.n >= 15 ? x224.n - 8 : x224.n, 8));
 }
 
+enum { WITHOUT = 1 }; /* TLS was not asked for */
+
 static enum carrier_step request(struct carrier *s, struct span x224)
 {
     struct cursor c = negotiation(x224);
@@ -67,7 +69,8 @@ static enum carrier_step request(struct carrier *s, struct span x224)
     bool asks = cursor_ok(&c) && type == NEG_REQUEST && length == 8 &&
                 protocols != PROTOCOL_RDP;
     if (!asks) {
-        return CARRIER_NOT_TLS;
+        s->flags = WITHOUT;
+        return CARRIER_GO_ON;
     }
     s->asked = true;
     return CARRIER_ASKED;
@@ -81,6 +84,14 @@ static enum carrier_step answer(struct carrier *s, struct span x224)
     cursor_skip(&c, 2, "length");
     uint32_t value = cursor_le32(&c, "value");
     bool there = cursor_ok(&c);
+    if (s->flags & WITHOUT) {
+        if (!there || type != NEG_FAILURE) {
+            return CARRIER_NOT_TLS;
+        }
+        s->demands = true; /* no other failure answers plain RDP */
+        carrier_note_text(s, "%s (%u)", failure_name(value), value);
+        return CARRIER_GO_ON;
+    }
     if (!s->asked) {
         return CARRIER_GO_ON;
     }

@@ -61,6 +61,11 @@ static enum carrier_step reply(struct carrier *s, struct span line)
     if (code == 354) {
         s->flags |= IN_TEXT;
     }
+    if (code >= 400 && carrier_has(line, "STARTTLS")) {
+        carrier_demand(s, line); /* RFC 3207 section 4 */
+    } else if (code == 354) {
+        s->demands = false; /* mail is let through without */
+    }
     bool closing = code == 421 && s->asked;
     if (!code || (!carrier_answered(s) && !closing)) {
         return CARRIER_GO_ON;

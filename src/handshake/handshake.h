@@ -477,6 +477,7 @@ struct handshake {
     const char *carrier;         /* contract's tlswhy.carrier; static text */
     const char *carrier_request; /* what the carrier is asked for, in words */
     bool carrier_not_offered;    /* and was not asked for */
+    bool carrier_demanded;       /* the server wants it; not asked for */
     bool carrier_unlisted;       /* asked for and turned down, and not in the
                                     server's list of what it can do */
     /* Plaintext between STARTTLS and TLS, by side: bytes, and where. */

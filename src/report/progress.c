@@ -105,6 +105,9 @@ static const char *carrier_step(const struct handshake *hs, uint8_t kind)
     if (kind == HS_CARRIER_REFUSED && hs->carrier_not_offered) {
         return "TLS not offered";
     }
+    if (kind == HS_CARRIER_REFUSED && hs->carrier_demanded) {
+        return "TLS demanded";
+    }
     return !tunnel                 ? hs_kind_name((enum hs_kind)kind)
            : kind == HS_CARRIER    ? "tunnel asked for"
            : kind == HS_CARRIER_OK ? "tunnel granted"

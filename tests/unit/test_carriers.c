@@ -313,7 +313,7 @@ static const struct conversation conversations[] = {
      "starttls-mysql",
      "",
      "",
-     {S("\x23\0\0\0\x0a"
+     {S("\x21\0\0\0\x0a"
         "8.0.36\0\x01\0\0\0saltsalt\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0"),
       C("\x20\0\0\x01\x85\xae\xff\x19\0\0\0\x01\xff\0\0\0\0\0\0\0\0\0\0\0\0\0"
         "\0\0\0\0\0\0\0\0\0\0"),
@@ -323,7 +323,7 @@ static const struct conversation conversations[] = {
      NULL,
      "",
      "",
-     {S("\x23\0\0\0\x0a"
+     {S("\x21\0\0\0\x0a"
         "8.0.36\0\x01\0\0\0saltsalt\0\xff\xf7\xff\x02\0\xff\xdf\x15\0\0\0\0"),
       C("\x24\0\0\x01\x85\xa6\xff\x19\0\0\0\x01\xff\0\0\0\0\0\0\0\0\0\0\0\0\0"
         "\0\0\0\0\0\0\0\0\0\0root"),
@@ -866,6 +866,121 @@ Test(carriers, goes_on_when_tls_is_not_offered)
         cr_expect_eq(count(&t, HS_CARRIER_REFUSED), 0);
         hs_free(&t.hs);
     }
+}
+
+/* The server lets nobody in without TLS; with `other` it does after all, or the
+ * client asks. */
+static const struct {
+    const char *carrier, *note;
+    struct said said[LINES_MAX];
+    struct said other[4];
+} demanding[] = {
+    {"starttls-smtp",
+     "530 5.7.0 Must issue a STARTTLS command first",
+     {S("220 mx ESMTP\r\n"), C("EHLO c\r\n"), S("250-mx\r\n250 STARTTLS\r\n"),
+      C("MAIL FROM:<a@b>\r\n"),
+      S("530 5.7.0 Must issue a STARTTLS command first\r\n"), END},
+     {C("DATA\r\n"), S("354 go ahead\r\n"), END}},
+    {"starttls-imap",
+     "b NO [PRIVACYREQUIRED] Plaintext authentication disallowed",
+     {S("* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hello\r\n"),
+      C("b LOGIN me secret\r\n"),
+      S("b NO [PRIVACYREQUIRED] Plaintext authentication disallowed\r\n"), END},
+     {S("d OK logged in\r\n"), END}},
+    {"starttls-nntp",
+     "483 Encryption or stronger authentication required",
+     {S("200 hello\r\n"), C("AUTHINFO USER me\r\n"),
+      S("483 Encryption or stronger authentication required\r\n"), END},
+     {C("GROUP a.b\r\n"), S("211 1 1 1 a.b\r\n"), END}},
+    {"starttls-ftp",
+     "530 Non-anonymous sessions must use encryption.",
+     {S("220 ftp\r\n"), C("USER me\r\n"),
+      S("530 Non-anonymous sessions must use encryption.\r\n"), END},
+     {C("USER ftp\r\n"), S("331 Who?\r\n230 Welcome\r\n"), END}},
+    {"starttls-ldap",
+     "confidentialityRequired (13): TLS please",
+     {C("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"),
+      S("\x30\x16\x02\x01\x01\x61\x11\x0a\x01\x0d\x04\0\x04\x0aTLS please"),
+      C("\x30\x05\x02\x01\x02\x42\0"), END},
+     {S("\x30\x0c\x02\x01\x03\x61\x07\x0a\x01\0\x04\0\x04\0"), END}},
+    {"starttls-rdp",
+     "SSL_REQUIRED_BY_SERVER (1)",
+     {C("\3\0\0\x13\x0e\xe0\0\0\0\0\0\1\0\x08\0\0\0\0\0"),
+      S("\3\0\0\x13\x0e\xd0\0\0\x12\x34\0\3\0\x08\0\1\0\0\0"), END},
+     {END}},
+    {"starttls-mysql",
+     "error 3159: Connections using insecure transport are prohibited",
+     {S("\x21\0\0\0\x0a"
+        "8.0.36\0\x01\0\0\0saltsalt\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0"),
+      C("\x24\0\0\x01\x85\xa6\xff\x19\0\0\0\x01\xff\0\0\0\0\0\0\0\0\0\0\0\0\0"
+        "\0\0\0\0\0\0\0\0\0\0root"),
+      S("\x3c\0\0\2\xff\x57\x0c#HY000"
+        "Connections using insecure transport are prohibited"),
+      END},
+     {END}},
+};
+
+#define DEMANDING (sizeof demanding / sizeof demanding[0])
+
+static void say_demanding(struct talk *t, size_t i, size_t step)
+{
+    open_talk(t);
+    for (const struct said *s = demanding[i].said; s->dir >= 0; s++) {
+        say_in(t, s, step);
+    }
+}
+
+Test(carriers, goes_without_tls_where_the_server_demands_it)
+{
+    for (size_t i = 0; i < DEMANDING; i++) {
+        for (size_t step = 1; step < 100; step += 33) {
+            struct talk t;
+            say_demanding(&t, i, step);
+            cr_expect_not(prelude_is_due(&t.p, &t.hs), "it may still ask");
+            leave(&t, SIDE_CLIENT);
+            cr_expect(prelude_is_due(&t.p, &t.hs), "%s", demanding[i].carrier);
+            cr_expect(t.hs.carrier_demanded);
+            cr_expect_str_eq(t.hs.carrier, demanding[i].carrier);
+            cr_expect(span_eq(t.hs.carrier_note, span_text(demanding[i].note)),
+                      "%s: %.*s", demanding[i].carrier,
+                      (int)t.hs.carrier_note.n,
+                      (const char *)t.hs.carrier_note.p);
+            cr_expect_eq(count(&t, HS_CARRIER_REFUSED), 1);
+            hs_free(&t.hs);
+        }
+    }
+}
+
+Test(carriers, is_let_in_where_the_server_demanded_tls)
+{
+    for (size_t i = 0; i < DEMANDING; i++) {
+        struct talk t;
+        say_demanding(&t, i, 4096);
+        bool other = demanding[i].other[0].dir >= 0;
+        for (const struct said *s = demanding[i].other; s->dir >= 0; s++) {
+            say_in(&t, s, 4096);
+        }
+        leave(&t, SIDE_CLIENT);
+        cr_expect_eq(prelude_is_due(&t.p, &t.hs), !other, "%s",
+                     demanding[i].carrier);
+        cr_expect_eq(count(&t, HS_CARRIER_REFUSED), !other);
+        hs_free(&t.hs);
+    }
+}
+
+/* Who asks after all got nothing turned down. */
+Test(carriers, asks_where_the_server_demanded_tls)
+{
+    struct talk t;
+    struct said ask = C("STARTTLS\r\n");
+    struct said go = S("220 go\r\n");
+    say_demanding(&t, 0, 4096);
+    say_in(&t, &ask, 4096);
+    say_in(&t, &go, 4096);
+    cr_expect_eq(count(&t, HS_CARRIER_REFUSED), 0);
+    cr_expect_eq(count(&t, HS_CARRIER_OK), 1);
+    cr_expect_not(t.hs.carrier_demanded);
+    hs_free(&t.hs);
 }
 
 static bool is_due_after(const struct said *said, enum side leaver)

@@ -794,7 +794,12 @@ Test(pcaps, advice_fits_the_way_to_tls)
                                         "carrier_prosody_no_certificate",
                                         "carrier_shadow_credssp_only",
                                         "carrier_shadow_credssp_chain",
-                                        "carrier_ejabberd_refused"};
+                                        "carrier_ejabberd_refused",
+                                        "carrier_postfix_demands",
+                                        "carrier_dovecot_imap_demands",
+                                        "carrier_vsftpd_demands",
+                                        "carrier_slapd_demands",
+                                        "carrier_shadow_demands"};
     struct truth t = load();
     size_t seen = 0;
     for (size_t i = 0; i < t.n; i++) {

@@ -103,6 +103,20 @@ static void explain_missing(const struct facts *f, struct hypothesis *h)
                           "insists on TLS does; so does a health check");
 }
 
+/* The server's own words, and the client never asked. */
+static void explain_demand(const struct facts *f, struct hypothesis *h)
+{
+    const char *what =
+        f->hs->carrier_request ? f->hs->carrier_request : f->hs->carrier;
+    struct say said = say_span(f->hs->carrier_note);
+    hypothesis_reason(h,
+                      "the server wants TLS first, and the client did not ask "
+                      "for it: %s",
+                      said.s);
+    hypothesis_because(h, "the server answered \"%s\"", said.s);
+    hypothesis_because(h, "the client never asked for %s", what);
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct handshake *hs = f->hs;
@@ -111,7 +125,10 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     const char *cause =
         is_proxy(hs->carrier) ? "proxy_refused" : "starttls_refused";
-    if (hs->carrier_not_offered) {
+    if (hs->carrier_demanded) {
+        explain_demand(f,
+                       hypothesis_add(hy, "client_not_tls", CONF_CERTAIN, 92));
+    } else if (hs->carrier_not_offered) {
         explain_missing(f, hypothesis_add(hy, cause, CONF_POSSIBLE, 60));
     } else if (hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE)) {
         explain(f, hypothesis_add(hy, cause, CONF_CERTAIN, 92), true);

@@ -40,7 +40,7 @@ own_key() { # CERTIFICATE USER
     chmod 600 server.key
 }
 
-server_postfix() { # CERTIFICATE, or `none`
+server_postfix() { # CERTIFICATE, or `none`; SETTING...
     mkdir -p postfix queue data
     chown postfix data
     cat >postfix/main.cf <<END
@@ -59,6 +59,7 @@ smtpd_tls_loglevel = 1
 smtpd_tls_cert_file = $pki/$1.pem
 smtpd_tls_key_file = $pki/$1.key
 END
+    printf '%s\n' "${@:2}" >>postfix/main.cf
     cat >postfix/master.cf <<END
 $port inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
@@ -75,7 +76,7 @@ END
     in_server postfix -c "$dir/postfix" start-fg
 }
 
-server_dovecot() { # SERVICE CERTIFICATE, or `none`
+server_dovecot() { # SERVICE CERTIFICATE, or `none`; SETTING...
     local ssl='ssl = no' listener
     [ "$2" = none ] || ssl="ssl = yes
 ssl_cert = <$pki/$2.pem
@@ -121,11 +122,12 @@ userdb {
 }
 $listener
 $ssl
+$(printf '%s\n' "${@:3}")
 END
     in_server dovecot -F -c "$dir/dovecot.conf"
 }
 
-server_vsftpd() { # CERTIFICATE, or `none`
+server_vsftpd() { # CERTIFICATE, or `none`; SETTING...
     mkdir -p /run/vsftpd/empty
     cat >vsftpd.conf <<END
 listen=YES
@@ -143,6 +145,7 @@ ssl_ciphers=HIGH
 rsa_cert_file=$pki/$1.pem
 rsa_private_key_file=$pki/$1.key
 END
+    printf '%s\n' "${@:2}" >>vsftpd.conf
     in_server vsftpd "$dir/vsftpd.conf"
 }
 

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Ways to TLS with other servers, clients and endings than those of
 # 90-carriers.sh and 91-carriers-more.sh. Needs besides those (Debian 12):
-# freerdp2-shadow-x11 ejabberd gnutls-bin.
+# freerdp2-shadow-x11 ejabberd gnutls-bin swaks.
 
 eval "$(declare -f version_of | sed '1s/version_of/version_of_way/')"
 version_of() {
     case $1 in
     shadow) echo "FreeRDP $(dpkg-query -f '${Version}' -W freerdp2-shadow-x11 | sed 's/+.*//') shadow server" ;;
-    amqp) version_of_way python ;;
+    amqp | plain_imap) version_of_way python ;;
+    plain_smtp) swaks --version | sed -n '1s/ version / /p' ;;
+    plain_ftp) version_of_way curl ;;
+    plain_ldap) version_of_way ldapsearch ;;
     with_header_and_without) version_of_way s_client ;;
     nginx_header) version_of_way nginx ;;
     slapd_12) version_of_way slapd ;;
@@ -141,3 +144,27 @@ server_microsocks_before_tinyproxy() { # CERTIFICATE
 carried carrier_socks_connect_ok 1080 rsa microsocks_before_tinyproxy rsa -- tunnel_curl --tls-max 1.2 --preproxy socks5h://www.example.test:1080 -x http://127.0.0.1:8080
 carried carrier_socks_connect_expired 1080 expired microsocks_before_tinyproxy expired -- tunnel_curl --tls-max 1.2 --preproxy socks5h://www.example.test:1080 -x http://127.0.0.1:8080
 turned_down carrier_socks_connect_refused 1080 proxy_refused microsocks_before_tinyproxy rsa -- closed_port_curl --preproxy socks5h://www.example.test:1080 -x http://127.0.0.1:8080
+
+# Servers that let nobody in without TLS, and clients that do not ask for it
+demanded() { # NAME PORT SERVER... -- CLIENT...
+    turned_down "$1" "$2" client_not_tls "${@:3}"
+}
+client_plain_smtp() { in_client timeout "$limit" swaks --server "$host:$port" --to lab@example.test --from lab@example.test </dev/null; }
+client_plain_imap() {
+    in_client timeout "$limit" "$python" -c "
+import imaplib
+m = imaplib.IMAP4('$host', $port)
+try:
+    m.login('lab', 'secret')
+except m.error as e:
+    print('client:', e)
+m.logout()"
+}
+client_plain_ftp() { in_client curl -sS -m "$limit" "ftp://lab:secret@$host:$port/" </dev/null; }
+client_plain_ldap() { in_client timeout "$limit" ldapsearch -x -H "ldap://$host:$port" -s base -b '' </dev/null; }
+demanded carrier_postfix_demands 587 postfix rsa 'smtpd_tls_security_level = encrypt' -- plain_smtp
+demanded carrier_dovecot_imap_demands 143 dovecot imap rsa 'disable_plaintext_auth = yes' -- plain_imap
+demanded carrier_vsftpd_demands 21 vsftpd rsa local_enable=YES force_local_logins_ssl=YES -- plain_ftp
+demanded carrier_slapd_demands 389 slapd rsa 'security tls=128' -- plain_ldap
+demanded carrier_shadow_demands 3389 shadow rsa /sec:nla -- freerdp /sec:rdp
+set_ limit 8
