@@ -123,7 +123,6 @@ END
     in_server nginx -c "$dir/nginx.conf" -e /dev/stderr
 }
 carried carrier_proxy_protocol_nginx_v2 443 rsa nginx_header rsa -- via_haproxy send-proxy-v2
-truth success - - - - - 1.3
 
 # Clients that look at the certificate behind the handshake
 server_slapd_12() {
