@@ -30,6 +30,11 @@ static enum carrier_step reply(struct carrier *s, struct span line)
     }
     bool yes = carrier_command(line, "+OK");
     bool no = carrier_command(line, "-ERR");
+    if (no && (carrier_has(line, "SSL") || carrier_has(line, "TLS"))) {
+        carrier_demand(s, line); /* in its own words: there is no code */
+    } else if (yes && !s->leaving) {
+        s->demands = false;
+    }
     if ((!yes && !no) || !carrier_answered(s)) {
         return CARRIER_GO_ON;
     }

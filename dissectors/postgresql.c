@@ -13,7 +13,8 @@ enum {
     CODE_STARTUP = 0x00030000,
 };
 
-enum { AT_START, WAIT_SSL, WAIT_GSS, IN_ERROR };
+enum { AT_START, WAIT_SSL, WAIT_GSS, IN_ERROR, WITHOUT };
+enum { ASKED = 1 };
 
 static bool is_opening(uint32_t length, uint32_t code)
 {
@@ -45,6 +46,10 @@ static enum carrier_fit probe(const struct carrier_opening *o)
 static enum carrier_step request(struct carrier *s, struct cursor *c)
 {
     struct span message;
+    if (s->step == WITHOUT) {
+        cursor_skip(c, cursor_left(c), "log-in");
+        return CARRIER_GO_ON;
+    }
     if (!carrier_fill(&s->buf[SIDE_CLIENT], c, 8, &message)) {
         return CARRIER_GO_ON;
     }
@@ -55,13 +60,29 @@ static enum carrier_step request(struct carrier *s, struct cursor *c)
     if (length == 8 && code == CODE_SSL) {
         s->step = WAIT_SSL;
         s->asked = true;
+        s->flags = ASKED;
         return CARRIER_ASKED;
     }
     if (length == 8 && code == CODE_GSS) {
         s->step = WAIT_GSS;
         return CARRIER_GO_ON;
     }
+    if (code >> 16 == 3 && !(s->flags & ASKED)) {
+        s->step = WITHOUT;
+        s->moved_on = true;
+        return CARRIER_GO_ON;
+    }
     return CARRIER_NOT_TLS;
+}
+
+/* hostssl in pg_hba.conf, as versions before and since 14 tell it. */
+static enum carrier_step turned_away(struct carrier *s)
+{
+    struct span said = span_text(s->note);
+    s->demands =
+        carrier_begins(said, "no pg_hba.conf entry") &&
+        (carrier_has(said, "no encryption") || carrier_has(said, "SSL off"));
+    return s->demands ? CARRIER_GO_ON : CARRIER_NOT_TLS;
 }
 
 /* ErrorResponse: E, length, then fields of a letter and a text; M is the
@@ -94,7 +115,7 @@ static enum carrier_step error(struct carrier *s, struct cursor *c)
             carrier_note(s, span_sub(message, at, 5 + cursor_offset(&m) - at));
         }
     }
-    return CARRIER_REFUSED;
+    return s->step == WITHOUT ? turned_away(s) : CARRIER_REFUSED;
 }
 
 static enum carrier_step answer(struct carrier *s, struct cursor *c)
@@ -102,6 +123,14 @@ static enum carrier_step answer(struct carrier *s, struct cursor *c)
     uint8_t byte = cursor_peek(c);
     if (s->step == IN_ERROR) {
         return error(s, c);
+    }
+    if (s->step == WITHOUT && s->demands) {
+        cursor_skip(c, cursor_left(c), "the rest");
+        return CARRIER_GO_ON;
+    }
+    if (s->step == WITHOUT) {
+        bool begun = carrier_pending(&s->buf[SIDE_SERVER]);
+        return begun || byte == 'E' ? error(s, c) : CARRIER_NOT_TLS;
     }
     if (s->step == WAIT_SSL && byte == 'E') {
         s->step = IN_ERROR;

@@ -25,6 +25,11 @@ static enum carrier_step reply(struct carrier *s, struct span line)
     if (yes && s->offer == OFFER_UNKNOWN) {
         s->offer = OFFER_NONE;
     }
+    if (no && carrier_has(line, "ENCRYPT-NEEDED")) { /* section 1.3 */
+        carrier_demand(s, line);
+    } else if (yes && !s->leaving) {
+        s->demands = false;
+    }
     bool closing = bye && s->asked;
     if (!carrier_answered(s) && !closing) {
         return CARRIER_GO_ON;

@@ -7,7 +7,8 @@
  *
  * A proxy that closes with its 407 has the client come back with credentials on
  * another connection (RFC 9110 section 11.7.1): when that is let through to the
- * same target, the first was no failure.
+ * same target, the first was no failure. The same holds for a client that tries
+ * without TLS first, where the server demands it.
  */
 #include "judge/harmless.h"
 
@@ -45,8 +46,9 @@ static bool is_probe(const struct probe *p, struct span random)
 
 static bool is_challenge(const struct handshake *hs)
 {
+    bool asked = hs->end_state.stage == STAGE_TUNNEL && http_status(hs) == 407;
     return hs->end_state.outcome == OUTCOME_FAILURE &&
-           hs->end_state.stage == STAGE_TUNNEL && http_status(hs) == 407 &&
+           (asked || hs->carrier_demanded) &&
            hs_find(hs, HS_CARRIER_REFUSED, SIDE_NONE);
 }
 
@@ -59,11 +61,14 @@ bool harmless_awaits(const struct profiles *p, const struct handshake *hs)
 const char *harmless_why(const struct profiles *p, const struct handshake *hs)
 {
     if (is_challenge(hs)) {
-        return profiles_let_in(p, hs, hs->end_state.when_decisive)
-                   ? "the proxy asked for a password and closed; the client "
+        return !profiles_let_in(p, hs, hs->end_state.when_decisive) ? NULL
+               : hs->carrier_demanded
+                   ? "the client came back on another connection, asked for "
+                     "TLS and got it (sslmode=allow of PostgreSQL, and others "
+                     "that try without first)"
+                   : "the proxy asked for a password and closed; the client "
                      "came back on another connection and was let through to "
-                     "the same target"
-                   : NULL;
+                     "the same target";
     }
     struct hello_sight hello;
     hello_look(hs, &hello);

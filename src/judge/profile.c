@@ -71,8 +71,9 @@ struct pair_slot {
     struct burst burst;
 };
 
-/* Tunnels that a proxy granted to one client for one target, in one stretch of
- * time as long as a client may take to come back after a 407. */
+/* Tunnels that a proxy granted to one client for one target, and requests for
+ * TLS that were granted and used, in one stretch of time as long as a client
+ * may take to come back. */
 #define VISIT_NS (10 * TICK_SEC)
 
 struct visit {
@@ -398,7 +399,8 @@ static void learn_visit(struct profiles *p, const struct handshake *hs)
 {
     struct hs_target target;
     const struct hs_event *granted = hs_find(hs, HS_CARRIER_OK, SIDE_NONE);
-    if (!granted || !hs_tunnel_target(hs, &target)) {
+    if (!granted || (!hs_tunnel_target(hs, &target) &&
+                     hs->end_state.outcome != OUTCOME_SUCCESS)) {
         return;
     }
     tick_t when = granted->when;

@@ -44,8 +44,9 @@ enum habit {
 enum habit profiles_habit(const struct profiles *p, const struct handshake *hs,
                           const struct hello_sight *hello);
 
-/* Whether the same proxy let the same client through to the same target, on
- * another connection, at `when` or within seconds of it. */
+/* Whether on another connection, at `when` or within seconds of it, the same
+ * proxy let the same client through to the same target, or the same client
+ * asked the same server for TLS and finished the handshake. */
 bool profiles_let_in(const struct profiles *p, const struct handshake *hs,
                      tick_t when);
 

@@ -588,9 +588,10 @@ Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
     cr_expect_eq(n.totals.tcp_unused, 1u);
 }
 
-/* The proxy closes with its 407: whoever comes back with a password and is let
- * through has not failed, live neither; whoever does not come back has. */
-Test(pcaps, half_a_login_at_a_proxy_is_harmless)
+/* The proxy closes with its 407, or the server wants TLS: whoever comes back
+ * with a password, or with TLS, and is let through has not failed, live
+ * neither; whoever does not come back has. */
+Test(pcaps, who_comes_back_at_once_has_not_failed)
 {
     for (int live = 0; live < 2; live++) {
         struct harm n =
@@ -598,6 +599,12 @@ Test(pcaps, half_a_login_at_a_proxy_is_harmless)
         cr_expect_eq(n.failed, 0u);
         cr_expect_eq(n.harmless, 1u);
         cr_expect_eq(n.totals.succeeded, 1u);
+        n = records_of_run("carrier_postgresql_demands_then_ok", NULL, live);
+        cr_expect_eq(n.failed, 0u);
+        cr_expect_eq(n.harmless, 1u);
+        cr_expect_eq(n.totals.succeeded, 1u);
+        n = records_of_run("carrier_postgresql_demands", NULL, live);
+        cr_expect_eq(n.failed, 1u);
         n = records_of_run("carrier_tinyproxy_407", NULL, live);
         cr_expect_eq(n.failed, 1u);
         cr_expect_eq(n.harmless, 0u);
@@ -799,7 +806,9 @@ Test(pcaps, advice_fits_the_way_to_tls)
                                         "carrier_dovecot_imap_demands",
                                         "carrier_vsftpd_demands",
                                         "carrier_slapd_demands",
-                                        "carrier_shadow_demands"};
+                                        "carrier_shadow_demands",
+                                        "carrier_postgresql_demands",
+                                        "carrier_dovecot_pop3_demands"};
     struct truth t = load();
     size_t seen = 0;
     for (size_t i = 0; i < t.n; i++) {

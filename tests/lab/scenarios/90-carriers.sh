@@ -168,7 +168,7 @@ client_ldapsearch() {
 }
 
 pg_bin() { printf '%s\n' /usr/lib/postgresql/*/bin | tail -n 1; }
-server_postgresql() { # CERTIFICATE, or `none`
+server_postgresql() { # CERTIFICATE, or `none`; [hostssl: nobody without TLS]
     mkdir -p pgdata
     chown postgres pgdata .
     setpriv --reuid postgres --clear-groups "$(pg_bin)/initdb" -D pgdata -A trust -U postgres --no-sync >/dev/null
@@ -178,7 +178,7 @@ port = $port
 unix_socket_directories = '$dir'
 log_connections = on
 END
-    echo 'host all all all trust' >>pgdata/pg_hba.conf
+    echo "${2-host} all all all trust" >>pgdata/pg_hba.conf
     if [ "$1" != none ]; then
         own_key "$1" postgres
         printf '%s\n' 'ssl = on' "ssl_cert_file = '$dir/server.pem'" "ssl_key_file = '$dir/server.key'" \

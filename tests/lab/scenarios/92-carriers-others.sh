@@ -8,7 +8,7 @@ eval "$(declare -f version_of | sed '1s/version_of/version_of_way/')"
 version_of() {
     case $1 in
     shadow) echo "FreeRDP $(dpkg-query -f '${Version}' -W freerdp2-shadow-x11 | sed 's/+.*//') shadow server" ;;
-    amqp | plain_imap) version_of_way python ;;
+    amqp | plain_imap | plain_pop3) version_of_way python ;;
     plain_smtp) swaks --version | sed -n '1s/ version / /p' ;;
     plain_ftp) version_of_way curl ;;
     plain_ldap) version_of_way ldapsearch ;;
@@ -167,3 +167,18 @@ demanded carrier_vsftpd_demands 21 vsftpd rsa local_enable=YES force_local_login
 demanded carrier_slapd_demands 389 slapd rsa 'security tls=128' -- plain_ldap
 demanded carrier_shadow_demands 3389 shadow rsa /sec:nla -- freerdp /sec:rdp
 set_ limit 8
+client_plain_pop3() {
+    in_client timeout "$limit" "$python" -c "
+import poplib
+m = poplib.POP3('$host', $port)
+try:
+    m.user('lab')
+    m.pass_('secret')
+except poplib.error_proto as e:
+    print('client:', e)
+m.quit()"
+}
+demanded carrier_dovecot_pop3_demands 110 dovecot pop3 rsa 'disable_plaintext_auth = yes' -- plain_pop3
+demanded carrier_postgresql_demands 5432 postgresql rsa hostssl -- psql disable
+demanded carrier_postgresql_demands_then_ok 5432 postgresql rsa hostssl -- psql allow
+remark 'sslmode=allow: tries without first, and comes back on another connection'
