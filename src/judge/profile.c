@@ -398,6 +398,9 @@ static void learn_random(struct pair_slot *pair, uint32_t random, uint16_t port)
 static void learn_visit(struct profiles *p, const struct handshake *hs)
 {
     struct hs_target target;
+    if (!hs->carrier_request && hs->carrier_asked.n == 0) {
+        return; /* most are: nothing was asked for */
+    }
     const struct hs_event *granted = hs_find(hs, HS_CARRIER_OK, SIDE_NONE);
     if (!granted || (!hs_tunnel_target(hs, &target) &&
                      hs->end_state.outcome != OUTCOME_SUCCESS)) {
