@@ -10,6 +10,8 @@
 
 #include "confine.h"
 
+#include "renewal.h"
+
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/x509.h>
@@ -107,19 +109,16 @@ static bool readable(struct readable *r, const struct confine_needs *n)
 }
 
 /* Stays root, without its capabilities, rather than fail to write where only
- * root may. Of a user asked for that is an error, unless it is only `perhaps`
- * that files are made. */
+ * root may. Of a user asked for that is an error. */
 static bool settle_user(const struct confine_needs *n, struct sandbox_user *u,
-                        int directory, const char *name, bool perhaps,
-                        char error[256])
+                        int directory, const char *name, char error[256])
 {
-    if (directory < 0 || !u->change || sandbox_may_write(u, directory) ||
-        (perhaps && n->options->user)) {
+    if (directory < 0 || !u->change || sandbox_may_write(u, directory)) {
         return true;
     }
     if (n->options->user) {
-        snprintf(error, 256, "user %s cannot make files beside or in %.120s",
-                 u->name, name);
+        snprintf(error, 256, "user %s cannot make files in %.120s", u->name,
+                 name);
         return false;
     }
     if (n->options->interfaces_n && !n->options->quiet) {
@@ -139,30 +138,44 @@ static void add_writable(struct sandbox_plan *p, int directory)
     }
 }
 
+/* The output's file is made anew by a process that stays root, where only root
+ * may. */
+static bool settle_output(const struct confine_needs *n, struct sandbox_plan *p,
+                          char error[256])
+{
+    struct renewal *r = n->renewal;
+    if (!r || r->directory < 0) {
+        return true;
+    }
+    if (p->user.change && !sandbox_may_write(&p->user, r->directory)) {
+        p->passes = true;
+        return renewal_delegate(r, error);
+    }
+    /* So that it can be opened again, and its successors be alike. */
+    if (p->user.change && n->output >= 0 &&
+        fchown(n->output, p->user.uid, p->user.gid) != 0 &&
+        n->options->verbose) {
+        perror("tlswhy: the output's owner stays");
+    }
+    add_writable(p, r->directory);
+    return true;
+}
+
 static bool settle_outputs(const struct confine_needs *n,
                            struct sandbox_plan *p, char error[256])
 {
     const struct options *o = n->options;
-    bool rotates = o->rotate_bytes || o->rotate_time;
     if (p->user.change && n->extract_made &&
         fchown(n->extract, p->user.uid, p->user.gid) != 0) {
         snprintf(error, 256, "%.120s: %s", o->extract, strerror(errno));
         return false;
     }
-    /* The output's directory is open when it may be opened again. */
-    if (!settle_user(n, &p->user, n->extract, o->extract, false, error) ||
-        !settle_user(n, &p->user, n->output_directory, o->output, !rotates,
-                     error) ||
-        !settle_user(n, &p->user, n->metrics, o->metrics, false, error)) {
+    if (!settle_user(n, &p->user, n->extract, o->extract, error) ||
+        !settle_user(n, &p->user, n->metrics, o->metrics, error) ||
+        !settle_output(n, p, error)) {
         return false;
     }
-    /* So that it can be opened again, and its successors be alike. */
-    if (p->user.change && n->output >= 0 && n->output_directory >= 0 &&
-        fchown(n->output, p->user.uid, p->user.gid) != 0 && o->verbose) {
-        perror("tlswhy: the output's owner stays");
-    }
     add_writable(p, n->extract);
-    add_writable(p, n->output_directory);
     add_writable(p, n->metrics);
     return true;
 }

@@ -8,14 +8,14 @@
 
 struct confine_needs {
     const struct options *options;
-    int output;           /* the file of -o, -1: none */
-    int output_directory; /* where it is opened again; -1: it is not */
-    int metrics;          /* directory of their file; -1: none */
-    int extract;          /* directory of --extract; -1: none */
-    bool extract_made;    /* by us */
-    size_t files_open;    /* so many of the files; the rest comes later */
-    bool serves;          /* metrics are asked for */
-    int reconnecting;     /* the log's socket; -1: none */
+    int output;              /* the file of -o, -1: none */
+    struct renewal *renewal; /* how it is made anew; NULL: without -o */
+    int metrics;             /* directory of their file; -1: none */
+    int extract;             /* directory of --extract; -1: none */
+    bool extract_made;       /* by us */
+    size_t files_open;       /* so many of the files; the rest comes later */
+    bool serves;             /* metrics are asked for */
+    int reconnecting;        /* the log's socket; -1: none */
 };
 
 /*

@@ -10,6 +10,8 @@
 
 #include "output.h"
 
+#include "renewal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -33,8 +35,8 @@ struct output {
     struct report_options options;
     struct output_options where;
     const char *path; /* for messages */
-    const char *base; /* the file's name in its directory */
-    int fd, directory;
+    int fd;
+    struct renewal anew; /* its directory is -1: the file is never made anew */
     bool closed, failed;
     bool astray; /* it could not be opened again, and goes on in the old file */
     bool failing;   /* since the last write */
@@ -88,8 +90,8 @@ static bool open_path(struct output *o)
     }
     examine(o);
     if (o->where.rename && o->regular && !o->reporter->document) {
-        o->directory = open_directory(path, &o->base);
-        return o->directory >= 0;
+        o->anew.directory = open_directory(path, &o->anew.base);
+        return o->anew.directory >= 0;
     }
     return true;
 }
@@ -233,43 +235,16 @@ static bool must_wait(struct output *o)
 static bool is_time(const struct output *o)
 {
     const struct output_options *w = &o->where;
-    if (o->directory < 0 || !o->bytes || o->failing) {
+    if (o->anew.directory < 0 || !o->bytes || o->failing) {
         return false;
     }
     return (w->rotate_bytes && o->bytes >= w->rotate_bytes) ||
            (w->rotate_time && tick_now() - o->since >= w->rotate_time);
 }
 
-/* FILE.1 becomes FILE.2 and so on, FILE becomes FILE.1. 0, or an errno. */
-static int shift(const struct output *o)
-{
-    struct text from;
-    struct text to;
-    text_init(&from, 4096);
-    text_init(&to, 4096);
-    int error = 0;
-    for (unsigned n = o->where.rotate_keep; n > 0 && !error; n--) {
-        text_clear(&from);
-        text_clear(&to);
-        text_add(&from, o->base);
-        if (n > 1) {
-            text_fmt(&from, ".%u", n - 1);
-        }
-        text_fmt(&to, "%s.%u", o->base, n);
-        if (renameat(o->directory, text_str(&from), o->directory,
-                     text_str(&to)) != 0 &&
-            errno != ENOENT) {
-            error = errno;
-        }
-    }
-    text_free(&from);
-    text_free(&to);
-    return error;
-}
-
 static void rotate(struct output *o)
 {
-    int error = shift(o);
+    int error = renewal_shift(&o->anew);
     if (error) {
         if (!o->failed) {
             fprintf(stderr, "tlswhy: %s: cannot be rotated: %s\n", o->path,
@@ -304,11 +279,10 @@ void output_reopen(struct output *o)
     if (o->text.n && !o->closed && !must_wait(o)) {
         write_text(o);
     }
-    if (o->directory < 0) {
+    if (o->anew.directory < 0) {
         return;
     }
-    int fd = openat(o->directory, o->base,
-                    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    int fd = renewal_open(&o->anew);
     if (fd < 0) {
         fprintf(stderr, "tlswhy: %s: cannot be opened again: %s\n", o->path,
                 strerror(errno));
@@ -357,9 +331,9 @@ void output_end(struct output *o, const struct totals *t)
     output_flush(o);
 }
 
-int output_directory(const struct output *o)
+struct renewal *output_renewal(struct output *o)
 {
-    return o->directory;
+    return &o->anew;
 }
 
 int output_file(const struct output *o)
@@ -401,14 +375,14 @@ struct output *output_new(const struct reporter *r,
         free(state);
         return NULL;
     }
-    *out =
-        (struct output){.reporter = r,
-                        .options = *o,
-                        .where = *where,
-                        .path = where->path ? where->path : "standard output",
-                        .fd = STDOUT_FILENO,
-                        .directory = -1,
-                        .state = state};
+    *out = (struct output){
+        .reporter = r,
+        .options = *o,
+        .where = *where,
+        .path = where->path ? where->path : "standard output",
+        .fd = STDOUT_FILENO,
+        .anew = {.directory = -1, .keep = where->rotate_keep, .socket = -1},
+        .state = state};
     text_init(&out->text, TEXT_MAX_BYTES);
     if (!where->path) {
         struct stat st;
@@ -434,8 +408,6 @@ void output_free(struct output *o)
     if (o->fd > STDERR_FILENO && close(o->fd) != 0 && !o->failed) {
         fprintf(stderr, "tlswhy: %s: %s\n", o->path, strerror(errno));
     }
-    if (o->directory >= 0) {
-        close(o->directory);
-    }
+    renewal_end(&o->anew);
     free(o);
 }

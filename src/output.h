@@ -38,9 +38,9 @@ void output_flush(struct output *o);
  * that is one document. */
 void output_reopen(struct output *o);
 
-/* The directory in which files will be made (with `rename`), and the file;
- * -1: none. */
-int output_directory(const struct output *o);
+/* How files will be made anew (with `rename`; otherwise its directory is -1);
+ * and the file, -1: none. */
+struct renewal *output_renewal(struct output *o);
 int output_file(const struct output *o);
 
 /* The reader of the output went away: the program ends quietly. */

@@ -267,7 +267,6 @@ bool run_give_up_rights(struct run *r)
     char error[256];
     struct confine_needs n = {.options = &r->options,
                               .output = -1,
-                              .output_directory = -1,
                               .files_open = r->files_opened,
                               .serves = outlets_serve(r->outlets),
                               .metrics = outlets_directory(r->outlets),
@@ -275,7 +274,7 @@ bool run_give_up_rights(struct run *r)
     n.extract = packet_files_directory(r->packets, &n.extract_made);
     if (r->output) {
         n.output = output_file(r->output);
-        n.output_directory = output_directory(r->output);
+        n.renewal = output_renewal(r->output);
     }
     if (!confine(&n, &r->sandbox, error)) {
         run_complain(r, "sandbox", error);

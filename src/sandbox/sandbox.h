@@ -39,6 +39,7 @@ struct sandbox_plan {
     size_t writable_n;
     bool serves;      /* connections are accepted */
     bool connects;    /* connections are made, and names looked up */
+    bool passes;      /* messages by a socket that is open, files with them */
     int reconnecting; /* this socket may be connected again; -1: none may */
 };
 
@@ -62,6 +63,10 @@ bool sandbox_find_user(const char *name, struct sandbox_user *out,
 
 /* Whether that user could make files in an open directory. */
 bool sandbox_may_write(const struct sandbox_user *u, int directory);
+
+/* In a process just forked: ignores signals that are meant for the other one
+ * and closes all that is open but standard error and what is kept. */
+void sandbox_alone(const int *kept, size_t n);
 
 /* Enters. False with one line in error[] only when root's identity or
  * capabilities could not be given up. */

@@ -147,6 +147,9 @@ static const int allowed_writing[] = {
     SCMP_SYS(unlink), SCMP_SYS(fchmod),
 };
 
+/* Messages, with files in them. */
+static const int allowed_passing[] = {SCMP_SYS(recvmsg), SCMP_SYS(sendmsg)};
+
 /* Connections are accepted and answered. */
 static const int allowed_serving[] = {
     SCMP_SYS(accept),      SCMP_SYS(accept4),    SCMP_SYS(recvmsg),
@@ -301,6 +304,9 @@ static bool add_all(scmp_filter_ctx c, const struct sandbox_plan *p)
         ok = ok && add(c, yes, allowed_writing, COUNT(allowed_writing));
     } else {
         ok = ok && add_reading(c);
+    }
+    if (p->passes) {
+        ok = ok && add(c, yes, allowed_passing, COUNT(allowed_passing));
     }
     if (p->serves) {
         ok = ok && add(c, yes, allowed_serving, COUNT(allowed_serving));

@@ -18,15 +18,12 @@
 #include "base/tick.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define REPORT_EVERY (100 * TICK_MSEC)
@@ -41,7 +38,6 @@
 #define PRESS_BYTES  (LIMIT_SEND_QUEUE_BYTES / 4)
 #define EASE_BYTES   (LIMIT_SEND_QUEUE_BYTES / 16)
 #define SAY_AGAIN    (60 * TICK_SEC)
-#define DESCRIPTORS  65536u
 
 struct child {
     const struct sender_options *o;
@@ -402,45 +398,11 @@ static void leave(struct child *c)
 
 /* ---- becoming it ---- */
 
-static void ignore_signals(void)
-{
-    static const int v[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
-                            SIGPIPE, SIGUSR1, SIGTSTP, SIGALRM};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-        sigaction(v[i], &ignore, NULL);
-    }
-}
-
-/* Nothing of the other process is kept but what this one needs. */
-static void close_others(const struct child *c)
-{
-    struct rlimit limit;
-    int most = 1024;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        most =
-            (int)(limit.rlim_cur < DESCRIPTORS ? limit.rlim_cur : DESCRIPTORS);
-    }
-    for (int fd = 0; fd < most; fd++) {
-        if (fd != STDERR_FILENO && fd != c->in && fd != c->out &&
-            fd != spill_file(c->spill)) {
-            close(fd);
-        }
-    }
-    /* So that no socket becomes standard input or output. */
-    for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd < STDERR_FILENO;) {
-        fd = dup(fd);
-        if (fd > STDERR_FILENO) {
-            close(fd);
-        }
-    }
-}
-
 static bool start(struct child *c)
 {
     struct sandbox_status status;
-    ignore_signals();
-    close_others(c);
+    const int kept[] = {c->in, c->out, spill_file(c->spill)};
+    sandbox_alone(kept, 3);
     prctl(PR_SET_NAME, c->to->kind);
     return (!c->o->plan ||
             sandbox_enter(c->o->plan, &status, c->report.error)) &&

@@ -4,14 +4,17 @@
  * after; rotation; reopening. A full disk is made by RLIMIT_FSIZE.
  */
 #include "output.h"
+#include "renewal.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char directory[64];
@@ -188,6 +191,65 @@ Test(output, reopens_by_name)
     write_records(o, 2);
     cr_expect_eq(size_of(".old"), 107);
     cr_expect_eq(size_of(""), 207);
+    output_free(o);
+}
+
+/* Where only root may make files, another process does. */
+static struct output *open_delegated(struct output_options where)
+{
+    char error[256];
+    struct output *o = open_output(&with_header, where);
+    cr_assert(renewal_delegate(output_renewal(o), error), "%s", error);
+    return o;
+}
+
+Test(output, another_process_makes_the_file_anew)
+{
+    char moved[192];
+    snprintf(moved, sizeof moved, "%s.old", path);
+    struct output *o = open_delegated((struct output_options){
+        .rename = true, .rotate_bytes = 200, .rotate_keep = 2});
+    for (int i = 0; i < 7; i++) {
+        write_records(o, 1);
+    }
+    cr_expect_eq(size_of(".1"), 207);
+    cr_expect_eq(size_of(".2"), 207);
+    cr_expect_eq(size_of(".3"), -1);
+    cr_expect_eq(size_of(""), 107);
+    cr_assert_eq(rename(path, moved), 0);
+    output_reopen(o);
+    write_records(o, 1);
+    cr_expect_eq(size_of(""), 107);
+    cr_expect_not(output_failed(o));
+    output_free(o);
+    cr_expect_gt(wait(NULL), 0, "it ends, too");
+}
+
+Test(output, another_process_tells_what_fails)
+{
+    char moved[192];
+    snprintf(moved, sizeof moved, "%s.old", path);
+    struct output *o = open_delegated((struct output_options){.rename = true});
+    struct renewal *r = output_renewal(o);
+    cr_assert_eq(rename(path, moved), 0);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    cr_expect_eq(renewal_open(r), -1);
+    cr_expect_eq(errno, EISDIR);
+    cr_assert_eq(rmdir(path), 0);
+    int fd = renewal_open(r);
+    cr_expect_geq(fd, 0);
+    close(fd);
+    /* What is asked for besides ends it, and then nobody answers. */
+    cr_assert_eq(write(r->socket, "x", 1), 1);
+    cr_expect_gt(wait(NULL), 0);
+    signal(SIGPIPE, SIG_IGN);
+    cr_expect_eq(renewal_open(r), -1);
+    cr_expect_eq(errno, EIO);
+    cr_expect_eq(renewal_shift(r), EIO);
+    output_reopen(o);
+    write_records(o, 1);
+    cr_expect(output_failed(o));
+    cr_expect_eq(size_of(".old"), 107, "it goes on in the old file");
     output_free(o);
 }
 

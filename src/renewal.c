@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A socket pair of datagrams: a byte asks; an errno answers, and with 0 and a
+ * file opened, its descriptor. */
+#include "config.h"
+
+#include "renewal.h"
+
+#include "base/text.h"
+#include "sandbox/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SHIFT     's'
+#define OPEN      'o'
+#define READY     0
+#define ANSWER_MS 2000
+
+union control {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr head;
+};
+
+/* ---- by this process ---- */
+
+static int shift_here(const struct renewal *r)
+{
+    struct text from;
+    struct text to;
+    text_init(&from, 4096);
+    text_init(&to, 4096);
+    int error = 0;
+    for (unsigned n = r->keep; n > 0 && !error; n--) {
+        text_clear(&from);
+        text_clear(&to);
+        text_add(&from, r->base);
+        if (n > 1) {
+            text_fmt(&from, ".%u", n - 1);
+        }
+        text_fmt(&to, "%s.%u", r->base, n);
+        if (renameat(r->directory, text_str(&from), r->directory,
+                     text_str(&to)) != 0 &&
+            errno != ENOENT) {
+            error = errno;
+        }
+    }
+    text_free(&from);
+    text_free(&to);
+    return error;
+}
+
+static int open_here(const struct renewal *r)
+{
+    return openat(r->directory, r->base,
+                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+}
+
+/* ---- in the other process ---- */
+
+static bool answer(int socket, int error, int fd)
+{
+    union control c = {{0}};
+    struct iovec v = {&error, sizeof error};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+    if (fd >= 0) {
+        m.msg_control = c.bytes;
+        m.msg_controllen = sizeof c.bytes;
+        c.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+                                  .cmsg_type = SCM_RIGHTS,
+                                  .cmsg_len = CMSG_LEN(sizeof fd)};
+        memcpy(CMSG_DATA(&c.head), &fd, sizeof fd);
+    }
+    return sendmsg(socket, &m, MSG_NOSIGNAL) == (ssize_t)sizeof error;
+}
+
+static bool obey(const struct renewal *r, int socket, char what)
+{
+    if (what == SHIFT) {
+        return answer(socket, shift_here(r), -1);
+    }
+    if (what != OPEN) {
+        return false;
+    }
+    int fd = open_here(r);
+    bool ok = answer(socket, fd < 0 ? errno : 0, fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ok;
+}
+
+_Noreturn static void serve(const struct renewal *r, int socket)
+{
+    char error[256];
+    char what;
+    struct sandbox_status status;
+    const int kept[] = {socket, r->directory};
+    const struct sandbox_plan plan = {.writable = {r->directory},
+                                      .writable_n = 1,
+                                      .passes = true,
+                                      .reconnecting = -1};
+    sandbox_alone(kept, 2);
+    prctl(PR_SET_NAME, "renewal");
+    if (!sandbox_enter(&plan, &status, error) || !answer(socket, READY, -1)) {
+        _exit(2);
+    }
+    while (read(socket, &what, 1) == 1 && obey(r, socket, what)) {
+    }
+    _exit(0);
+}
+
+/* ---- asking it ---- */
+
+/* The errno that it answers; EIO: it does not. *fd: -1, or a file, which is the
+ * caller's. */
+static int hear(int socket, int *fd)
+{
+    int error = EIO;
+    union control c = {{0}};
+    struct iovec v = {&error, sizeof error};
+    struct msghdr m = {.msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = c.bytes,
+                       .msg_controllen = sizeof c.bytes};
+    struct pollfd p = {.fd = socket, .events = POLLIN};
+    *fd = -1;
+    if (poll(&p, 1, ANSWER_MS) <= 0 ||
+        recvmsg(socket, &m, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof error) {
+        return EIO;
+    }
+    const struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+    if (h && h->cmsg_type == SCM_RIGHTS &&
+        h->cmsg_len == CMSG_LEN(sizeof *fd)) {
+        memcpy(fd, CMSG_DATA(h), sizeof *fd);
+    }
+    return error;
+}
+
+static int ask(const struct renewal *r, char what, int *fd)
+{
+    *fd = -1;
+    return send(r->socket, &what, 1, MSG_NOSIGNAL) == 1 ? hear(r->socket, fd)
+                                                        : EIO;
+}
+
+/* ---- whoever does it ---- */
+
+int renewal_shift(const struct renewal *r)
+{
+    int fd;
+    return r->socket < 0 ? shift_here(r) : ask(r, SHIFT, &fd);
+}
+
+int renewal_open(const struct renewal *r)
+{
+    int fd;
+    if (r->socket < 0) {
+        return open_here(r);
+    }
+    errno = ask(r, OPEN, &fd);
+    return fd;
+}
+
+bool renewal_delegate(struct renewal *r, char error[256])
+{
+    int ends[2] = {-1, -1};
+    int fd;
+    pid_t pid = -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0) {
+        fflush(NULL);
+        pid = fork();
+        if (pid == 0) {
+            serve(r, ends[1]);
+        }
+    }
+    snprintf(error, 256, "%s", strerror(errno));
+    if (ends[1] >= 0) {
+        close(ends[1]);
+    }
+    if (pid > 0 && hear(ends[0], &fd) == READY) {
+        r->socket = ends[0];
+        return true;
+    }
+    if (pid > 0) {
+        snprintf(error, 256, "the process that makes its files does not start");
+    }
+    if (ends[0] >= 0) {
+        close(ends[0]);
+    }
+    return false;
+}
+
+void renewal_end(struct renewal *r)
+{
+    if (r->socket >= 0) {
+        close(r->socket);
+    }
+    if (r->directory >= 0) {
+        close(r->directory);
+    }
+    r->socket = r->directory = -1;
+}
