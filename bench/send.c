@@ -25,7 +25,6 @@
 #define BROKERS     3u
 #define PARTITIONS  12u
 #define RECORDS_MAX 4096u
-#define SPILL_BYTES ((uint64_t)16 << 30)
 #define STEP        0.005
 
 struct bench {
@@ -184,7 +183,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "send: no records, or no brokers\n");
         return 2;
     }
-    struct spill *spill = spill_open(NULL, "bench", SPILL_BYTES, error);
+    struct spill *spill = spill_open(NULL, "bench", 0, error);
     const struct sender_options so = {.to = &to, .spill = spill, .plan = &plan};
     struct sender *s = spill ? sender_start(&so, error) : NULL;
     if (!s) {

@@ -21,7 +21,6 @@
 #define ROTATE_KEEP       9u
 #define ROTATE_KEEP_MAX   9999u
 #define ROTATE_MIN_BYTES  4096u
-#define SPILL_DEFAULT     ((uint64_t)1 << 30)
 #define SPILL_MIN_BYTES   ((uint64_t)1 << 20)
 
 enum {
@@ -172,7 +171,7 @@ const char *options_help(void)
            "                             redis[s]://[USER:PASSWORD@]HOST[:PORT]"
            "/DB?stream=NAME\n"
            "      --spill DIR[,SIZE]     keep there what cannot be sent yet "
-           "(default 1G)\n"
+           "(default 4G)\n"
            "      --config FILE          options from a file, one a line: name "
            "= value\n"
            "      --check-config         only check it "
@@ -727,8 +726,7 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
 {
     *o = (struct options){.format = "text",
                           .handshake_timeout = 10 * TICK_SEC,
-                          .max_flows = MAX_FLOWS_DEFAULT,
-                          .spill_bytes = SPILL_DEFAULT};
+                          .max_flows = MAX_FLOWS_DEFAULT};
     error[0] = '\0';
     if (!read_options(o, argc, argv, error)) {
         return false;

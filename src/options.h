@@ -48,7 +48,7 @@ struct options {
     const char **properties; /* of Kafka's library, NAME=VALUE; owned array */
     size_t properties_n;
     const char *spill;     /* directory; NULL: an unnamed file */
-    uint64_t spill_bytes;  /* the most of each destination's file */
+    uint64_t spill_bytes;  /* the most of each destination's file; 0: default */
     const char *user;      /* whom to run as; NULL: the default */
     bool no_sandbox;       /* for debugging */
     bool no_relief;        /* the kernel delivers everything */

@@ -149,6 +149,10 @@
 #define LIMIT_SEND_QUEUE_BYTES  ((size_t)256 * 1024 * 1024)
 #define LIMIT_SEND_FLIGHT_BYTES ((size_t)64 * 1024 * 1024)
 
+/* Of the spill file, when nobody says how much; and at most half of what is
+ * free. A flood as above fills it in a quarter of a minute. */
+#define LIMIT_SEND_SPILL_BYTES ((uint64_t)4 << 30)
+
 /* At the end: a live capture ends within a second, files may wait as long as
  * there is progress this often. */
 #define LIMIT_SEND_LIVE_MS     600u

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define HEAD_BYTES   64u
@@ -193,6 +194,17 @@ static bool open_named(struct spill *s, const char *directory, const char *name,
     return true;
 }
 
+static uint64_t default_bytes(int fd)
+{
+    struct statvfs v;
+    uint64_t most = LIMIT_SEND_SPILL_BYTES;
+    if (fstatvfs(fd, &v) == 0) {
+        uint64_t half = (uint64_t)v.f_bavail * v.f_frsize / 2;
+        most = half < most ? half : most;
+    }
+    return most;
+}
+
 struct spill *spill_open(const char *directory, const char *name,
                          uint64_t max_bytes, char error[256])
 {
@@ -217,6 +229,9 @@ struct spill *spill_open(const char *directory, const char *name,
     if (!ok || !load(s, error)) {
         spill_free(s);
         return NULL;
+    }
+    if (!s->max_bytes) {
+        s->max_bytes = default_bytes(s->fd);
     }
     return s;
 }

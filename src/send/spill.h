@@ -19,8 +19,8 @@ struct spill;
 
 /*
  * Opens NAME in the directory, or without a directory an unnamed file that is
- * gone with the process. `max_bytes` bounds the file. On failure NULL and one
- * line in error[].
+ * gone with the process. `max_bytes` bounds the file; 0: LIMIT_SEND_SPILL_BYTES
+ * and half of what is free there. On failure NULL and one line in error[].
  */
 struct spill *spill_open(const char *directory, const char *name,
                          uint64_t max_bytes, char error[256]);

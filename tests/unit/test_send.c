@@ -393,6 +393,53 @@ Test(spill, a_ring_gives_back_what_was_put)
     ring_free(ring);
 }
 
+/* Of any length, now and then long. */
+static size_t length_of(unsigned i)
+{
+    return 1 + i * 7919u % (i % 1000 ? 3000 : 200000);
+}
+
+Test(spill, a_ring_between_two_processes)
+{
+    const unsigned n = 300000;
+    static char record[200000];
+    struct ring *ring = ring_new();
+    struct entry e;
+    char *p;
+    bool lies = false;
+    pid_t writer = fork();
+    if (writer == 0) {
+        for (unsigned i = 0; i < n;) {
+            memcpy(record, &i, sizeof i);
+            if (ring_put(ring, span_text("k"), span_of(record, length_of(i)))) {
+                i++;
+            } else {
+                usleep(1000);
+            }
+        }
+        ring_say_goodbye(ring, 7);
+        _exit(0);
+    }
+    for (unsigned i = 0; i < n;) {
+        if (!ring_first(ring, &e, &p, &lies)) {
+            cr_assert_not(lies, "%u", i);
+            ring_sleep(ring);
+            usleep(100);
+            continue;
+        }
+        size_t whole = length_of(i);
+        cr_assert_eq(e.record_n, whole, "%u", i);
+        size_t shown = whole < sizeof i ? whole : sizeof i;
+        cr_assert_eq(memcmp(p + sizeof e + e.key_n, &i, shown), 0, "%u", i);
+        ring_take(ring, entry_bytes(&e));
+        i++;
+    }
+    waitpid(writer, NULL, 0);
+    cr_expect_eq(ring_waiting(ring), 0u);
+    cr_expect_eq(ring_goodbye(ring), 7u);
+    ring_free(ring);
+}
+
 /* ---- URLs ---- */
 
 Test(spill, redis_urls)
