@@ -111,21 +111,22 @@ static bool readable(struct readable *r, const struct confine_needs *n)
 /* Stays root, without its capabilities, rather than fail to write where only
  * root may. Of a user asked for that is an error. */
 static bool settle_user(const struct confine_needs *n, struct sandbox_user *u,
-                        int directory, const char *name, char error[256])
+                        char error[256])
 {
-    if (directory < 0 || !u->change || sandbox_may_write(u, directory)) {
+    const struct options *o = n->options;
+    if (n->extract < 0 || !u->change || sandbox_may_write(u, n->extract)) {
         return true;
     }
-    if (n->options->user) {
+    if (o->user) {
         snprintf(error, 256, "user %s cannot make files in %.120s", u->name,
-                 name);
+                 o->extract);
         return false;
     }
-    if (n->options->interfaces_n && !n->options->quiet) {
+    if (o->interfaces_n && !o->quiet) {
         fprintf(stderr,
-                "tlswhy: user %s cannot make files for %s: staying root, "
+                "tlswhy: user %s cannot make files in %s: staying root, "
                 "without its capabilities\n",
-                u->name, name);
+                u->name, o->extract);
     }
     u->change = false;
     return true;
@@ -138,24 +139,17 @@ static void add_writable(struct sandbox_plan *p, int directory)
     }
 }
 
-/* The output's file is made anew by a process that stays root, where only root
- * may. */
-static bool settle_output(const struct confine_needs *n, struct sandbox_plan *p,
-                          char error[256])
+/* A file that is made anew, by a process that stays root where only root may.
+ */
+static bool settle_file(struct renewal *r, struct sandbox_plan *p,
+                        char error[256])
 {
-    struct renewal *r = n->renewal;
     if (!r || r->directory < 0) {
         return true;
     }
     if (p->user.change && !sandbox_may_write(&p->user, r->directory)) {
         p->passes = true;
         return renewal_delegate(r, error);
-    }
-    /* So that it can be opened again, and its successors be alike. */
-    if (p->user.change && n->output >= 0 &&
-        fchown(n->output, p->user.uid, p->user.gid) != 0 &&
-        n->options->verbose) {
-        perror("tlswhy: the output's owner stays");
     }
     add_writable(p, r->directory);
     return true;
@@ -170,13 +164,18 @@ static bool settle_outputs(const struct confine_needs *n,
         snprintf(error, 256, "%.120s: %s", o->extract, strerror(errno));
         return false;
     }
-    if (!settle_user(n, &p->user, n->extract, o->extract, error) ||
-        !settle_user(n, &p->user, n->metrics, o->metrics, error) ||
-        !settle_output(n, p, error)) {
+    if (!settle_user(n, &p->user, error) ||
+        !settle_file(n->metrics, p, error) ||
+        !settle_file(n->renewal, p, error)) {
         return false;
     }
     add_writable(p, n->extract);
-    add_writable(p, n->metrics);
+    /* So that it can be opened again, and its successors be alike. */
+    if (p->user.change && n->output >= 0 && n->renewal->directory >= 0 &&
+        n->renewal->socket < 0 &&
+        fchown(n->output, p->user.uid, p->user.gid) != 0 && o->verbose) {
+        perror("tlswhy: the output's owner stays");
+    }
     return true;
 }
 

@@ -10,7 +10,7 @@ struct confine_needs {
     const struct options *options;
     int output;              /* the file of -o, -1: none */
     struct renewal *renewal; /* how it is made anew; NULL: without -o */
-    int metrics;             /* directory of their file; -1: none */
+    struct renewal *metrics; /* how their file is; NULL: there is none */
     int extract;             /* directory of --extract; -1: none */
     bool extract_made;       /* by us */
     size_t files_open;       /* so many of the files; the rest comes later */

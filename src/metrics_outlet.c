@@ -8,6 +8,8 @@
 
 #include "metrics_outlet.h"
 
+#include "renewal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -28,9 +30,8 @@
 struct metrics_outlet {
     metrics_source *source;
     void *ctx;
-    int directory; /* of the file; -1: none */
-    const char *base;
-    char *path; /* owned; of the file */
+    struct renewal file; /* its directory is -1: none */
+    char *path;          /* owned; of the file */
     char temporary[300];
     tick_t due;
     bool failed;
@@ -56,8 +57,10 @@ static bool open_file(struct metrics_outlet *m, const char *where,
         return false;
     }
     char *slash = strrchr(m->path, '/');
-    m->base = slash ? slash + 1 : m->path;
-    int n = snprintf(m->temporary, sizeof m->temporary, ".%s.new", m->base);
+    m->file.base = m->temporary;
+    m->file.name = slash ? slash + 1 : m->path;
+    int n =
+        snprintf(m->temporary, sizeof m->temporary, ".%s.new", m->file.name);
     if (n < 0 || (size_t)n >= sizeof m->temporary) {
         snprintf(error, 256, "the file's name is too long");
         return false;
@@ -67,19 +70,17 @@ static bool open_file(struct metrics_outlet *m, const char *where,
         *slash = '\0';
         directory = slash == m->path ? "/" : m->path;
     }
-    m->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (m->directory < 0) {
+    m->file.directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (m->file.directory < 0) {
         snprintf(error, 256, "%s", strerror(errno));
     }
-    return m->directory >= 0;
+    return m->file.directory >= 0;
 }
 
 /* 0, or an errno. */
 static int write_file(const struct metrics_outlet *m, const struct text *t)
 {
-    int fd =
-        openat(m->directory, m->temporary,
-               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    int fd = renewal_open(&m->file);
     if (fd < 0) {
         return errno;
     }
@@ -89,11 +90,7 @@ static int write_file(const struct metrics_outlet *m, const struct text *t)
     if (close(fd) != 0 && !error) {
         error = errno;
     }
-    if (!error &&
-        renameat(m->directory, m->temporary, m->directory, m->base) != 0) {
-        error = errno;
-    }
-    return error;
+    return error ? error : renewal_shift(&m->file);
 }
 
 static void update_file(struct metrics_outlet *m)
@@ -103,7 +100,7 @@ static void update_file(struct metrics_outlet *m)
     m->source(m->ctx, METRICS_PROMETHEUS, &t);
     int error = write_file(m, &t);
     if (error && !m->failed) {
-        fprintf(stderr, "tlswhy: %s: %s\n", m->base, strerror(error));
+        fprintf(stderr, "tlswhy: %s: %s\n", m->file.name, strerror(error));
     }
     m->failed = error != 0;
     text_free(&t);
@@ -307,7 +304,7 @@ struct metrics_outlet *metrics_outlet_new(const char *where,
     }
     m->source = source;
     m->ctx = ctx;
-    m->directory = -1;
+    m->file.directory = m->file.socket = -1;
     bool ok =
         is_file(where) ? open_file(m, where, error) : serve(m, where, error);
     if (!ok) {
@@ -317,15 +314,15 @@ struct metrics_outlet *metrics_outlet_new(const char *where,
     return m;
 }
 
-int metrics_outlet_directory(const struct metrics_outlet *m)
+struct renewal *metrics_outlet_renewal(struct metrics_outlet *m)
 {
-    return m ? m->directory : -1;
+    return m ? &m->file : NULL;
 }
 
 void metrics_outlet_poll(struct metrics_outlet *m)
 {
     poll_server(m);
-    if (m->directory >= 0 && tick_now() >= m->due) {
+    if (m->file.directory >= 0 && tick_now() >= m->due) {
         m->due = tick_now() + FILE_EVERY;
         update_file(m);
     }
@@ -337,10 +334,10 @@ void metrics_outlet_free(struct metrics_outlet *m)
         return;
     }
     stop_server(m);
-    if (m->directory >= 0) {
+    if (m->file.directory >= 0) {
         update_file(m);
-        close(m->directory);
     }
+    renewal_end(&m->file);
     free(m->path);
     free(m);
 }

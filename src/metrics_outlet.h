@@ -26,9 +26,9 @@ struct metrics_outlet *metrics_outlet_new(const char *where,
 /* Answers requests that came, or writes the file when it is time. */
 void metrics_outlet_poll(struct metrics_outlet *m);
 
-/* For the sandbox: the file's directory, held open (-1: none), and whether
- * connections are accepted. */
-int metrics_outlet_directory(const struct metrics_outlet *m);
+/* For the sandbox: how the file is made (its directory is -1: there is none),
+ * and whether connections are accepted. */
+struct renewal *metrics_outlet_renewal(struct metrics_outlet *m);
 bool metrics_outlet_serves(const struct metrics_outlet *m);
 
 /* Writes the file a last time. */

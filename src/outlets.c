@@ -154,9 +154,9 @@ bool outlets_serve(const struct outlets *o)
     return o && metrics_outlet_serves(o->outlet);
 }
 
-int outlets_directory(const struct outlets *o)
+struct renewal *outlets_renewal(const struct outlets *o)
 {
-    return o ? metrics_outlet_directory(o->outlet) : -1;
+    return o ? metrics_outlet_renewal(o->outlet) : NULL;
 }
 
 int outlets_reconnecting(const struct outlets *o)

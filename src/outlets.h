@@ -32,7 +32,7 @@ void outlets_free(struct outlets *o);
 
 /* For the sandbox, as struct confine_needs has them. */
 bool outlets_serve(const struct outlets *o);
-int outlets_directory(const struct outlets *o);
+struct renewal *outlets_renewal(const struct outlets *o);
 int outlets_reconnecting(const struct outlets *o);
 
 #endif

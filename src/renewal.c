@@ -29,8 +29,16 @@ union control {
 
 /* ---- by this process ---- */
 
+static int move(const struct renewal *r, const char *from, const char *to)
+{
+    return renameat(r->directory, from, r->directory, to) == 0 ? 0 : errno;
+}
+
 static int shift_here(const struct renewal *r)
 {
+    if (r->name) {
+        return move(r, r->base, r->name);
+    }
     struct text from;
     struct text to;
     text_init(&from, 4096);
@@ -44,11 +52,8 @@ static int shift_here(const struct renewal *r)
             text_fmt(&from, ".%u", n - 1);
         }
         text_fmt(&to, "%s.%u", r->base, n);
-        if (renameat(r->directory, text_str(&from), r->directory,
-                     text_str(&to)) != 0 &&
-            errno != ENOENT) {
-            error = errno;
-        }
+        error = move(r, text_str(&from), text_str(&to));
+        error = error == ENOENT ? 0 : error;
     }
     text_free(&from);
     text_free(&to);
@@ -57,8 +62,10 @@ static int shift_here(const struct renewal *r)
 
 static int open_here(const struct renewal *r)
 {
-    return openat(r->directory, r->base,
-                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    const int how = O_WRONLY | O_CREAT | O_CLOEXEC;
+    return r->name
+               ? openat(r->directory, r->base, how | O_TRUNC | O_NOFOLLOW, 0644)
+               : openat(r->directory, r->base, how | O_APPEND, 0640);
 }
 
 /* ---- in the other process ---- */

@@ -269,7 +269,7 @@ bool run_give_up_rights(struct run *r)
                               .output = -1,
                               .files_open = r->files_opened,
                               .serves = outlets_serve(r->outlets),
-                              .metrics = outlets_directory(r->outlets),
+                              .metrics = outlets_renewal(r->outlets),
                               .reconnecting = outlets_reconnecting(r->outlets)};
     n.extract = packet_files_directory(r->packets, &n.extract_made);
     if (r->output) {
