@@ -1117,8 +1117,11 @@ static enum news data_packet(struct session *s, struct flow *f,
 {
     struct stamp at = {p->when, p->frame};
     uint16_t odd = doubtful(s, f, p, dir);
+    /* What no stack accepts is no truer when it is said again. */
     struct doubted *x =
-        odd ? doubts_repeated(&s->doubts[dir], p->seq, p->payload) : NULL;
+        odd && !(odd & UNACCEPTABLE)
+            ? doubts_repeated(&s->doubts[dir], p->seq, p->payload)
+            : NULL;
     if (x && p->when - x->at.when > REPEATED_AFTER) {
         return take_doubted(s, f, dir, x) ? NEWS_SOME : NEWS_NONE;
     }

@@ -43,7 +43,17 @@ static void on_record(void *ctx, const struct record *r, uint32_t source)
     }
 }
 
-static struct seen analyse(const char *name)
+/* A segment with data that no stack accepts. */
+static bool has_wrong_checksum(struct decoder *d, const struct frame *f)
+{
+    struct packet p;
+    return decoder_frame(d, f, &p) == DECODE_PACKET && p.payload.n &&
+           packet_checksum(&p) == CHECKSUM_WRONG;
+}
+
+/* `twice`: such a segment comes again after half a second, and whatever is
+ * behind it later still. */
+static struct seen analyse_as(const char *name, bool twice)
 {
     struct seen s = {0};
     char path[4096];
@@ -60,14 +70,30 @@ static struct seen analyse(const char *name)
     cr_assert_not_null(c, "%s", error);
     struct pipeline *p = pipeline_new(&o);
     cr_assert_not_null(p);
+    struct decoder *d = decoder_new();
+    cr_assert_not_null(d);
     struct frame f;
+    tick_t late = 0;
     while (capture_next(c, &f) == CAPTURE_FRAME) {
+        f.when += late;
         pipeline_frame(p, &f, 0);
+        if (twice && !late && has_wrong_checksum(d, &f)) {
+            f.when += TICK_SEC / 2;
+            pipeline_frame(p, &f, 0);
+            late = TICK_SEC;
+        }
     }
+    cr_assert_eq(late > 0, twice, "%s", name);
     pipeline_finish(p);
     pipeline_free(p);
+    decoder_free(d);
     capture_close(c);
     return s;
+}
+
+static struct seen analyse(const char *name)
+{
+    return analyse_as(name, false);
 }
 
 struct ignored {
@@ -115,6 +141,20 @@ Test(foreign, an_alert_that_was_believed)
         cr_expect_eq(s.confidence, CONF_CERTAIN, "%s", names[i]);
         cr_expect_not_null(strstr(s.evidence, "went on sending"), "%s: %s",
                            names[i], s.evidence);
+    }
+}
+
+/* What no stack accepts is no truer when it comes again, as a retransmission
+ * would, before its supposed sender says something. */
+Test(foreign, what_is_said_twice)
+{
+    static const char *const names[] = {"fake_alert_checksum",
+                                        "fake_hello_checksum"};
+    for (size_t i = 0; i < 2; i++) {
+        struct seen s = analyse_as(names[i], true);
+        cr_expect_eq(s.records, 1u, "%s", names[i]);
+        cr_expect_eq(s.outcome, OUTCOME_SUCCESS, "%s", names[i]);
+        cr_expect_str_eq(s.sni, "www.example.test", "%s", names[i]);
     }
 }
 
