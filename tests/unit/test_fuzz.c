@@ -159,6 +159,11 @@ Test(fuzz, x509)
     run_target("x509");
 }
 
+Test(fuzz, dns)
+{
+    run_target("dns");
+}
+
 Test(fuzz, keylog)
 {
     run_target("keylog");
