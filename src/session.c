@@ -963,12 +963,25 @@ static bool take_one(struct session *s, struct flow *f, unsigned dir,
     return believe(s, dir, x->seq, span_of(x->bytes, x->n), x->wire, x->at);
 }
 
+/* An acknowledgement says nothing about those whose place the sender's own
+ * bytes have filled: they may be its retransmissions, and count as such. */
+static void pass_over_filled(struct session *s, unsigned dir)
+{
+    struct doubted *x;
+    uint32_t next = s->stream[dir].next;
+    while ((x = doubts_filled(&s->doubts[dir], next))) {
+        x->moot = true;
+        believe(s, dir, x->seq, span_of(x->bytes, x->n), x->wire, x->at);
+    }
+}
+
 /* With it goes what it answers, and what looks the same. */
 static bool take_doubted(struct session *s, struct flow *f, unsigned dir,
                          struct doubted *x)
 {
     bool progress = false;
     struct doubted *y;
+    pass_over_filled(s, 1 - dir);
     while (x->acks && (y = doubts_acked(&s->doubts[1 - dir], x->ack))) {
         progress = take_one(s, f, 1 - dir, y) || progress;
     }
@@ -985,6 +998,7 @@ static bool settle_doubts(struct session *s, struct flow *f, unsigned dir,
 {
     struct doubts *d = &s->doubts[dir];
     bool progress = false;
+    pass_over_filled(s, dir);
     struct doubted *x = doubts_preferred(d, p->ack);
     if (x && p->ack != s->stream[dir].next) {
         x->taken = true;
@@ -1001,6 +1015,7 @@ static bool settle_doubts(struct session *s, struct flow *f, unsigned dir,
 static void end_doubts(struct session *s, struct flow *f, unsigned dir)
 {
     struct doubted *x;
+    pass_over_filled(s, dir);
     while ((x = doubts_open(&s->doubts[dir]))) {
         if (x->ignored && (x->odd & UNACCEPTABLE)) {
             x->beaten = true;

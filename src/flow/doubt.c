@@ -7,7 +7,7 @@
 
 static bool is_settled(const struct doubted *x)
 {
-    return x->taken || x->beaten;
+    return x->taken || x->beaten || x->moot;
 }
 
 static bool has_room(const struct doubts *d, size_t n)
@@ -137,6 +137,15 @@ struct doubted *doubts_acked(const struct doubts *d, uint32_t ack)
         found = found ? found : covered ? x : NULL;
     }
     return found;
+}
+
+struct doubted *doubts_filled(const struct doubts *d, uint32_t next)
+{
+    struct doubted *x = d->list;
+    while (x && (is_settled(x) || (int32_t)(x->seq + x->wire - next) > 0)) {
+        x = x->next;
+    }
+    return x;
 }
 
 struct doubted *doubts_open(const struct doubts *d)

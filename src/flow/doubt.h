@@ -27,6 +27,8 @@ struct doubted {
     bool beaten;    /* other bytes for its place came and were believed */
     bool taken;     /* the receiver acknowledged it: believed */
     bool ignored;   /* the receiver went on without acknowledging it */
+    bool moot;      /* its sender had filled its place when it was
+                       acknowledged: that says nothing about it */
     bool noted;     /* the caller's */
     uint8_t bytes[];
 };
@@ -45,7 +47,7 @@ struct doubts {
 struct doubted *doubts_hold(struct doubts *d, const struct packet *p,
                             uint16_t odd);
 
-/* The first one that is neither beaten nor taken, and whose place `bytes` at
+/* The first one that is not settled, and whose place `bytes` at
  * seq share with other contents; NULL: none. */
 struct doubted *doubts_rival(const struct doubts *d, uint32_t seq,
                              struct span bytes);
@@ -65,6 +67,10 @@ struct doubted *doubts_contradicted(const struct doubts *d, uint32_t seq,
 /* The first one that is not settled and ends at or before `ack`. Those that the
  * receiver leaves unacknowledged are marked as ignored. */
 struct doubted *doubts_acked(const struct doubts *d, uint32_t ack);
+
+/* The first one that is not settled and whose place ends at or before `next`,
+ * up to where its sender's own bytes have come; NULL: none. */
+struct doubted *doubts_filled(const struct doubts *d, uint32_t next);
 
 /* The first one that is not settled; NULL: none. */
 struct doubted *doubts_open(const struct doubts *d);

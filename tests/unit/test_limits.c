@@ -240,7 +240,7 @@ Test(limits, bytes_in_doubt)
 struct wire {
     struct pipeline *p;
     uint64_t number;
-    unsigned records, icmp, foreign;
+    unsigned records, icmp, foreign, taken;
     bool midstream;
     uint8_t ttl; /* of what is sent next; 0: 64 */
     struct conclusion end;
@@ -255,6 +255,10 @@ static void on_record(void *ctx, const struct record *r, uint32_t source)
     w->foreign = hs_count(r->hs, HS_FOREIGN, SIDE_NONE);
     w->midstream = r->hs->midstream;
     w->end = r->hs->end_state;
+    for (unsigned i = 0; i < r->hs->events_n; i++) {
+        const struct hs_event *e = &r->hs->events[i];
+        w->taken += e->kind == HS_FOREIGN && (e->aux & HS_ODD_TAKEN);
+    }
 }
 
 static void put32(uint8_t *p, uint32_t v)
@@ -422,6 +426,49 @@ Test(limits, segments_in_doubt_are_not_believed_past_the_limit)
     struct wire w = forged(LIMIT_DOUBTED_SEGMENTS + 1, false);
     cr_expect_not(w.end.has_alert);
     cr_expect(w.end.blind & BLIND_LIMIT);
+}
+
+/* The server's first bytes came and were acknowledged. Somebody sends, from too
+ * near, a fatal alert and `n` bytes at `place`, relative to the next one of the
+ * server, which says something itself then. */
+static struct wire forged_with(int place, const char *bytes, size_t n)
+{
+    static const uint8_t fake[] = {21, 3, 3, 0, 2, 2, 40};
+    static const uint8_t begun[] = {22, 3, 3, 0, 74};
+    static const uint8_t next[] = {2, 0, 0, 70, 3, 3, 0, 0, 0};
+    const struct span none = {NULL, 0};
+    struct wire w = opened();
+    uint32_t ack = CLIENT_ISN + 1 + sizeof hello;
+    uint32_t seq = SERVER_ISN + 1 + sizeof begun;
+    open_pipeline(&w);
+    segment(&w, false, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1,
+            span_of(hello, sizeof hello));
+    segment(&w, true, TCP_ACK, SERVER_ISN + 1, ack,
+            span_of(begun, sizeof begun));
+    segment(&w, false, TCP_ACK, ack, seq, none);
+    w.ttl = 200;
+    segment(&w, true, TCP_ACK, seq + (uint32_t)place, ack,
+            span_of((const uint8_t *)bytes, n));
+    segment(&w, true, TCP_ACK, seq + sizeof next, ack,
+            span_of(fake, sizeof fake));
+    w.ttl = 0;
+    segment(&w, true, TCP_ACK, seq, ack, span_of(next, sizeof next));
+    segment(&w, false, TCP_ACK, ack, seq + sizeof next, none);
+    segment(&w, true, TCP_ACK, seq + sizeof next, ack, span_text("0123456789"));
+    segment(&w, false, TCP_ACK, ack, seq + sizeof next + 10, none);
+    close_pipeline(&w);
+    cr_expect_eq(w.records, 1u);
+    return w;
+}
+
+/* That the receiver acknowledged a place does not make true what looks like
+ * other bytes for it that were its sender's anyway. */
+Test(limits, doubt_is_not_settled_by_what_the_sender_said_itself)
+{
+    cr_expect_eq(forged_with(-5, "\x16\3\3\0\x4a", 5).taken, 0u);
+    cr_expect_eq(forged_with(-5, "wrong", 5).taken, 0u);
+    cr_expect_eq(forged_with(0, "\2", 1).taken, 0u);
+    cr_expect_eq(forged_with(-1, "\x4a\2", 2).taken, 0u);
 }
 
 /* A prelude of so many segments and bytes, and then a ClientHello: whether it
