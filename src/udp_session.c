@@ -105,20 +105,26 @@ static void count_packet(struct handshake *hs, const struct packet *p,
     d->ttl_max = p->ttl > d->ttl_max ? p->ttl : d->ttl_max;
 }
 
-/* What came up since event `from` that nothing can follow. */
-static bool ends_now(const struct handshake *hs, unsigned from)
+/* What came up since event `from` that nothing can follow; or so it says, and
+ * anybody could have said it. */
+enum end { END_NO, END_PERHAPS, END_NOW };
+
+static enum end end_since(const struct handshake *hs, unsigned from)
 {
+    enum end end = END_NO;
     for (unsigned i = from; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
         bool fatal =
             e->kind == HS_ALERT &&
             known_alert_is_fatal(e->aux & 0xff, (uint8_t)(e->aux >> 8));
-        if (fatal || e->kind == HS_QUIC_CLOSE ||
-            e->kind == HS_ENCRYPTED_ALERT) {
-            return true;
+        bool close = e->kind == HS_QUIC_CLOSE;
+        if (e->kind == HS_ENCRYPTED_ALERT ||
+            (close && (e->aux & HS_CLOSE_SEALED))) {
+            return END_NOW;
         }
+        end = fatal || close ? END_PERHAPS : end;
     }
-    return false;
+    return end;
 }
 
 static enum session_want want_after(const struct udp_session *u,
@@ -132,8 +138,9 @@ static enum session_want want_after(const struct udp_session *u,
     if (dtls ? dtls_settled(&u->u.dtls) : quic_settled(&u->u.quic)) {
         return WANT_FINISH;
     }
-    if (ends_now(hs, from)) {
-        return WANT_CLOSING;
+    enum end end = end_since(hs, from);
+    if (end != END_NO) {
+        return end == END_NOW ? WANT_CLOSING : WANT_HALF_CLOSED;
     }
     if (from < hs->events_n &&
         (dtls ? dtls_established(&u->u.dtls) : quic_established(&u->u.quic))) {

@@ -169,7 +169,7 @@ static bool event_ends(const struct scan *s, unsigned i)
     const struct hs_event *e = &hs->events[i];
     switch ((enum hs_kind)e->kind) {
     case HS_ALERT:
-        return alert_ends(hs, i);
+        return alert_ends(hs, i) && !hs_ended_nothing(hs, e);
     case HS_RST:
         return close_ends(hs, i);
     case HS_FIN:
@@ -181,8 +181,9 @@ static bool event_ends(const struct scan *s, unsigned i)
     case HS_ENCRYPTED_ALERT:
     case HS_CARRIER_REFUSED:
     case HS_EAP_FAILURE:
-    case HS_QUIC_CLOSE:
         return true;
+    case HS_QUIC_CLOSE:
+        return !hs_ended_nothing(hs, e);
     default:
         return false;
     }

@@ -13,6 +13,8 @@
  * recognised: its close looks like any other packet.
  */
 #include "handshake/conclude_udp.h"
+
+#include "handshake/conclude.h"
 #include "handshake/record_class.h"
 #include "known/known.h"
 
@@ -27,15 +29,22 @@ static bool is_level(const struct hs_event *e, enum side side,
            hs_level_of(e) == level;
 }
 
+static const struct hs_event *find_level_from(const struct handshake *hs,
+                                              const struct hs_event *from,
+                                              enum side side,
+                                              enum hs_level level)
+{
+    const struct hs_event *end = hs->events + hs->events_n;
+    while (from < end && !is_level(from, side, level)) {
+        from++;
+    }
+    return from < end ? from : NULL;
+}
+
 static const struct hs_event *find_level(const struct handshake *hs,
                                          enum side side, enum hs_level level)
 {
-    for (unsigned i = 0; i < hs->events_n; i++) {
-        if (is_level(&hs->events[i], side, level)) {
-            return &hs->events[i];
-        }
-    }
-    return NULL;
+    return find_level_from(hs, hs->events, side, level);
 }
 
 static void raise(struct conclusion *out, enum stage s)
@@ -69,6 +78,40 @@ static void fail_unread(struct conclusion *out, const struct hs_event *e,
     out->alert_side = (enum side)e->side;
     out->alert_code = ALERT_NONE;
     out->sizes_decided = true;
+}
+
+/* ---- what somebody else said ---- */
+
+/* Datagrams overtake each other by that much. */
+#define OVERTAKEN TICK_MSEC
+
+static bool went_on(const struct handshake *hs, const struct hs_event *e)
+{
+    const struct hs_event *end = hs->events + hs->events_n;
+    for (const struct hs_event *x = e + 1; x < end; x++) {
+        if (x->side == e->side && conclude_is_progress(x) &&
+            x->when - e->when > OVERTAKEN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a side completed the handshake; what event e does not belie. */
+static bool completed(const struct handshake *hs, const struct hs_event *e,
+                      enum side side)
+{
+    return hs_find(hs, HS_FINISHED, side) ||
+           find_level_from(hs, e, side, HS_LEVEL_APPLICATION);
+}
+
+bool hs_ended_nothing(const struct handshake *hs, const struct hs_event *e)
+{
+    bool open = e->kind == HS_ALERT ||
+                (e->kind == HS_QUIC_CLOSE && !(e->aux & HS_CLOSE_SEALED));
+    return hs->transport == TRANSPORT_UDP && open && e->side < SIDE_NONE &&
+           went_on(hs, e) && completed(hs, e, SIDE_CLIENT) &&
+           completed(hs, e, SIDE_SERVER);
 }
 
 /* ---- QUIC ---- */
@@ -186,7 +229,7 @@ bool conclude_quic(const struct handshake *hs, struct conclusion *out)
     out->resumed = hs->psk_accepted;
     for (unsigned i = 0; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (e->kind == HS_QUIC_CLOSE) {
+        if (e->kind == HS_QUIC_CLOSE && !hs_ended_nothing(hs, e)) {
             return false;
         }
         if (e->side < SIDE_NONE && e->kind == HS_PROTECTED &&
@@ -270,7 +313,7 @@ bool conclude_dtls13(const struct handshake *hs, struct conclusion *out)
     out->resumed = hs->psk_accepted;
     for (unsigned i = 0; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (e->kind == HS_ALERT) {
+        if (e->kind == HS_ALERT && !hs_ended_nothing(hs, e)) {
             return false;
         }
         if (e->kind == HS_PROTECTED && hs_level_of(e) != HS_LEVEL_EARLY) {

@@ -611,6 +611,12 @@ unsigned hs_count(const struct handshake *hs, enum hs_kind kind,
 /* Fills hs->end_state from the timeline; pure, may be called again. */
 void hs_conclude(struct handshake *hs);
 
+/* Whether an alert, or a close of QUIC under keys that everybody can derive,
+ * ended nothing: datagrams are sent in anybody's name, and its supposed sender
+ * went on, to the end of the handshake. An end that sends one says no more (RFC
+ * 5246 section 7.2.2, RFC 9000 section 10.2). */
+bool hs_ended_nothing(const struct handshake *hs, const struct hs_event *e);
+
 /* Where a proxy was asked to connect to: the server behind the tunnel. */
 struct hs_target {
     struct span host; /* without brackets */

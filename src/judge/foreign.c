@@ -90,11 +90,15 @@ void foreign_evidence(const struct handshake *hs, struct text_list *out)
         if (e->kind == HS_FOREIGN && is_told(hs, e)) {
             add_foreign(hs, e, out);
             n++;
-        } else if (e->kind == HS_RST && is_ignored(hs, e)) {
+        } else if (e->kind == HS_RST ? is_ignored(hs, e)
+                                     : hs_ended_nothing(hs, e)) {
             text_clear(&t);
             text_fmt(&t,
-                     "the reset%s, in the %s's name, ended nothing: both sides "
+                     "the %s%s, in the %s's name, ended nothing: both sides "
                      "went on",
+                     e->kind == HS_RST     ? "reset"
+                     : e->kind == HS_ALERT ? "alert"
+                                           : "close",
                      say_frame(hs, e->frame).s, side_name((enum side)e->side));
             text_list_add(out, text_str(&t));
             n++;

@@ -512,3 +512,118 @@ Test(conclude, a_forged_reset_is_the_middleboxs)
             s.frame);
     expect_failure(&s, STAGE_CLIENT_HELLO, BY_MIDDLEBOX, HOW_RESET);
 }
+
+/* ---- datagrams ---- */
+
+static void begin_udp(struct script *s, enum tls_flavour flavour,
+                      uint16_t version)
+{
+    begin(s, version, 0xc02b);
+    s->hs.transport = TRANSPORT_UDP;
+    s->hs.flavour = flavour;
+    s->hs.syn_seen[0] = s->hs.syn_seen[1] = false;
+    s->hs.end = HS_END_SETTLED;
+}
+
+/* Anybody can send an alert in an end's name; its Finished, nobody. */
+Test(datagrams, an_alert_that_ended_nothing)
+{
+    struct script s;
+    for (unsigned before = 0; before < 3; before++) {
+        for (unsigned side = 0; side < 2; side++) {
+            begin_udp(&s, FLAVOUR_DTLS, 0xfefd);
+            if (before == 0) {
+                alert(&s, side ? S : C, 2, 40);
+            }
+            server_flight12(&s);
+            if (before == 1) {
+                alert(&s, side ? S : C, 2, 40);
+            }
+            client_flight12(&s);
+            if (before == 2) {
+                alert(&s, side ? S : C, 2, 40);
+            }
+            ev(&s, S, HS_CHANGE_CIPHER_SPEC, 1);
+            ev(&s, S, HS_FINISHED, 40);
+            ev(&s, C, HS_APPLICATION_DATA, 40);
+            expect_success(&s);
+        }
+    }
+}
+
+/* A real one may meet what the other end still sends; and where there is a
+ * stream, nobody else says it. */
+Test(datagrams, an_alert_that_ended_it)
+{
+    struct script s;
+    begin_udp(&s, FLAVOUR_DTLS, 0xfefd);
+    server_flight12(&s);
+    client_flight12(&s);
+    alert(&s, S, 2, 40);
+    client_flight12(&s);
+    expect_failure(&s, STAGE_CLIENT_FINISHED, BY_SERVER, HOW_ALERT);
+
+    /* Its last flight overtook by a moment what it says then. */
+    begin_udp(&s, FLAVOUR_DTLS, 0xfefd);
+    server_flight12(&s);
+    client_flight12(&s);
+    alert(&s, S, 2, 40);
+    ev(&s, S, HS_FINISHED, 40);
+    expect_failure(&s, STAGE_CLIENT_FINISHED, BY_SERVER, HOW_ALERT);
+
+    begin(&s, 0x0303, 0xc02b);
+    server_flight12(&s);
+    alert(&s, S, 2, 40);
+    client_flight12(&s);
+    ev(&s, S, HS_CHANGE_CIPHER_SPEC, 1);
+    ev(&s, S, HS_FINISHED, 40);
+    expect_failure(&s, STAGE_SERVER_DONE, BY_SERVER, HOW_ALERT);
+}
+
+static void sealed(struct script *s, enum side side, enum hs_level level)
+{
+    s->frame++;
+    hs_note(&s->hs, HS_PROTECTED, side, 100, hs_level_aux(level, 0),
+            (tick_t)s->frame * TICK_MSEC, s->frame);
+}
+
+static void quic_close(struct script *s, enum side side, unsigned bits)
+{
+    s->frame++;
+    hs_note(&s->hs, HS_QUIC_CLOSE, side, 0, (uint16_t)(0x128 | bits),
+            (tick_t)s->frame * TICK_MSEC, s->frame);
+}
+
+/* Initial packets are under keys that anybody can derive; others are not. */
+Test(datagrams, a_close_that_ended_nothing)
+{
+    struct script s;
+    for (unsigned i = 0; i < 2; i++) {
+        begin_udp(&s, FLAVOUR_QUIC, 0x0304);
+        ev(&s, C, HS_CLIENT_HELLO, 310);
+        s.hs.when_hello = TICK_MSEC;
+        ev(&s, S, HS_SERVER_HELLO, 122);
+        quic_close(&s, S, i ? HS_CLOSE_SEALED : 0);
+        sealed(&s, S, HS_LEVEL_HANDSHAKE);
+        sealed(&s, C, HS_LEVEL_HANDSHAKE);
+        sealed(&s, C, HS_LEVEL_APPLICATION);
+        sealed(&s, S, HS_LEVEL_APPLICATION);
+        if (i) {
+            expect_failure(&s, STAGE_CLIENT_FINISHED, BY_SERVER,
+                           HOW_QUIC_CLOSE);
+        } else {
+            expect_success(&s);
+        }
+    }
+    begin_udp(&s, FLAVOUR_DTLS, 0xfefc);
+    ev(&s, C, HS_CLIENT_HELLO, 310);
+    ev(&s, S, HS_SERVER_HELLO, 122);
+    alert(&s, C, 2, 40);
+    for (unsigned i = 0; i < 4; i++) {
+        sealed(&s, S, HS_LEVEL_HANDSHAKE);
+    }
+    sealed(&s, C, HS_LEVEL_HANDSHAKE);
+    sealed(&s, S, HS_LEVEL_APPLICATION);
+    sealed(&s, C, HS_LEVEL_APPLICATION);
+    expect_success(&s);
+}

@@ -158,6 +158,85 @@ Test(foreign, what_is_said_twice)
     }
 }
 
+/* ---- datagrams ---- */
+
+#define HEADERS (14u + 20u + 8u) /* Ethernet, IPv4, UDP */
+
+/* A fatal alert of DTLS 1.2 in the name of whoever sent `like`, from too near;
+ * bytes of it are in b[]. */
+static struct frame forged_alert(const struct frame *like, uint8_t b[64])
+{
+    static const uint8_t record[] = {21, 254, 253, 0, 0, 0, 0, 0,
+                                     0,  0,   99,  0, 2, 2, 40};
+    struct frame f = *like;
+    memcpy(b, like->data.p, HEADERS);
+    memcpy(b + HEADERS, record, sizeof record);
+    b[16] = b[38] = 0;
+    b[17] = 20 + 8 + sizeof record;
+    b[22] = 200;
+    b[39] = 8 + sizeof record;
+    b[40] = b[41] = 0; /* no checksum (RFC 768) */
+    f.wire_bytes = HEADERS + sizeof record;
+    f.data = span_of(b, f.wire_bytes);
+    return f;
+}
+
+/* A DTLS handshake that succeeded, with such an alert behind its nth frame and
+ * a pause after it, in the name of who sent the first frame or of the other. */
+static struct seen alerted(unsigned n, bool other)
+{
+    struct seen s = {0};
+    char path[4096];
+    char error[CAPTURE_ERROR_BYTES];
+    const char *src = getenv("TLSWHY_SRCDIR");
+    snprintf(path, sizeof path, "%s/pcaps/dtls_ok_12.pcap", src ? src : ".");
+    const struct pipeline_options o = {.handshake_timeout = 10 * TICK_SEC,
+                                       .max_flows = 1000,
+                                       .max_memory_bytes = 64 << 20,
+                                       .all = true,
+                                       .emit = on_record,
+                                       .emit_ctx = &s};
+    struct capture *c = capture_open_file(path, NULL, error);
+    struct pipeline *p = pipeline_new(&o);
+    cr_assert(c && p);
+    uint8_t like[2][HEADERS] = {{0}}; /* headers of each side */
+    uint8_t b[64];
+    struct frame f;
+    tick_t late = 0;
+    for (unsigned i = 0; capture_next(c, &f) == CAPTURE_FRAME; i++) {
+        f.when += late;
+        pipeline_frame(p, &f, 0);
+        bool second = i > 0 && memcmp(f.data.p + 26, like[0] + 26, 4) != 0;
+        memcpy(like[second], f.data.p, HEADERS);
+        if (i == n && like[other][12]) {
+            struct frame model = f;
+            model.data = span_of(like[other], HEADERS);
+            struct frame forged = forged_alert(&model, b);
+            forged.when += TICK_MSEC;
+            pipeline_frame(p, &forged, 0);
+            late = TICK_SEC / 2;
+        }
+    }
+    pipeline_finish(p);
+    pipeline_free(p);
+    capture_close(c);
+    return s;
+}
+
+Test(foreign, alerts_in_datagrams_that_both_ends_ignored)
+{
+    unsigned named = 0;
+    for (unsigned n = 0; n < 6; n++) {
+        for (unsigned other = 0; other < 2; other++) {
+            struct seen s = alerted(n, other);
+            cr_expect_eq(s.records, 1u, "%u", n);
+            cr_expect_eq(s.outcome, OUTCOME_SUCCESS, "%u %u", n, other);
+            named += strstr(s.evidence, "ended nothing") != NULL;
+        }
+    }
+    cr_expect_geq(named, 10u);
+}
+
 /* A real alert, reset and close are nobody else's. */
 Test(foreign, what_the_ends_sent_is_theirs)
 {
