@@ -504,6 +504,16 @@ uint32_t conclude_blind_spots(const struct scan *s)
     return blind;
 }
 
+/* Without the connection's beginning a hello may be the second one, after an
+ * answer that was missed; unless the server answers it as the first. */
+static bool is_beginning_missed(const struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    return hs->midstream && hs->transport == TRANSPORT_TCP &&
+           !hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER) &&
+           !hs_find(hs, HS_HELLO_RETRY_REQUEST, SIDE_SERVER);
+}
+
 /* The client left before the server could have said anything. */
 static void note_cancelled(struct scan *s)
 {
@@ -515,7 +525,11 @@ static void note_cancelled(struct scan *s)
     if (!by_client || out->stage != STAGE_CLIENT_HELLO || !hs->when_hello) {
         return;
     }
-    if (out->when_decisive - hs->when_hello < TICK_SEC) {
+    if (is_beginning_missed(s)) {
+        *out = (struct conclusion){.stage = out->stage,
+                                   .alert_code = ALERT_NONE,
+                                   .blind = out->blind | BLIND_MIDSTREAM};
+    } else if (out->when_decisive - hs->when_hello < TICK_SEC) {
         out->benign = true;
         out->benign_why = "the client gave up before the server could answer, "
                           "as browsers do with connections they no longer need";
@@ -555,6 +569,24 @@ static bool is_open_challenge(const struct scan *s)
            s->hs->end == HS_END_CAPTURE;
 }
 
+/* Plaintext for the server's first bytes after the hello shows what it speaks,
+ * whatever the capture lacks of the rest. */
+static bool is_plain_answer(const struct scan *s)
+{
+    const struct handshake *hs = s->hs;
+    if (s->end->kind != HS_PLAINTEXT || s->end->side != SIDE_SERVER ||
+        !hs->when_hello || s->end->when < hs->when_hello) {
+        return false;
+    }
+    for (const struct hs_event *e = hs->events; e < s->end; e++) {
+        if (e->side == SIDE_SERVER &&
+            (e->kind == HS_GAP || conclude_is_progress(e))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void conclude_end(struct scan *s)
 {
     struct conclusion *out = s->out;
@@ -563,9 +595,10 @@ void conclude_end(struct scan *s)
         out->blind |= BLIND_CAPTURE_ENDED;
     }
     bool holes = (out->blind & BLIND_HOLES) != 0;
-    bool readable = s->end && (s->end->kind == HS_ALERT ||
-                               s->end->kind == HS_CARRIER_REFUSED ||
-                               s->end->kind == HS_QUIC_CLOSE);
+    bool readable =
+        s->end &&
+        (s->end->kind == HS_ALERT || s->end->kind == HS_CARRIER_REFUSED ||
+         s->end->kind == HS_QUIC_CLOSE || is_plain_answer(s));
     if (s->end && !holes && is_late_close(s)) {
         out->outcome = OUTCOME_FAILURE;
         out->by = BY_NOBODY;

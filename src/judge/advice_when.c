@@ -62,6 +62,7 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(from_server, f->end->by == BY_SERVER)                                 \
     WORD(by_nobody, f->end->by == BY_NOBODY)                                   \
     WORD(reset, f->end->how == HOW_RESET)                                      \
+    WORD(waited, f->waited_ns >= TICK_SEC)                                     \
     WORD(close, f->end->how == HOW_CLOSE)                                      \
     WORD(timeout, f->end->how == HOW_TIMEOUT)                                  \
     WORD(tls13, f->server_tls13)                                               \

@@ -112,6 +112,16 @@ static bool is_answer_to_hello(const struct handshake *hs, uint16_t alert)
            alert == 112 || alert == 120;
 }
 
+/* An answer that crossed the client's goodbye was not what it left for. */
+static bool is_answered_too_late(const struct handshake *hs)
+{
+    const struct conclusion *end = &hs->end_state;
+    const struct hs_event *e = hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER);
+    return e && end->by == BY_CLIENT && !end->has_alert &&
+           (end->how == HOW_CLOSE || end->how == HOW_RESET) &&
+           e->frame > end->frame_decisive;
+}
+
 static void derive_course(struct facts *f)
 {
     const struct handshake *hs = f->hs;
@@ -120,7 +130,8 @@ static void derive_course(struct facts *f)
     f->alert_by_client = end->has_alert && end->alert_side == SIDE_CLIENT;
     f->alert_by_server = end->has_alert && end->alert_side == SIDE_SERVER;
     f->after_server_hello =
-        hs->choice.seen || hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER) != NULL;
+        (hs->choice.seen || hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER)) &&
+        !is_answered_too_late(hs);
     uint16_t version = hs->choice.seen ? hs->choice.version : hs->version;
     f->server_tls13 = f->after_server_hello && version_is_13(version);
     f->server_answered = did_server_answer(hs);

@@ -36,16 +36,23 @@ struct server_profile {
     uint16_t versions_n, ciphers_n, groups_n;
     uint16_t versions[8], ciphers[16], groups[8]; /* chosen so far */
     uint16_t min_version, max_version;            /* of those chosen */
+    uint16_t ceiling; /* the highest chosen although the client offered more;
+                         0: none */
     bool asked_client_certificate;
     bool takes_header; /* a client behind a PROXY header succeeded */
     bool alpn_seen;
 };
 
+#define SEEN_ISSUER_BYTES 64u
+
 /* The server's certificate as another connection showed it. */
 struct seen_leaf {
     bool seen;
     bool self_signed, name_fits, usage_fits, weak;
+    bool incomplete; /* the certificate of its issuer was not sent */
+    bool untrusted;  /* its issuer is none of the trust anchors */
     uint8_t chain_n; /* certificates sent with it, saturating */
+    char issuer[SEEN_ISSUER_BYTES]; /* name of the last one's issuer, cut */
     enum cert_key key;
     uint16_t key_bits;
     uint16_t version; /* in which it was readable */

@@ -106,19 +106,25 @@ static void learn_leaf(struct judge *j, const struct handshake *hs)
         !hs->offer.has_sni) {
         return;
     }
-    facts_derive(&f, hs, NULL, j->offers);
+    facts_derive(&f, hs, j->trust, j->offers);
     const struct cert *c = f.leaf;
+    const struct cert_chain *chain = &hs->server_chain;
     struct seen_leaf leaf = {.seen = true,
                              .self_signed = c->self_signed,
                              .name_fits = f.name_checked && f.name_matches,
                              .usage_fits = !(f.faults & FAULT_USAGE),
                              .weak = (f.faults & FAULT_WEAK) != 0,
-                             .chain_n = (uint8_t)(hs->server_chain.n),
+                             .incomplete = (f.faults & FAULT_INCOMPLETE) != 0,
+                             .untrusted =
+                                 (f.faults & FAULT_UNKNOWN_ISSUER) != 0,
+                             .chain_n = (uint8_t)(chain->n),
                              .key = c->key,
                              .key_bits = c->key_bits,
                              .version = hs->version,
                              .not_before = c->not_before,
                              .not_after = c->not_after};
+    struct say issuer = say_name(&chain->v[chain->n - 1]->issuer);
+    memcpy(leaf.issuer, issuer.s, strnlen(issuer.s, sizeof leaf.issuer - 1));
     profiles_learn_leaf(j->profiles, hs, &leaf);
 }
 

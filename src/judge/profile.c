@@ -258,6 +258,10 @@ static void learn_choice(struct server_profile *p, const struct handshake *hs)
     if (p->versions_n == 0 || rank > p->max_version) {
         p->max_version = rank;
     }
+    if (hs->hello_version != UNSEEN_U16 &&
+        version_rank(hs->hello_version) > rank && rank > p->ceiling) {
+        p->ceiling = rank;
+    }
     remember(p->versions, &p->versions_n,
              sizeof p->versions / sizeof p->versions[0], hs->version);
     remember(p->ciphers, &p->ciphers_n,

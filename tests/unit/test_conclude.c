@@ -489,6 +489,50 @@ Test(conclude, leaving_before_an_answer_is_benign)
     expect_failure(&s, STAGE_CLIENT_HELLO, BY_CLIENT, HOW_CLOSE);
 }
 
+/* Without the beginning, an answer may have been missed. */
+Test(conclude, leaving_in_a_capture_that_began_midway_is_unknown)
+{
+    struct script s;
+    begin(&s, UNSEEN_U16, UNSEEN_U16);
+    s.hs.midstream = true;
+    ev(&s, C, HS_CLIENT_HELLO, 310);
+    s.hs.when_hello = TICK_MSEC;
+    ev(&s, C, HS_FIN, 0);
+    expect_unknown(&s, BLIND_MIDSTREAM);
+    begin(&s, 0x0303, 0xc02f);
+    s.hs.midstream = true;
+    ev(&s, C, HS_CLIENT_HELLO, 310);
+    s.hs.when_hello = TICK_MSEC;
+    ev(&s, C, HS_FIN, 0);
+    ev(&s, S, HS_SERVER_HELLO, 90);
+    hs_conclude(&s.hs);
+    cr_expect(s.hs.end_state.benign);
+    expect_failure(&s, STAGE_CLIENT_HELLO, BY_CLIENT, HOW_CLOSE);
+}
+
+static void plain_answer(struct script *s, bool gap_before)
+{
+    begin(s, UNSEEN_U16, UNSEEN_U16);
+    s->hs.dir[S].cut = true;
+    ev(s, C, HS_CLIENT_HELLO, 310);
+    s->hs.when_hello = TICK_MSEC;
+    if (gap_before) {
+        ev(s, S, HS_GAP, 1400);
+    }
+    ev(s, S, HS_PLAINTEXT, 26);
+    ev(s, S, HS_GAP, 300);
+    ev(s, C, HS_FIN, 0);
+}
+
+Test(conclude, the_first_bytes_of_a_cut_answer_are_enough)
+{
+    struct script s;
+    plain_answer(&s, false);
+    expect_failure(&s, STAGE_CLIENT_HELLO, BY_SERVER, HOW_PLAINTEXT);
+    plain_answer(&s, true);
+    expect_unknown(&s, BLIND_GAP | BLIND_SNAPLEN);
+}
+
 Test(conclude, a_reset_that_both_sides_ignore_is_nobodys_end)
 {
     struct script s;

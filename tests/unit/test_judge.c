@@ -449,6 +449,99 @@ Test(group, closed_where_the_key_exchange_is_due)
     cr_expect(!may_lack_group(0x009c, false)); /* RSA needs none */
 }
 
+/* The verdict on an offer with these schemes, refused with 40 by a server that
+ * chose `suite` for another client, which offered up to `most`. */
+static struct verdict *refused_schemes(struct u16_list schemes, uint16_t suite,
+                                       uint16_t most)
+{
+    struct judge *j = judge_new(NULL);
+    struct scene s;
+    if (suite) {
+        open_scene_12(&s);
+        s.hs.hello_version = most;
+        server_hello(&s, 0x0303, suite);
+        finish(&s);
+        judge_learn(j, &s.hs);
+        hs_free(&s.hs);
+    }
+    open_scene(&s);
+    s.hs.offer.versions = LIST(versions_only13);
+    s.hs.offer.min_version = 0x0304;
+    s.hs.offer.signature_algorithms = schemes;
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judge_in(j, &s);
+    hs_free(&s.hs);
+    judge_free(j);
+    return v;
+}
+
+static void expect_refused(struct verdict *v, const char *cause,
+                           enum confidence c)
+{
+    cr_expect_str_eq(v->cause->slug, cause);
+    cr_expect_eq(v->confidence, c);
+    verdict_free(v);
+}
+
+static const uint16_t schemes_rsa[] = {0x0804, 0x0805};
+
+Test(scheme, a_key_shown_elsewhere_cannot_sign)
+{
+    static const uint16_t ecdsa[] = {0x0403, 0x0804};
+    const char *scheme = "no_shared_signature_algorithm";
+    struct verdict *v = refused_schemes(LIST(schemes_rsa), 0xc02b, 0x0303);
+    cr_expect(text_has(&v->evidence, "used an ECDSA certificate"));
+    expect_refused(v, scheme, CONF_LIKELY);
+    v = refused_schemes(LIST(ecdsa), 0xc02b, 0x0303);
+    cr_expect_str_neq(v->cause->slug, scheme);
+    verdict_free(v);
+    v = refused_schemes(LIST(schemes_rsa), 0xc02f, 0x0303);
+    cr_expect_str_neq(v->cause->slug, scheme);
+    verdict_free(v);
+}
+
+Test(scheme, odd_in_an_offer_that_is_ordinary_otherwise)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.signature_algorithms = LIST(schemes_rsa);
+    alert(&s, SIDE_SERVER, 40);
+    check(&s, "no_shared_signature_algorithm", CONF_POSSIBLE);
+    open_scene(&s);
+    alert(&s, SIDE_SERVER, 40);
+    check(&s, "no_shared_cipher", CONF_POSSIBLE);
+}
+
+/* TLS 1.2 chosen for a client that has no more says nothing of TLS 1.3. */
+Test(version, lower_by_the_servers_choice_or_the_clients)
+{
+    static const uint16_t all[] = {0x0403, 0x0804};
+    struct verdict *v = refused_schemes(LIST(all), 0xc02b, 0x0304);
+    expect_refused(v, "no_shared_version", CONF_LIKELY);
+    v = refused_schemes(LIST(all), 0xc02b, 0x0303);
+    expect_refused(v, "no_shared_version", CONF_POSSIBLE);
+}
+
+/* TLS 1.3's suites, chosen for others, say nothing of a client without it. */
+Test(cipher, suites_of_another_version_do_not_count)
+{
+    struct judge *j = judge_new(NULL);
+    struct scene s;
+    open_scene(&s);
+    server_flight_13(&s);
+    finish(&s);
+    judge_learn(j, &s.hs);
+    hs_free(&s.hs);
+    open_scene_12(&s);
+    alert(&s, SIDE_SERVER, 40);
+    struct verdict *v = judge_in(j, &s);
+    cr_expect_eq(v->confidence, CONF_POSSIBLE);
+    cr_expect(!text_has(&v->evidence, "TLS_AES_128_GCM_SHA256, which"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    judge_free(j);
+}
+
 Test(scheme, only_ecdsa)
 {
     static const uint16_t ecdsa[] = {0x0403};
@@ -924,6 +1017,64 @@ Test(certificate, incomplete_chain_that_could_be_completed)
         best_of(&certificate_trust_rule, &s, &t, FAULT_INCOMPLETE);
     cr_expect_str_eq(h.cause, "server_certificate_incomplete_chain");
     cr_expect_eq(h.confidence, CONF_CERTAIN);
+}
+
+extern const struct rule certificate_elsewhere_rule;
+
+/* A hidden certificate that was turned down by an encrypted alert, where
+ * another connection showed one with its chain like this. */
+static struct hypothesis shown_elsewhere(bool incomplete, bool untrusted,
+                                         uint32_t successes_here)
+{
+    struct scene s;
+    open_scene(&s);
+    server_flight_13(&s);
+    note(&s, HS_PROTECTED, SIDE_CLIENT, 0, 19);
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    finish(&s);
+    struct facts f;
+    facts_derive(&f, &s.hs, NULL, NULL);
+    cr_assert_eq(f.objection, OBJECTION_HIDDEN);
+    f.client.successes_here = successes_here;
+    f.name.leaf = (struct seen_leaf){.seen = true,
+                                     .name_fits = true,
+                                     .usage_fits = true,
+                                     .incomplete = incomplete,
+                                     .untrusted = untrusted,
+                                     .issuer = "Example CA",
+                                     .version = 0x0303,
+                                     .not_before = NOW - DAY,
+                                     .not_after = NOW + DAY};
+    struct hypotheses hy;
+    struct arena arena;
+    arena_init(&arena, LIMIT_VERDICT_BYTES);
+    hypotheses_init(&hy, &arena);
+    hy.rule = &certificate_elsewhere_rule;
+    certificate_elsewhere_rule.run(&f, &hy);
+    struct hypothesis best = {.cause = "none"};
+    if (hy.n) {
+        cr_expect(text_has(&hy.v[0].because, "\"Example CA\""));
+        best.cause = hy.v[0].cause;
+        best.confidence = hy.v[0].confidence;
+    }
+    arena_free(&arena);
+    hs_free(&s.hs);
+    return best;
+}
+
+Test(certificate, chain_that_another_connection_showed)
+{
+    struct hypothesis h = shown_elsewhere(true, false, 0);
+    cr_expect_str_eq(h.cause, "server_certificate_incomplete_chain");
+    cr_expect_eq(h.confidence, CONF_LIKELY);
+    h = shown_elsewhere(false, true, 0);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.confidence, CONF_LIKELY);
+    /* The client got through before: it knows the issuer. */
+    h = shown_elsewhere(true, false, 3);
+    cr_expect_eq(h.confidence, CONF_POSSIBLE);
+    h = shown_elsewhere(false, false, 0);
+    cr_expect_str_eq(h.cause, "none");
 }
 
 Test(certificate, missing_issuer_that_nobody_knows)
@@ -1492,6 +1643,31 @@ Test(plaintext, server_speaks_http)
     hs_free(&s.hs);
 }
 
+/* Whom to look at first when a server speaks another protocol on a port. */
+static enum known_side side_of_banner(const char *protocol, uint16_t port)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.addr[SIDE_SERVER].port = port;
+    s.hs.peer_protocol = protocol;
+    note(&s, HS_PLAINTEXT, SIDE_SERVER, 0, 26);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_not_tls");
+    enum known_side side = v->side;
+    verdict_free(v);
+    hs_free(&s.hs);
+    return side;
+}
+
+Test(plaintext, a_protocol_in_its_place_is_the_clients_mistake)
+{
+    cr_expect_eq(side_of_banner("ssh", 2222), FIX_CLIENT);
+    cr_expect_eq(side_of_banner("smtp", 25), FIX_CLIENT);
+    cr_expect_eq(side_of_banner("http", 8080), FIX_SERVER);
+    cr_expect_eq(side_of_banner("smtp", 465), FIX_SERVER);
+    cr_expect_eq(side_of_banner(NULL, 8080), FIX_SERVER);
+}
+
 Test(plaintext, server_alert_is_tls)
 {
     struct scene s;
@@ -1762,6 +1938,27 @@ Test(reset, by_the_server)
     check(&s, "client_hello_reset", CONF_LIKELY);
 }
 
+Test(reset, late_is_a_process_that_ended)
+{
+    struct scene s;
+    open_scene(&s);
+    s.when += 2 * TICK_SEC;
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_ACK, 0);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_hello_reset");
+    cr_expect(strstr(v->reason, "said nothing for 2.0 s"), "%s", v->reason);
+    cr_expect(text_has(&v->fix, "journalctl"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    open_scene(&s);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_ACK, 0);
+    v = judged(&s);
+    cr_expect_null(strstr(v->reason, "said nothing"));
+    cr_expect(!text_has(&v->fix, "journalctl"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
 Test(reset, with_two_oddities)
 {
     struct scene s;
@@ -1816,6 +2013,28 @@ Test(close, by_the_server)
     note(&s, HS_FIN, SIDE_SERVER, 0, 0);
     s.hs.fin_seen[SIDE_SERVER] = true;
     check(&s, "server_closed", CONF_LIKELY);
+}
+
+/* The server's answer was on its way when the client had gone. */
+Test(close, an_answer_that_came_too_late)
+{
+    struct scene s;
+    open_scene_12(&s);
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    server_flight_12(&s);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_cancelled");
+    cr_expect(!has_alternative(v, "server_certificate_rejected"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    open_scene_12(&s);
+    server_flight_12(&s);
+    note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+    v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_closed");
+    cr_expect(has_alternative(v, "server_certificate_rejected"));
+    verdict_free(v);
+    hs_free(&s.hs);
 }
 
 Test(close, close_notify_in_the_middle_is_a_close)
@@ -2379,7 +2598,7 @@ Test(advice, every_condition_word_in_the_data_is_known)
         "quic",      "starttls",    "proxy",       "client_auth", "pq",
         "socks",     "target",      "reply_4",     "reply_5",     "ca_expired",
         "eap",       "eap_radius",  "only13",      "hidden",      "few_suites",
-        "nla",       "nested"};
+        "nla",       "nested",      "waited"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

@@ -7,21 +7,10 @@
 #include "judge/facts.h"
 #include "judge/say.h"
 
-static enum confidence sureness(const struct facts *f, int *weight)
+static struct hypothesis *claim_as(const struct facts *f, struct hypotheses *hy,
+                                   const char *cause, enum confidence c,
+                                   int weight, const char *what)
 {
-    if (f->objection == OBJECTION_SILENT) {
-        *weight = 58;
-        return CONF_LIKELY;
-    }
-    *weight = 82;
-    return CONF_LIKELY;
-}
-
-static struct hypothesis *claim(const struct facts *f, struct hypotheses *hy,
-                                const char *cause, const char *what)
-{
-    int weight;
-    enum confidence c = sureness(f, &weight);
     struct hypothesis *h = hypothesis_add(hy, cause, c, weight);
     hypothesis_because(h,
                        "on another connection, in %s, the server's certificate "
@@ -31,12 +20,51 @@ static struct hypothesis *claim(const struct facts *f, struct hypotheses *hy,
     return h;
 }
 
+static struct hypothesis *claim(const struct facts *f, struct hypotheses *hy,
+                                const char *cause, const char *what)
+{
+    int weight = f->objection == OBJECTION_SILENT ? 58 : 82;
+    return claim_as(f, hy, cause, CONF_LIKELY, weight, what);
+}
+
 /* Codes that are about one fault and no other. */
 static bool is_about(const struct facts *f, uint16_t own)
 {
     uint16_t a = f->alert;
     bool exact = a == 43 || a == 44 || a == 45 || a == 48;
     return !exact || a == own;
+}
+
+/*
+ * An issuer that is unknown here may be known to the client: private
+ * authorities are common. So this is less than the faults that anybody sees,
+ * and nothing to a client that got through before.
+ */
+static void claim_issuer(const struct facts *f, struct hypotheses *hy)
+{
+    const struct seen_leaf *l = &f->name.leaf;
+    bool says_ca = f->alert_by_client && f->alert == 48;
+    bool hidden = f->objection == OBJECTION_HIDDEN;
+    bool sure = says_ca || (hidden && f->client.successes_here == 0);
+    enum confidence c = sure ? CONF_LIKELY : CONF_POSSIBLE;
+    if (l->incomplete) {
+        struct hypothesis *h =
+            claim_as(f, hy, "server_certificate_incomplete_chain", c,
+                     says_ca ? 82
+                     : sure  ? 70
+                             : 46,
+                     "the certificate of its issuer was not sent");
+        hypothesis_because(h, "the missing certificate is that of \"%s\"",
+                           l->issuer);
+    } else if (l->untrusted) {
+        struct hypothesis *h =
+            claim_as(f, hy, "server_certificate_unknown_issuer", c,
+                     says_ca ? 82
+                     : sure  ? 66
+                             : 45,
+                     "its issuer is none of the trusted certificates");
+        hypothesis_because(h, "the chain ends in \"%s\"", l->issuer);
+    }
 }
 
 static void run(const struct facts *f, struct hypotheses *hy)
@@ -62,6 +90,9 @@ static void run(const struct facts *f, struct hypotheses *hy)
     if (l->self_signed && is_about(f, 48) && !other) {
         claim(f, hy, "server_certificate_self_signed",
               "it is signed by itself");
+    }
+    if (!l->self_signed && is_about(f, 48) && !other) {
+        claim_issuer(f, hy);
     }
     if (!l->usage_fits && is_about(f, 43)) {
         claim(f, hy, "server_certificate_wrong_usage",

@@ -18,6 +18,24 @@ static bool is_shared_elsewhere(const struct facts *f)
     return false;
 }
 
+/* The first that it chose elsewhere of a version that this client has, too;
+ * NULL: none. */
+static const uint16_t *chosen_elsewhere(const struct facts *f, unsigned *n)
+{
+    const uint16_t *first = NULL;
+    *n = 0;
+    for (uint16_t i = 0; i < f->server.ciphers_n; i++) {
+        const uint16_t *c = &f->server.ciphers[i];
+        const struct known_suite *k = known_suite(*c);
+        bool tls13 = k && k->tls13;
+        if (tls13 ? f->offer.tls13 : !f->offer.only_tls13) {
+            first = first ? first : c;
+            (*n)++;
+        }
+    }
+    return first;
+}
+
 static void describe(const struct facts *f, struct hypothesis *h)
 {
     if (f->offer.why_suites) {
@@ -29,27 +47,28 @@ static void describe(const struct facts *f, struct hypothesis *h)
 static void refused(const struct facts *f, struct hypotheses *hy)
 {
     int odd = f->offer.odd_suites;
-    if (f->server.ciphers_n > 0 && is_shared_elsewhere(f)) {
+    unsigned n;
+    const uint16_t *chosen = chosen_elsewhere(f, &n);
+    if (chosen && is_shared_elsewhere(f)) {
         return;
     }
     enum confidence c = odd >= 50 ? CONF_LIKELY : CONF_POSSIBLE;
     int weight = odd >= 50 ? odd : 50 + odd / 2;
-    if (f->server.ciphers_n > 0) {
+    if (chosen) {
         c = CONF_LIKELY;
-        weight = f->server.ciphers_n > 1 || odd >= 50 ? 85 : 74;
+        weight = n > 1 || odd >= 50 ? 85 : 74;
     }
     struct hypothesis *h = hypothesis_add(hy, "no_shared_cipher", c, weight);
-    if (f->server.ciphers_n > 0) {
+    if (chosen) {
         hypothesis_because(h,
                            "on other connections the server chose %s%s, which "
                            "this client does not offer",
-                           say_suite(f->server.ciphers[0]).s,
-                           f->server.ciphers_n > 1 ? " and others" : "");
+                           say_suite(*chosen).s, n > 1 ? " and others" : "");
     }
     describe(f, h);
     bool ordinary =
         odd < 30 && f->offer.odd_schemes < 30 && f->offer.odd_groups < 30;
-    if (ordinary && f->server.ciphers_n == 0) {
+    if (ordinary && !chosen) {
         hypothesis_reason(h, "the server cannot use an ordinary offer: it has "
                              "mostly no certificate for it, or no cipher suite "
                              "in common");

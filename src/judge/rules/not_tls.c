@@ -51,6 +51,29 @@ static void quote(const struct facts *f, struct hypothesis *h,
     }
 }
 
+/* A protocol that begins with its own banner and turns to TLS by a command, or
+ * never, is where it belongs: the client took the wrong port, or way. On a port
+ * that is TLS's own the server is at fault. */
+static bool is_client_astray(const struct facts *f)
+{
+    static const char *const words[] = {"ssh",   "smtp", "imap",      "pop3",
+                                        "ftp",   "nntp", "mysql",     "vnc",
+                                        "sieve", "irc",  "postgresql"};
+    static const uint16_t tls_ports[] = {443, 465, 563, 636, 853,
+                                         989, 990, 993, 995, 6697};
+    for (size_t i = 0; i < sizeof tls_ports / sizeof tls_ports[0]; i++) {
+        if (f->hs->addr[SIDE_SERVER].port == tls_ports[i]) {
+            return false;
+        }
+    }
+    for (size_t i = 0; word(f) && i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(word(f), words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void server_plain(const struct facts *f, struct hypotheses *hy,
                          bool header)
 {
@@ -60,6 +83,9 @@ static void server_plain(const struct facts *f, struct hypotheses *hy,
     if (word(f)) {
         hypothesis_reason(h, "the server does not speak TLS on port %u but %s",
                           f->hs->addr[SIDE_SERVER].port, word(f));
+    }
+    if (is_client_astray(f)) {
+        hypothesis_side(h, FIX_CLIENT);
     }
     quote(f, h, HS_RAW_SERVER_FIRST, "server");
 }

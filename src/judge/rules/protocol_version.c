@@ -31,11 +31,21 @@ static uint16_t offered_min(const struct facts *f)
 }
 
 /* What the server chose elsewhere lies outside of this offer. */
-static bool is_disjoint(const struct facts *f)
+static bool is_outside(const struct facts *f)
 {
     const struct server_profile *s = &f->server;
     return is_offer_known(f) && s->known && s->versions_n > 0 &&
            (s->min_version > offered_max(f) || s->max_version < offered_min(f));
+}
+
+/* ... and by its own choice. What it chose of less says nothing of more; and it
+ * chooses the highest, so that TLS 1.3 elsewhere says nothing of TLS 1.2. */
+static bool is_disjoint(const struct facts *f)
+{
+    const struct server_profile *s = &f->server;
+    return is_outside(f) &&
+           (offered_max(f) < s->min_version ? offered_max(f) < 0x0303
+                                            : s->ceiling == s->max_version);
 }
 
 /* The server was seen to choose a version that this offer has. */
@@ -83,7 +93,7 @@ static void said_so(const struct facts *f, struct hypotheses *hy)
         return;
     }
     struct hypothesis *h =
-        claim(f, hy, is_disjoint(f) ? CONF_CERTAIN : CONF_LIKELY, 90);
+        claim(f, hy, is_outside(f) ? CONF_CERTAIN : CONF_LIKELY, 90);
     hypothesis_reason(h, "the server accepts none of the versions offered: %s",
                       say_offered_versions(&f->hs->offer).s);
 }
@@ -102,7 +112,7 @@ static void unsaid(const struct facts *f, struct hypotheses *hy)
     } else if (f->offer.only_tls13 && f->server.max_version < 0x0304) {
         claim(f, hy, CONF_POSSIBLE, 54);
     } else if (max == 0x0303) {
-        claim(f, hy, CONF_POSSIBLE, 34);
+        claim(f, hy, CONF_POSSIBLE, is_outside(f) ? 52 : 34);
     }
 }
 

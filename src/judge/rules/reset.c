@@ -47,6 +47,15 @@ static void by_server(const struct facts *f, struct hypotheses *hy,
     }
     struct hypothesis *h =
         hypothesis_add(hy, "client_hello_reset", CONF_LIKELY, 66);
+    if (f->waited_ns >= TICK_SEC) {
+        hypothesis_reason(h,
+                          "the server took the ClientHello, said nothing for "
+                          "%s and reset the connection",
+                          say_duration(f->waited_ns).s);
+        hypothesis_because(h, "a process that is stopped or killed leaves its "
+                              "connections like that, and so does one that "
+                              "gives up waiting for another");
+    }
     if (odd == 0) {
         hypothesis_because(h, "the reset fits the server's other packets");
     }

@@ -65,6 +65,162 @@ static void unsaid_schemes(const struct facts *f, struct hypotheses *hy)
                           "longer sign with it (RFC 9155)");
 }
 
+/* ---- keys that other connections showed ---- */
+
+static const char *word_of(enum cert_key key)
+{
+    switch (key) {
+    case KEY_RSA:
+        return "rsa";
+    case KEY_RSA_PSS:
+        return "rsa_pss";
+    case KEY_EC:
+        return "ecdsa";
+    case KEY_ED25519:
+        return "ed25519";
+    case KEY_ED448:
+        return "ed448";
+    default:
+        return NULL;
+    }
+}
+
+/* TLS 1.3 ties each ECDSA scheme to a curve, and knows neither SHA-1 nor PKCS
+ * #1 outside of certificates (RFC 8446 section 4.2.3). */
+static bool is_scheme_of_13(uint16_t scheme, uint16_t bits)
+{
+    switch (scheme) {
+    case 0x0403:
+        return bits == 0 || bits == 256;
+    case 0x0503:
+        return bits == 0 || bits == 384;
+    case 0x0603:
+        return bits == 0 || bits == 521;
+    default:
+        return scheme >> 8 == 8;
+    }
+}
+
+/* Whether a server with this key can sign for this client; true where unsure.
+ */
+static bool can_sign(const struct facts *f, enum cert_key key, uint16_t bits)
+{
+    const struct u16_list *l = &f->hs->offer.signature_algorithms;
+    bool tls13 = f->offer.only_tls13 ||
+                 (f->offer.tls13 && f->server.max_version == 0x0304);
+    const char *word = word_of(key);
+    for (uint16_t i = 0; i < l->n && word; i++) {
+        const char *needs = known_signature_key(l->v[i]);
+        bool usable = !tls13 || is_scheme_of_13(l->v[i], bits);
+        if (usable && needs && strcmp(needs, word) == 0) {
+            return true;
+        }
+    }
+    return !word;
+}
+
+enum shown { SHOWN_NONE, SHOWN_FITS, SHOWN_EXCLUDED };
+
+/* By the suites that it chose in TLS 1.2 and older, for any name. */
+static enum shown shown_by_suites(const struct facts *f, const char **what)
+{
+    enum shown s = SHOWN_NONE;
+    for (uint16_t i = 0; i < f->server.ciphers_n; i++) {
+        const struct known_suite *k = known_suite(f->server.ciphers[i]);
+        bool ecdsa = k && k->auth == AUTH_ECDSA;
+        if (!ecdsa && !(k && k->auth == AUTH_RSA)) {
+            continue;
+        }
+        if (can_sign(f, ecdsa ? KEY_EC : KEY_RSA, 0)) {
+            return SHOWN_FITS;
+        }
+        *what = ecdsa ? "ecdsa" : "rsa";
+        s = SHOWN_EXCLUDED;
+    }
+    return s;
+}
+
+/* Whether a key that the server has signs with what is offered. Servers may
+ * have several, and then show each client the one that fits. */
+static enum shown shown_key(const struct facts *f, const char **what)
+{
+    const struct seen_leaf *l = &f->name.leaf;
+    if (l->seen && word_of(l->key)) {
+        *what = word_of(l->key);
+        return can_sign(f, l->key, l->key_bits) ? SHOWN_FITS : SHOWN_EXCLUDED;
+    }
+    return shown_by_suites(f, what);
+}
+
+static bool has_suite_chosen_elsewhere(const struct facts *f)
+{
+    for (uint16_t i = 0; i < f->server.ciphers_n; i++) {
+        if (list_has(&f->hs->offer.ciphers, f->server.ciphers[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void excluded(const struct facts *f, struct hypotheses *hy,
+                     const char *key, bool silent)
+{
+    /* Before TLS 1.3 the suites name the key, too: without one that the server
+     * chose elsewhere, the suites are what is not shared. */
+    bool apart = f->offer.tls13 || has_suite_chosen_elsewhere(f);
+    int weight = !apart ? 73 : f->name.leaf.seen ? 86 : 80;
+    struct hypothesis *h = claim(f, hy, CONF_LIKELY, silent ? 63 : weight);
+    hypothesis_because(h,
+                       "on another connection the server used an %s "
+                       "certificate, which can sign with none of these",
+                       strcmp(key, "ecdsa") == 0 ? "ECDSA"
+                       : key[0] == 'e'           ? "EdDSA"
+                                                 : "RSA");
+}
+
+/* All else in the offer is ordinary: its suites, groups and versions every
+ * server can use, so what it lacks is a key for the schemes. */
+static bool is_odd_alone(const struct facts *f)
+{
+    const struct offer_view *o = &f->offer;
+    return o->tls13 && o->odd_schemes >= 30 && o->odd_suites < 30 &&
+           o->odd_groups < 30;
+}
+
+static void by_offer(const struct facts *f, struct hypotheses *hy)
+{
+    int odd = f->offer.odd_schemes;
+    if (odd >= 50) {
+        claim(f, hy, CONF_LIKELY, odd);
+        return;
+    }
+    int weight = is_odd_alone(f)     ? 50 + odd / 2
+                 : f->refused_unsaid ? 30 + odd / 2
+                                     : 44;
+    claim(f, hy, CONF_POSSIBLE, weight);
+}
+
+/* The server turned the offer down without a reason, or left. */
+static void turned_down(const struct facts *f, struct hypotheses *hy,
+                        bool silent)
+{
+    const char *key = "";
+    int odd = f->offer.odd_schemes;
+    enum shown shown = shown_key(f, &key);
+    if (shown == SHOWN_EXCLUDED) {
+        excluded(f, hy, key, silent);
+    } else if (shown == SHOWN_FITS) {
+        if (!silent) {
+            claim(f, hy, CONF_POSSIBLE, 30);
+        }
+    } else if (!silent) {
+        by_offer(f, hy);
+    } else if (odd >= 50) {
+        bool sure = odd >= 67;
+        claim(f, hy, sure ? CONF_LIKELY : CONF_POSSIBLE, sure ? 60 : 52);
+    }
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     int odd = f->offer.odd_schemes;
@@ -74,12 +230,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
         unsaid_schemes(f, hy);
         return;
     }
-    if (f->refused_unsaid) {
-        claim(f, hy, odd >= 50 ? CONF_LIKELY : CONF_POSSIBLE,
-              odd >= 50 ? odd : 30 + odd / 2);
-    } else if (is_early_refusal(f)) {
-        claim(f, hy, odd >= 50 ? CONF_LIKELY : CONF_POSSIBLE,
-              odd >= 50 ? odd : 44);
+    if (f->refused_unsaid || is_early_refusal(f)) {
+        turned_down(f, hy, false);
     } else if (is_foreign_signature(f)) {
         struct hypothesis *h = claim(f, hy, CONF_CERTAIN, 85);
         hypothesis_because(h, "the server signed with %s",
@@ -89,9 +241,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
         struct hypothesis *h = claim(f, hy, CONF_POSSIBLE, 55);
         hypothesis_because(h, "the client stopped at the server's signature or "
                               "certificate");
-    } else if (silent && odd >= 50) {
-        bool sure = odd >= 67;
-        claim(f, hy, sure ? CONF_LIKELY : CONF_POSSIBLE, sure ? 60 : 52);
+    } else if (silent) {
+        turned_down(f, hy, true);
     }
 }
 

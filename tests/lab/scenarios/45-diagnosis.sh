@@ -303,3 +303,71 @@ server nginx rsa 'ssl_protocols TLSv1.2'
 client faketime_curl '+9000 days'
 truth failure client alert 45 client server_certificate_expired 1.2
 remark 'the clock of the client is 25 years ahead; the certificate is in order'
+
+scenario elsewhere_incomplete_13_go
+server nginx incomplete 'ssl_protocols TLSv1.2 TLSv1.3'
+client go_twice
+set_ stream last
+truth failure client alert 42 client server_certificate_incomplete_chain,server_certificate_unknown_issuer 1.3
+remark 'hidden in TLS 1.3, but shown in TLS 1.2 a moment before'
+
+# ---- a key that cannot sign for the client
+
+client_s_client_twice() { # OPTIONS: once with all of its schemes, in TLS 1.2, then with these
+    client_s_client -tls1_2 </dev/null 2>&1 | sed 's/^/first: /'
+    sleep 0.2
+    client_s_client "$@"
+}
+
+scenario sigalg_rsa_nginx_ecdsa
+server nginx ecdsa 'ssl_protocols TLSv1.2 TLSv1.3'
+client s_client -sigalgs RSA+SHA256:RSA-PSS+SHA256
+truth failure server alert 40 server no_shared_signature_algorithm -
+remark 'all else in the offer is ordinary'
+
+scenario sigalg_elsewhere_nginx_ecdsa
+server nginx ecdsa 'ssl_protocols TLSv1.2 TLSv1.3'
+client s_client_twice -tls1_3 -sigalgs RSA-PSS+SHA256:RSA-PSS+SHA384
+set_ stream last
+truth failure server alert 40 server no_shared_signature_algorithm -
+remark 'the server showed its ECDSA certificate a moment before'
+
+# ---- cut by the snapshot length
+
+scenario cut_plain_answer_http
+server raw http
+client curl
+set_ snaplen 100
+truth failure server plaintext - - server_not_tls -
+remark 'the first bytes of the answer are there'
+
+# ---- a server that dies
+
+server_s_server_killed() { # ARGUMENT OF s_server: stopped, and killed while a client waits
+    (
+        wait_for 20 listening
+        pid=$(in_server ss -Hltnp "sport = :$port" | sed -n 's/.*pid=\([0-9]*\).*/\1/p')
+        kill -STOP "$pid"
+        wait_for 20 sh -c "ip netns exec $tag-s ss -Htn state established 'sport = :$port' | awk '\$1 > 0' | grep -q ."
+        sleep 2
+        kill -KILL "$pid"
+    ) &
+    server_s_server "$@"
+}
+
+scenario hello_server_killed_openssl
+server s_server_killed rsa
+client curl
+truth failure server reset - - client_hello_reset -
+remark 'the process was stopped, and killed two seconds after the ClientHello'
+
+# ---- nobody answers
+
+scenario syn_dropped
+server s_server rsa
+router in_router iptables -A FORWARD -p tcp --dport 443 -j DROP
+client curl
+set_ limit 4
+set_ linger 0.1
+truth unknown - - - - - -
+remark 'no TLS: the SYN gets lost, and is sent again'
