@@ -6,6 +6,7 @@
 #include "run.h"
 
 #include "base/limits.h"
+#include "judge/notes.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -54,14 +55,17 @@ static void expect_secrets(struct run *r, struct source *s)
 /* ---- records read back ---- */
 
 /* Counts a record that was read back as the pipeline counts its own. */
-static void count_record(struct totals *t, const struct conclusion *c)
+static void count_record(struct totals *t, const struct record *r)
 {
+    const struct conclusion *c = &r->hs->end_state;
     t->records_read++;
     t->tls++;
     t->succeeded += c->outcome == OUTCOME_SUCCESS;
     t->unknown += c->outcome == OUTCOME_UNKNOWN;
     t->benign += c->outcome == OUTCOME_FAILURE && c->benign;
     t->failed += c->outcome == OUTCOME_FAILURE && !c->benign;
+    t->left += c->outcome == OUTCOME_SUCCESS && r->verdict &&
+               notes_tell_of_leaving(&r->verdict->evidence);
     t->limited += (c->blind & BLIND_LIMIT) != 0;
 }
 
@@ -79,7 +83,7 @@ static void read_back(struct run *r, struct source *s)
         return;
     }
     if (record_reader_line(r->records, s->frame.data, &record, why)) {
-        count_record(&r->read_back, &record.hs->end_state);
+        count_record(&r->read_back, &record);
         run_deliver(r, &record);
     } else if (s->bad_lines++ == 0) {
         char what[192];

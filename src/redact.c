@@ -725,6 +725,15 @@ void redact_totals(struct redactor *r, struct totals *t)
             }
         }
     }
+    for (size_t i = 0; i < t->left_servers_n; i++) {
+        struct left_server *s = &t->left_servers[i];
+        redact_ip(r, s->addr.ip, s->ip_version);
+        if (s->name) {
+            const char *copy =
+                arena_text(&r->arena, name_span(r, span_text(s->name)));
+            s->name = copy ? copy : "";
+        }
+    }
     r->totals_arena = r->arena;
     r->arena = record;
 }

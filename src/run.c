@@ -140,6 +140,7 @@ void run_add_read_back(struct totals *t, const struct totals *more)
     t->records_read = more->records_read;
     t->tls += more->tls;
     t->succeeded += more->succeeded;
+    t->left += more->left;
     t->failed += more->failed;
     t->unknown += more->unknown;
     t->benign += more->benign;

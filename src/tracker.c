@@ -819,7 +819,7 @@ void tracker_end(struct tracker *t, const struct tracker_now *now)
             }
             give_up(t, head, end,
                     c == FLOW_OPENING &&
-                        t->now.clock - head->touched >= TICK_SEC);
+                        t->now.clock - flow_opened(head) >= TICK_SEC);
             if (over_memory(t)) {
                 relieve(t);
             }

@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "dissectors/tls_expand.h"
 #include "dissectors/x509_cache.h"
+#include "left.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ struct pending {
 struct verdicts {
     struct verdicts_options o;
     struct judge *judge;
+    struct left *left;
     struct cert_cache *cert_cache;
     struct application *application; /* set up when first needed */
     bool application_tried;
@@ -78,7 +80,7 @@ static void count_outcome(struct totals *t, const struct handshake *hs)
     switch (c->outcome) {
     case OUTCOME_SUCCESS:
         t->succeeded++;
-        t->left += c->late_rejection_possible && !c->resumed && !hs_is_eap(hs);
+        t->left += left_is_one(hs);
         count_latency(t, hs->last > hs->first ? hs->last - hs->first : 0);
         break;
     case OUTCOME_FAILURE:
@@ -126,6 +128,17 @@ static void name_application(struct verdicts *v, struct handshake *hs)
     application_name(v->application, hs);
 }
 
+/* Of an unanswered alert it is known only now what it was. */
+static void tell_left(struct verdicts *v, const struct handshake *hs)
+{
+    if (left_is_one(hs)) {
+        if (hs->end_state.late_alert_unanswered) {
+            left_count(v->left, hs);
+        }
+        left_tell(v->left, hs, judge_fault(v->judge, hs));
+    }
+}
+
 static void judge_one(struct verdicts *v, struct handshake *hs)
 {
     if (hs->unproven && !judge_knows_server(v->judge, hs)) {
@@ -140,6 +153,7 @@ static void judge_one(struct verdicts *v, struct handshake *hs)
         hs->end_state.benign_why = harmless;
     }
     count_outcome(&v->totals, hs);
+    tell_left(v, hs);
     if (hs->end_state.outcome == OUTCOME_FAILURE || v->o.all) {
         name_application(v, hs);
         struct verdict *verdict = judge_run(v->judge, hs);
@@ -291,6 +305,10 @@ static bool add_concluded(struct verdicts *v, struct handshake *hs)
 {
     bool wanted = is_wanted(hs, v->o.all);
     bool prepared = hs->expanded;
+    bool told_late = hs->end_state.late_alert_unanswered;
+    if (left_is_one(hs) && !told_late && left_count(v->left, hs)) {
+        wanted = true; /* to see what is wrong with this server's */
+    }
     hs->cert_cache = v->cert_cache;
     hs->expanded = false; /* what is learned must not depend on it */
     if (!hs->unproven) {
@@ -459,6 +477,7 @@ void verdicts_totals(const struct verdicts *v, struct totals *t)
         t->waiting += c->outcome == OUTCOME_FAILURE && !c->benign;
     }
     t->stories_n = judge_stories(v->judge, t->stories, STORIES_MAX);
+    t->left_servers_n = left_servers(v->left, t->left_servers, LEFT_SHOWN);
 }
 
 /* ---- life ---- */
@@ -475,6 +494,7 @@ struct verdicts *verdicts_new(const struct verdicts_options *o)
                                : LIMIT_PENDING_BYTES;
     v->seed = hash_seed_random();
     v->judge = judge_new(o->trust);
+    v->left = left_new();
     v->cert_cache = cert_cache_new();
     if (!v->judge) {
         verdicts_free(v);
@@ -501,5 +521,6 @@ void verdicts_free(struct verdicts *v)
     cert_cache_free(v->cert_cache);
     application_free(v->application);
     judge_free(v->judge);
+    left_free(v->left);
     free(v);
 }

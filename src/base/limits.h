@@ -116,6 +116,10 @@
 #define LIMIT_EXTRACT_FILES 10000u
 #define LIMIT_EXTRACT_BYTES ((uint64_t)1 << 30)
 
+/* Servers whose clients left right after the handshake, told apart in the
+ * totals. */
+#define LIMIT_LEFT_SERVERS 64u
+
 /* Log-ins by 802.1X that are remembered, so that one that was captured on both
  * its ways counts once. */
 #define LIMIT_LOGINS 1024u

@@ -238,6 +238,10 @@ void *flow_folded_session(const struct flow_head *f);
 /* Whether it is folded and nothing but a SYN without an answer. */
 bool flow_is_lone_syn(const struct flow_head *f);
 
+/* When the first packet of a flow without data came: what is sent again touches
+ * it anew. */
+tick_t flow_opened(const struct flow_head *f);
+
 /* Whether the flow began with this SYN of end[0]. */
 bool flow_began_with(const struct flow_head *f, uint32_t isn);
 

@@ -742,6 +742,14 @@ bool flow_is_lone_syn(const struct flow_head *f)
     return f->form == FLOW_FOLDED && folded_in(f)->lone;
 }
 
+tick_t flow_opened(const struct flow_head *f)
+{
+    const struct flow *whole = (const struct flow *)(const void *)f;
+    return f->form == FLOW_WHOLE ? whole->first
+           : flow_is_lone_syn(f) ? f->touched - (tick_t)folded_in(f)->since
+                                 : f->touched;
+}
+
 bool flow_began_with(const struct flow_head *f, uint32_t isn)
 {
     const struct flow *whole = (const struct flow *)(const void *)f;

@@ -454,6 +454,14 @@ enum outcome judge_late_alert(struct judge *j, const struct handshake *hs)
     return unseen && may_judge_late ? OUTCOME_UNKNOWN : OUTCOME_SUCCESS;
 }
 
+const char *judge_fault(struct judge *j, const struct handshake *hs)
+{
+    struct facts f;
+    facts_derive(&f, hs, j->trust, j->offers);
+    profiles_name(j->profiles, hs, &f.name);
+    return notes_fault(&f);
+}
+
 bool judge_knows_server(const struct judge *j, const struct handshake *hs)
 {
     struct server_profile p;

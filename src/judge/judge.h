@@ -172,6 +172,10 @@ void judge_learn_certificates(struct judge *j, const struct handshake *hs);
 size_t judge_stories(const struct judge *j, struct interception_story *out,
                      size_t max);
 
+/* What is visibly wrong with the certificate of the server, in few words
+ * (static); NULL: nothing. Needs an expanded handshake. */
+const char *judge_fault(struct judge *j, const struct handshake *hs);
+
 /* What an unanswered encrypted alert after both Finished
  * (end_state.late_alert_unanswered) makes of the handshake: a failure when it
  * refused a certificate with a visible fault, unknown when the capture lacks

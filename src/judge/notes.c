@@ -71,35 +71,71 @@ static void note_server(const struct facts *f, struct text_list *out)
     }
 }
 
+static const char *fault_elsewhere(const struct facts *f)
+{
+    const struct seen_leaf *l = &f->name.leaf;
+    return !l->seen                  ? NULL
+           : f->when > l->not_after  ? "has expired"
+           : f->when < l->not_before ? "is not valid yet"
+           : !l->name_fits           ? "has no name that fits"
+           : l->self_signed          ? "is signed by itself"
+           : !l->usage_fits          ? "is not meant for servers"
+           : l->incomplete           ? "came without that of its issuer"
+           : l->untrusted            ? "has an issuer that is not trusted"
+                                     : NULL;
+}
+
 /* TLS 1.3 hides the certificate here, but another connection showed it. */
 static void note_elsewhere(const struct facts *f, struct text_list *out)
 {
-    const struct seen_leaf *l = &f->name.leaf;
-    const char *what = !l->seen                  ? NULL
-                       : f->when > l->not_after  ? "has expired"
-                       : f->when < l->not_before ? "is not valid yet"
-                       : !l->name_fits           ? "has no name that fits"
-                       : l->self_signed          ? "is signed by itself"
-                       : !l->usage_fits          ? "is not meant for servers"
-                                                 : NULL;
+    const char *what = fault_elsewhere(f);
     if (what) {
         note(out,
              "the certificate is hidden here, but the one that %s showed "
              "on another connection, in %s, %s",
-             say_server(f->hs).s, say_version(l->version).s, what);
+             say_server(f->hs).s, say_version(f->name.leaf.version).s, what);
     }
 }
 
+const char *notes_fault(const struct facts *f)
+{
+    static const struct {
+        unsigned fault;
+        const char *what;
+    } rows[] = {
+        {FAULT_EXPIRED, "has expired"},
+        {FAULT_NOT_YET_VALID, "is not valid yet"},
+        {FAULT_NAME, "has no name that fits"},
+        {FAULT_SELF_SIGNED, "is signed by itself"},
+        {FAULT_USAGE, "is not meant for servers"},
+        {FAULT_INCOMPLETE, "came without that of its issuer"},
+        {FAULT_UNKNOWN_ISSUER, "has an issuer that is not trusted"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (f->faults & rows[i].fault) {
+            return rows[i].what;
+        }
+    }
+    return f->leaf ? NULL : fault_elsewhere(f);
+}
+
 /* Why the client left can only be guessed: what speaks for it was said. */
+static const char left_faulty[] =
+    "the client then closed without sending any data, as clients do that look "
+    "at the certificate only after the handshake";
+static const char left_faultless[] =
+    "the client closed at once without sending any data: clients that check "
+    "the name or a pinned key only after the handshake do so (curl, wget, "
+    "Node.js, nginx as a proxy), and so do health checks";
+
 static void note_left(struct text_list *out)
 {
-    note(out,
-         out->n ? "the client then closed without sending any data, as clients "
-                  "do that look at the certificate only after the handshake"
-                : "the client closed at once without sending any data: clients "
-                  "that check the name or a pinned key only after the "
-                  "handshake do so (curl, wget, Node.js, nginx as a proxy), "
-                  "and so do health checks");
+    note(out, "%s", out->n ? left_faulty : left_faultless);
+}
+
+bool notes_tell_of_leaving(const struct text_list *l)
+{
+    return text_list_has(l, left_faulty) || text_list_has(l, left_faultless);
 }
 
 /* Bytes that are no records, behind both Finished. */

@@ -296,6 +296,7 @@ static void totals(struct json *j, const struct totals *t)
         {"failed", t->failed},
         {"unknown", t->unknown},
         {"benign", t->benign},
+        {"left", t->left},
         {"limited", t->limited},
     };
     size_t at = json_object(j, "totals");

@@ -245,6 +245,9 @@ static void print_outcomes(const struct printer *p, const struct totals *t)
     sample(p, name, "outcome", "failure", t->failed);
     sample(p, name, "outcome", "benign", t->benign);
     sample(p, name, "outcome", "unknown", t->unknown);
+    counter(p, "handshakes_left",
+            "Handshakes that succeeded, and whose client left at once.",
+            t->left);
 }
 
 /* All causes, also those that did not come up: a rate needs the zero before

@@ -260,6 +260,24 @@ static void half_hello(struct progress *p)
     p->kind = HS_NONE;
 }
 
+/* A hello is told by its beginning, but noted behind the bytes that it lacks.
+ */
+static bool is_gap_in_hello(const struct handshake *hs, unsigned i)
+{
+    const struct hs_event *e = &hs->events[i];
+    return i + 1 < hs->events_n && e->kind == HS_GAP &&
+           e[1].kind == HS_CLIENT_HELLO && e->side == e[1].side &&
+           e->frame == e[1].frame;
+}
+
+static const struct hs_event *told_at(const struct handshake *hs, unsigned i)
+{
+    if (is_gap_in_hello(hs, i)) {
+        return &hs->events[i + 1];
+    }
+    return &hs->events[i > 0 && is_gap_in_hello(hs, i - 1) ? i - 1 : i];
+}
+
 /* A record that was read back has no timeline: the last step and the end. */
 static void read_back(struct text *t, const struct record *r)
 {
@@ -294,7 +312,7 @@ void progress_text(struct text *t, const struct record *r,
     tick_t before = 0;
     text_init(&p.group, GROUP_BYTES);
     for (unsigned i = 0; i < r->hs->events_n && i <= end; i++) {
-        const struct hs_event *e = &r->hs->events[i];
+        const struct hs_event *e = told_at(r->hs, i);
         if (i != end && !is_shown(r->hs, e)) {
             continue;
         }

@@ -51,6 +51,16 @@ struct secret_totals {
     uint64_t unopened, updated;           /* records, packets */
 };
 
+/* Handshakes with one server that succeeded, and whose client left at once. */
+#define LEFT_SHOWN 5u
+struct left_server {
+    struct hs_addr addr;
+    uint8_t ip_version;
+    const char *name;  /* that was asked for; NULL: none */
+    const char *fault; /* of its certificate, static; NULL: none seen */
+    uint64_t n;
+};
+
 struct totals {
     uint64_t packets_captured, packets_dropped, packets_dropped_interface;
     uint64_t
@@ -67,13 +77,15 @@ struct totals {
     uint64_t records_read; /* of JSON Lines; the next counters hold them, too */
     uint64_t tls, succeeded, failed, unknown, benign;
     uint64_t left;      /* of those that succeeded: the client closed at once,
-                           without any data; not known of records read back */
+                           without any data */
     uint64_t waiting;   /* failures whose verdict is still to come */
     uint64_t limited;   /* connections on which a limit was hit */
     tick_t first, last; /* of the capture */
     struct secret_totals secrets;
     struct interception_story stories[STORIES_MAX]; /* borrowed texts */
     size_t stories_n;
+    struct left_server left_servers[LEFT_SHOWN]; /* most first; borrowed */
+    size_t left_servers_n;
     bool live;
 };
 

@@ -556,6 +556,35 @@ static void print_stories(struct paint *p, const struct totals *t)
     paint_newline(p);
 }
 
+/* ---- clients that left right after the handshake ---- */
+
+static void print_left(struct paint *p, const struct totals *t)
+{
+    struct text line;
+    if (!t->left_servers_n) {
+        return;
+    }
+    section(p, "clients that left right after the handshake (-a shows them)");
+    text_init(&line, LINE_BYTES);
+    for (size_t i = 0; i < t->left_servers_n; i++) {
+        const struct left_server *s = &t->left_servers[i];
+        count_column(p, s->n, false);
+        text_clear(&line);
+        if (s->name) {
+            text_term(&line, span_text(s->name));
+            text_fmt(&line, ":%u", (unsigned)s->addr.port);
+        } else {
+            format_endpoint(&line, s->addr.ip, s->addr.port, s->ip_version);
+        }
+        if (s->fault) {
+            text_fmt(&line, ", whose certificate %s", s->fault);
+        }
+        paint_str(p, PAINT_PLAIN, text_str(&line));
+    }
+    text_free(&line);
+    paint_newline(p);
+}
+
 /* "N nouns what" on a line of its own; nothing for zero. */
 static void hint(struct text *out, uint64_t n, const char *noun,
                  const char *what)
@@ -631,6 +660,7 @@ void summary_print(const struct summary *s, const struct report_options *o,
     print_connections(t, out);
     paint_init(&p, out, o);
     print_stories(&p, t);
+    print_left(&p, t);
     if (!s) {
         return;
     }

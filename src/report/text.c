@@ -286,6 +286,12 @@ static void failure(struct paint *p, const struct record *r)
 
 /* ---- one line ---- */
 
+/* A key from elsewhere that both ends were given, and no ticket. */
+static bool is_key_agreed(const struct client_offer *o)
+{
+    return o->seen && o->psk_identities == 1 && o->psk_external;
+}
+
 static void negotiated(struct paint *p, const struct record *r)
 {
     uint16_t version = record_version(r);
@@ -306,7 +312,8 @@ static void negotiated(struct paint *p, const struct record *r)
         paint_str(p, PAINT_PLAIN, name);
     }
     if (r->hs->end_state.resumed) {
-        paint_str(p, PAINT_PLAIN, "resumed");
+        paint_str(p, PAINT_PLAIN,
+                  is_key_agreed(&r->hs->offer) ? "pre-shared key" : "resumed");
     }
 }
 

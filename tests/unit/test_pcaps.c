@@ -553,16 +553,21 @@ Test(pcaps, clients_that_leave_after_the_handshake)
     struct harm n = records_of("hangup_pin_13_curl", left);
     cr_expect_eq(n.told, 1u);
     cr_expect_eq(n.totals.left, 1u);
+    cr_expect_null(n.totals.left_servers[0].fault);
     n = records_of("hangup_name_elsewhere_13_curl",
                    "the certificate is hidden here, but the one that "
                    "www.example.test showed on another connection, in TLS "
                    "1.2, has no name that fits");
     cr_expect_eq(n.told, 1u);
     cr_expect_eq(n.totals.left, 2u);
+    cr_expect_eq(n.totals.left_servers_n, 1u);
+    cr_expect_eq(n.totals.left_servers[0].n, 2u);
+    cr_expect_str_eq(n.totals.left_servers[0].fault, "has no name that fits");
     n = records_of("ok_13_idle_close", left);
     cr_expect_eq(n.totals.succeeded, 1u);
     cr_expect_eq(n.told, 0u);
     cr_expect_eq(n.totals.left, 0u);
+    cr_expect_eq(n.totals.left_servers_n, 0u);
 }
 
 Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
@@ -586,6 +591,10 @@ Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
     cr_expect_eq(n.failed + n.harmless, 0u);
     cr_expect_eq(n.totals.tls, 0u);
     cr_expect_eq(n.totals.tcp_unused, 1u);
+    /* Its SYN is sent again to the end of the capture. */
+    n = harm_of("syn_dropped");
+    cr_expect_eq(n.totals.tcp_unanswered, 1u);
+    cr_expect_eq(n.totals.tls, 0u);
 }
 
 /* The proxy closes with its 407, or the server wants TLS: whoever comes back

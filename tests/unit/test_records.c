@@ -77,6 +77,27 @@ Test(records, totals_are_those_of_the_capture)
         0);
 }
 
+Test(records, clients_that_left_are_counted_again)
+{
+    cr_expect_eq(run("$TLSWHY -a -f json $PCAPS/hangup_*.pcap >1 && "
+                     "$TLSWHY -f none --summary $PCAPS/hangup_*.pcap 2>&1 | "
+                     "grep 'left at once' >a && "
+                     "$TLSWHY -f none --summary 1 2>&1 | "
+                     "grep 'left at once' >b && cmp a b && "
+                     "$TLSWHY -f html -o h 1 && grep -q '\"left\":[1-9]' h"),
+                 0);
+}
+
+Test(records, a_redacted_summary_names_no_server)
+{
+    cr_expect_eq(run("$TLSWHY --redact $PCAPS/hangup_name_12_curl.pcap >t && "
+                     "grep -q 'whose certificate has no name that fits' t && "
+                     "! grep -q 'example' t && "
+                     "$TLSWHY $PCAPS/hangup_name_12_curl.pcap | "
+                     "grep -q 'www.example.test:443, whose certificate'"),
+                 0);
+}
+
 Test(records, the_end_is_told_without_a_timeline)
 {
     cr_expect_eq(run("$TLSWHY -f json $PCAPS/demo.pcap | $TLSWHY - >t && "

@@ -897,6 +897,21 @@ Test(text_report, reset_silence_and_repeats)
     tear_down(&f);
 }
 
+Test(text_report, what_a_hello_lacks_comes_behind_it)
+{
+    struct fixture f;
+    set_up(&f);
+    hs_note(&f.hs, HS_GAP, SIDE_CLIENT, 300, 0, T0, 4);
+    hs_note(&f.hs, HS_CLIENT_HELLO, SIDE_CLIENT, 512, 0, T0, 4);
+    hs_note(&f.hs, HS_GAP, SIDE_CLIENT, 9, 0, T0, 6);
+    hs_note(&f.hs, HS_RST, SIDE_SERVER, 0, 0, T0, 7);
+    f.hs.end_state.outcome = OUTCOME_FAILURE;
+    f.verdict.outcome = OUTCOME_FAILURE;
+    f.verdict.frame_decisive = 7;
+    has(render(&f, "text"), "ClientHello, missing bytes x2 -> | x<- reset\n");
+    tear_down(&f);
+}
+
 Test(text_report, a_refusal_behind_the_handshake_is_marked)
 {
     struct fixture f;
@@ -931,6 +946,13 @@ Test(text_report, one_line_each_for_the_others)
                      "2026-11-25 12:34:56.124Z 192.0.2.9:51000 -> "
                      "198.51.100.7:443 via starttls-smtp ok TLS 1.3 "
                      "TLS_AES_128_GCM_SHA256\n");
+    f.hs.end_state.resumed = true;
+    has(render(&f, "text"), "TLS_AES_128_GCM_SHA256 resumed\n");
+    f.hs.offer.seen = true;
+    f.hs.offer.psk_identities = 1;
+    has(render(&f, "text"), "TLS_AES_128_GCM_SHA256 resumed\n");
+    f.hs.offer.psk_external = true;
+    has(render(&f, "text"), "TLS_AES_128_GCM_SHA256 pre-shared key\n");
     f.options.all = false;
     cr_expect_str_eq(render(&f, "text"), "");
     tear_down(&f);
@@ -1134,6 +1156,29 @@ Test(summary, fixed_lines_and_groups)
         "alerts that ended handshakes\n"
         "       3  protocol_version (70) from the server\n");
     summary_free(s);
+    tear_down(&f);
+}
+
+Test(summary, servers_whose_clients_left)
+{
+    struct fixture f;
+    struct totals t = {
+        .tls = 4,
+        .succeeded = 4,
+        .left = 3,
+        .left_servers_n = 2,
+        .left_servers = {
+            {.addr.port = 443,
+             .name = "evil\x1b",
+             .fault = "has no name that fits",
+             .n = 2},
+            {.addr = {{192, 0, 2, 7}, 8443}, .ip_version = 4, .n = 1}}};
+    set_up(&f);
+    summary_print(NULL, &f.options, &t, &f.out);
+    has(text_str(&f.out),
+        "clients that left right after the handshake (-a shows them)\n"
+        "       2  evil\\x1b:443, whose certificate has no name that fits\n"
+        "       1  192.0.2.7:8443\n");
     tear_down(&f);
 }
 

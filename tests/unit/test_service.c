@@ -184,6 +184,7 @@ static const struct totals counted = {.packets_captured = 9,
                                       .flows_evicted = 1,
                                       .succeeded = 3,
                                       .failed = 2,
+                                      .left = 1,
                                       .latency = {[0] = 1, [4] = 1, [11] = 1},
                                       .latency_sum = 12 * TICK_SEC};
 
@@ -311,6 +312,7 @@ Test(service, metrics_for_prometheus)
         "# TYPE tlswhy_failures_total counter",
         "tlswhy_handshakes_total{outcome=\"success\"} 3",
         "tlswhy_handshakes_total{outcome=\"failure\"} 2",
+        "tlswhy_handshakes_left_total 1",
         "tlswhy_failures_total{cause=\"no_shared_version\"} 3",
         "tlswhy_failures_total{cause=\"weak_dh\"} 0",
         "tlswhy_failure_ends_total{ended_by=\"server\",ended_how=\"alert\"} 3",

@@ -41,6 +41,7 @@ function totals(model) {
   byId('totals').replaceChildren(...[
     tile('TLS connections', t.tls), tile('failed', t.failed, t.failed ? 'bad' : 'good'), tile('succeeded', t.succeeded, 'good'),
     t.unknown ? tile('unknown outcome', t.unknown) : null, t.benign ? tile('harmless endings', t.benign) : null,
+    t.left ? tile('succeeded, but left at once', t.left) : null,
     tile('packets captured', t.packets), t.dropped + t.dropped_interface ? tile('packets dropped', t.dropped + t.dropped_interface, 'warn') : null,
     t.evicted ? tile('flows evicted', t.evicted, 'warn') : null,
   ].filter(Boolean));
