@@ -12,6 +12,7 @@
 #include "known/known.h"
 
 enum {
+    EXT_SERVER_NAME = 0,
     EXT_GROUPS = 10,
     EXT_POINT_FORMATS = 11,
     EXT_SCHEMES = 13,
@@ -105,11 +106,17 @@ static bool is_in_nss_order(const struct client_offer *o)
 }
 
 /* wolfSSL puts each extension in front of those before it, so that its order
- * runs backwards. */
+ * runs backwards: what is set first comes last. Old BoringSSL (Mono's) has the
+ * three in this order, too, but behind the others. */
 static bool is_in_wolfssl_order(const struct client_offer *o)
 {
-    return holds_run(&o->extensions,
-                     RUN(EXT_SCHEMES, EXT_POINT_FORMATS, EXT_GROUPS));
+    const struct u16_list *e = &o->extensions;
+    int at = place_of(e, EXT_SCHEMES);
+    bool behind =
+        list_has(e, EXT_SERVER_NAME) && place_of(e, EXT_SERVER_NAME) < at;
+    behind = behind || (list_has(e, EXT_EMS) && place_of(e, EXT_EMS) < at);
+    return !behind &&
+           holds_run(e, RUN(EXT_SCHEMES, EXT_POINT_FORMATS, EXT_GROUPS));
 }
 
 /* Mbed TLS (ssl_client.c, and ssl_cli.c of 2.x): both orders of the three, and

@@ -672,6 +672,25 @@ Test(fallback, alert_86_without_the_mark)
     check(&s, "inappropriate_fallback", CONF_LIKELY);
 }
 
+/* A retry may fail for another reason. */
+Test(fallback, the_mark_alone_claims_nothing)
+{
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.offer.has_fallback_scsv = true;
+    alert(&s, SIDE_SERVER, 40);
+    check_not(&s, "inappropriate_fallback");
+}
+
+Test(extension, another_alert_claims_nothing)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.offer.groups = (struct u16_list){0};
+    alert(&s, SIDE_SERVER, 50);
+    check_not(&s, "missing_extension");
+}
+
 Test(fallback, sentinel_means_tampering_when_13_was_offered)
 {
     struct scene s;
@@ -1113,6 +1132,82 @@ Test(certificate, signature_that_does_not_verify)
     struct hypothesis h = best_of(&certificate_trust_rule, &s, &t, 0);
     cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
     cr_expect_eq(h.side, FIX_SERVER);
+}
+
+Test(certificate, chain_that_breaks_a_rule)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 46);
+    struct trust_result t = {.state = TRUST_OTHER, .why = "path too long"};
+    struct hypothesis h = best_of(&certificate_trust_rule, &s, &t, 0);
+    cr_expect_str_eq(h.cause, "server_certificate_rejected");
+    cr_expect_eq(h.side, FIX_SERVER);
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 46);
+    extern const struct rule certificate_rejected_rule;
+    h = best_of(&certificate_rejected_rule, &s, &t, 0);
+    cr_expect(!h.has_side, "nothing is in order with it");
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 46);
+    t.state = TRUST_OK;
+    h = best_of(&certificate_rejected_rule, &s, &t, 0);
+    cr_expect(h.has_side && h.side == FIX_CLIENT);
+}
+
+/* What Java means by 43, and OpenSSL. */
+Test(certificate, forbidden_by_javas_rules)
+{
+    static const uint16_t java[] = {5, 10, 13, 17, 23, 43, 51};
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.offer.extensions = LIST(java);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 43);
+    check(&s, "server_certificate_weak", CONF_LIKELY);
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 43);
+    check_not(&s, "server_certificate_weak");
+    open_scene_12(&s);
+    s.hs.offer.extensions = LIST(java);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 46);
+    check_not(&s, "server_certificate_weak");
+}
+
+Test(certificate, openssl_may_mean_its_revocation_list)
+{
+    static const unsigned codes[] = {45, 48};
+    for (size_t i = 0; i < COUNT(codes); i++) {
+        struct scene s;
+        struct trust_result t = {.state = TRUST_OK};
+        open_scene_12(&s);
+        server_flight_12(&s);
+        alert(&s, SIDE_CLIENT, codes[i]);
+        finish(&s);
+        struct facts f;
+        facts_derive(&f, &s.hs, NULL, NULL);
+        f.trust = t;
+        for (int openssl = 0; openssl < 2; openssl++) {
+            struct hypotheses hy;
+            struct arena arena;
+            arena_init(&arena, LIMIT_VERDICT_BYTES);
+            hypotheses_init(&hy, &arena);
+            f.client_stack = openssl ? STACK_OPENSSL : STACK_GO;
+            for (size_t k = 0; rules[k]; k++) {
+                rules[k]->run(&f, &hy);
+            }
+            hypotheses_rank(&hy);
+            cr_assert_gt(hy.n, 0u);
+            cr_expect_eq(text_has(&hy.v[0].because, "(CRL)"), openssl == 1);
+            arena_free(&arena);
+        }
+        hs_free(&s.hs);
+    }
 }
 
 Test(certificate, unknown_issuer_and_silence_is_only_possible)
@@ -2172,6 +2267,7 @@ Test(stack, only_what_is_distinctive)
 Test(stack, clients_by_order)
 {
     static const uint16_t wolfssl[] = {45, 51, 43, 13, 11, 10, 22, 0, 23};
+    static const uint16_t old_boringssl[] = {0xff01, 0, 23, 35, 13, 11, 10};
     static const uint16_t mbedtls3[] = {0, 43, 51, 45, 10, 13, 11, 22, 23, 35};
     static const uint16_t mbedtls2[] = {0, 13, 10, 11, 22, 23, 35};
     static const uint16_t s2n[] = {43, 10, 51, 13, 0, 5, 35, 11, 45, 23};
@@ -2186,6 +2282,8 @@ Test(stack, clients_by_order)
                              .point_formats = span_of("\0", 1),
                              .extensions = LIST(wolfssl)};
     cr_expect_eq(stack_of_client(&o), STACK_WOLFSSL);
+    o.extensions = LIST(old_boringssl);
+    cr_expect_eq(stack_of_client(&o), STACK_UNKNOWN);
     o.extensions = LIST(mbedtls3);
     cr_expect_eq(stack_of_client(&o), STACK_MBEDTLS);
     o.extensions = LIST(mbedtls2);

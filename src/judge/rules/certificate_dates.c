@@ -102,6 +102,11 @@ static void in_date(const struct facts *f, struct hypotheses *hy)
                        "handshake took place on %s",
                        say_date(f->leaf->not_before).s,
                        say_date(f->leaf->not_after).s, say_date(f->when).s);
+    if (f->client_stack == STACK_OPENSSL) {
+        hypothesis_because(h, "OpenSSL says the same where the list of revoked "
+                              "certificates (CRL) that it was given is out of "
+                              "date");
+    }
 }
 
 static void hidden(const struct facts *f, struct hypotheses *hy)

@@ -106,8 +106,10 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
     const struct cert *l = f->leaf;
     bool odd = l->unknown_critical || l->name_has_nul || l->serial_negative ||
                (l->must_staple && !f->hs->ocsp_staple);
-    /* Those are for certificate_oddities.c to tell. */
-    if (f->faults == 0 && !odd) {
+    bool broken =
+        f->trust.state == TRUST_OTHER || f->trust.state == TRUST_BAD_SIGNATURE;
+    /* Those are for certificate_oddities.c and certificate_trust.c to tell. */
+    if (f->faults == 0 && !odd && !broken) {
         hypothesis_side(h, FIX_CLIENT);
         hypothesis_because(h,
                            "nothing is visibly wrong with the certificate "
@@ -121,7 +123,7 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
         } else {
             what_is_left(hy);
         }
-    } else if (f->faults == 0 && f->alert != 48) {
+    } else if (f->faults == 0 && f->alert != 48 && !broken) {
         hypothesis_add(hy, "server_certificate_unknown_issuer", CONF_POSSIBLE,
                        38);
     }

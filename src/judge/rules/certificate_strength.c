@@ -51,9 +51,32 @@ static void hidden(const struct facts *f, struct hypotheses *hy)
                        f->hidden.key_bits);
 }
 
+/* Java says 43 to what its own lists of algorithms and key sizes do not allow
+ * (CertificateMessage.getCertificateAlert: ALGORITHM_CONSTRAINED), and 46 to a
+ * wrong usage. */
+static void constrained(const struct facts *f, struct hypotheses *hy)
+{
+    const unsigned seen = FAULT_WEAK | FAULT_USAGE;
+    if (!f->alert_by_client || f->alert != 43 ||
+        f->client_stack != STACK_JSSE || (f->faults & seen)) {
+        return;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_weak", CONF_LIKELY, 77);
+    hypothesis_reason(h, "the client's rules do not allow a key or a signature "
+                         "in the server's chain");
+    hypothesis_because(h, "Java says this alert when jdk.certpath."
+                          "disabledAlgorithms forbids an algorithm or a size");
+    if (f->leaf && f->leaf->key_bits) {
+        hypothesis_because(h, "the certificate for %s has a key of %u bits",
+                           say_names(f->leaf).s, f->leaf->key_bits);
+    }
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     hidden(f, hy);
+    constrained(f, hy);
     /* 51 and 47 are no certificate alerts by name, but rustls and others use
      * them for this. */
     bool oblique = f->alert_by_client && f->after_certificate &&

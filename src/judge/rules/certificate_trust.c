@@ -181,6 +181,10 @@ static void client_store(const struct facts *f, struct hypotheses *hy)
                           say_name(&f->leaf->issuer).s);
         hypothesis_because(h, "the chain is complete and leads to a root that "
                               "is trusted here");
+        if (f->client_stack == STACK_OPENSSL) {
+            hypothesis_because(h, "OpenSSL says the same where it is to check "
+                                  "for revocation and has no list (CRL)");
+        }
         if (f->trust.wrong_order) {
             hypothesis_because(h, "the server sends its certificates out of "
                                   "order, which some old clients cannot "
@@ -215,6 +219,13 @@ static void broken(const struct facts *f, struct hypotheses *hy)
     } else {
         h = hypothesis_add(hy, "server_certificate_rejected",
                            named ? CONF_LIKELY : CONF_POSSIBLE, 66);
+        hypothesis_side(h, FIX_SERVER);
+        if (f->trust.why[0]) {
+            hypothesis_reason(h,
+                              "the server's certificate chain is not valid: "
+                              "%s",
+                              f->trust.why);
+        }
     }
     hypothesis_because(h, "checked here, the chain fails: %s",
                        f->trust.why[0] ? f->trust.why : "it does not verify");

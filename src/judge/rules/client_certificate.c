@@ -146,6 +146,10 @@ static void rejected(const struct facts *f, struct hypotheses *hy)
         hypothesis_because(h, "the extended key usage of the client's "
                               "certificate lacks clientAuth");
     } else if (c) {
+        if (f->alert == 44) {
+            hypothesis_reason(h, "the server says that the client's "
+                                 "certificate is revoked");
+        }
         hypothesis_because(h,
                            "the client sent the certificate %s, issued by "
                            "%s",
