@@ -80,6 +80,18 @@ keyUsage = critical,digitalSignature,keyEncipherment
 extendedKeyUsage = serverAuth
 # www.example.test, NUL, .evil.test
 subjectAltName = DER:30:1d:82:1b:77:77:77:2e:65:78:61:6d:70:6c:65:2e:74:65:73:74:00:2e:65:76:69:6c:2e:74:65:73:74
+[constrained]
+basicConstraints = critical,CA:true
+keyUsage = critical,keyCertSign,cRLSign
+nameConstraints = critical,permitted;DNS:internal.example
+[short]
+basicConstraints = critical,CA:true,pathlen:0
+keyUsage = critical,keyCertSign,cRLSign
+[wild]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:*.$host,DNS:*.mail.example.test
 [client_as_server]
 basicConstraints = critical,CA:false
 keyUsage = critical,digitalSignature,keyEncipherment
@@ -91,6 +103,7 @@ new_key() { # FILE TYPE
     case $2 in
     rsa*) openssl genrsa -out "$1" "${2#rsa}" ;;
     ec) openssl ecparam -name prime256v1 -genkey -noout -out "$1" ;;
+    p521) openssl ecparam -name secp521r1 -genkey -noout -out "$1" ;;
     p384) openssl ecparam -name secp384r1 -genkey -noout -out "$1" ;;
     esac 2>/dev/null
     chmod 644 "$1" # servers drop privileges; these keys protect nothing
@@ -157,6 +170,35 @@ chain selfsigned selfsigned
 chain unknown unknown stranger_inter
 chain inspected inspected inspector
 
+issue constrained_ca ec '/O=Example Lab/CN=Example Lab Constrained CA' constrained root
+issue constrained ec "$leaf" server_ec constrained_ca
+chain constrained constrained constrained_ca
+issue short_ca ec '/O=Example Lab/CN=Example Lab Short CA' short root
+issue deep_ca ec '/O=Example Lab/CN=Example Lab Too Deep CA' authority short_ca
+issue deep ec "$leaf" server_ec deep_ca
+chain deep deep deep_ca short_ca
+issue old_ca ec '/O=Example Lab/CN=Example Lab Old CA' authority root '' 20230101000000Z
+issue old_chain ec "$leaf" server_ec old_ca
+chain old_chain old_chain old_ca
+issue by_leaf ec "$leaf" server_ec ecdsa
+chain by_leaf by_leaf ecdsa inter
+issue wild ec '/O=Example Lab/CN=any' wild inter
+chain wild wild inter
+issue p521 p521 "$leaf" server_ec inter
+chain p521 p521 inter
+
+issue client_revoked ec '/O=Example Lab/CN=Carol' client inter
+if [ ! -s client_crl.pem ]; then
+    openssl ca -config ca.cnf -cert inter.crt -keyfile inter.key -revoke client_revoked.crt 2>ca.log
+    for signer in inter root; do
+        openssl ca -config ca.cnf -cert $signer.crt -keyfile $signer.key -gencrl -crldays 7300
+    done >client_crl.pem 2>>ca.log
+    for signer in inter root; do
+        openssl ca -config ca.cnf -cert $signer.crt -keyfile $signer.key -gencrl \
+            -crl_lastupdate 20240101000000Z -crl_nextupdate 20240201000000Z
+    done >old_crl.pem 2>>ca.log
+fi
+chain client_revoked client_revoked inter
 issue client ec '/O=Example Lab/CN=Alice' client inter
 issue client_expired ec '/O=Example Lab/CN=Bob' client inter 20230101000000Z 20240101000000Z
 issue client_stranger ec '/O=Private/CN=Mallory' client stranger

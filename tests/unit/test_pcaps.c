@@ -7,6 +7,7 @@
  * cause has to be right in 95 of 100, and one that is called certain in all.
  */
 #include "capture/capture.h"
+#include "judge/rule_table.h"
 #include "pipeline.h"
 
 #include <criterion/criterion.h>
@@ -57,6 +58,7 @@ struct seen {
     char cause[64];
     enum confidence confidence;
     const char *carrier;
+    uint64_t led_by; /* rules that claimed the cause, as bits */
 };
 
 static const char *source_dir(void)
@@ -114,6 +116,16 @@ static void unload(struct truth *t)
     free(t->rows);
 }
 
+static unsigned rule_number(const char *name)
+{
+    unsigned i = 0;
+    while (rules[i] && strcmp(rules[i]->name, name) != 0) {
+        i++;
+    }
+    cr_assert(rules[i] && i < 64, "%s", name);
+    return i;
+}
+
 static void on_record(void *ctx, const struct record *r, uint32_t source)
 {
     struct seen *s = ctx;
@@ -135,6 +147,12 @@ static void on_record(void *ctx, const struct record *r, uint32_t source)
     snprintf(s->cause, sizeof s->cause, "%s",
              r->verdict->cause ? r->verdict->cause->slug : "-");
     s->confidence = r->verdict->confidence;
+    for (size_t i = 0; i < r->verdict->fired_n; i++) {
+        const struct fired_rule *f = &r->verdict->fired[i];
+        if (strcmp(f->cause, s->cause) == 0) {
+            s->led_by |= UINT64_C(1) << rule_number(f->rule);
+        }
+    }
 }
 
 /* Gives every record of a row's capture to `emit`. */
@@ -216,6 +234,58 @@ static void check_end(const struct row *r, const struct seen *s)
     }
 }
 
+/* ---- every rule is proven, and held back ---- */
+
+/* A failure whose cause was told right. */
+struct proof {
+    uint32_t ending; /* how it ended, and by which alert */
+    uint64_t led_by;
+};
+
+static uint32_t ending_of(const struct seen *s)
+{
+    uint32_t alert = s->has_alert ? s->alert : 0x1ff;
+    return (uint32_t)s->how << 16 | (alert & 0xffff);
+}
+
+/* Rules about alerts of their own, which end nothing else: that they keep still
+ * without these is tested in test_judge.c (fallback, ech, extension). */
+static bool is_held_back_by_hand(const char *rule)
+{
+    static const char *const names[] = {"ech", "fallback", "missing_extension"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], rule) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* For each rule a capture whose cause it tells right, and one that ends in the
+ * very same way and has another cause, which is told right without it. */
+static void check_rules(const struct proof *v, size_t n)
+{
+    for (unsigned i = 0; rules[i]; i++) {
+        uint64_t bit = UINT64_C(1) << i;
+        bool proven = false;
+        bool held_back = false;
+        for (size_t k = 0; k < n; k++) {
+            if (!(v[k].led_by & bit)) {
+                continue;
+            }
+            proven = true;
+            for (size_t m = 0; m < n && !held_back; m++) {
+                held_back = v[m].ending == v[k].ending && !(v[m].led_by & bit);
+            }
+        }
+        cr_expect(proven, "%s: no capture proves it", rules[i]->name);
+        cr_expect(held_back != is_held_back_by_hand(rules[i]->name), "%s: %s",
+                  rules[i]->name,
+                  held_back ? "a capture holds it back"
+                            : "no capture holds it back");
+    }
+}
+
 Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
 {
     struct truth t = load();
@@ -226,6 +296,8 @@ Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
     cr_assert_not_null(trust, "%s", error);
     size_t failures = 0;
     size_t right = 0;
+    struct proof *proofs = calloc(t.n, sizeof *proofs);
+    cr_assert_not_null(proofs);
     for (size_t i = 0; i < t.n; i++) {
         const struct row *r = &t.rows[i];
         struct seen s;
@@ -243,7 +315,9 @@ Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
         }
         bool good = listed(r->col[COL_CAUSES], s.cause);
         failures++;
-        right += good;
+        if (good) {
+            proofs[right++] = (struct proof){ending_of(&s), s.led_by};
+        }
         cr_expect(good || s.confidence != CONF_CERTAIN,
                   "%s: certain of %s, should be %s", r->col[COL_NAME], s.cause,
                   r->col[COL_CAUSES]);
@@ -254,6 +328,8 @@ Test(pcaps, agree_with_what_the_endpoints_said, .timeout = 300)
     }
     cr_expect_geq(right * 100, failures * 95, "cause right in %zu of %zu",
                   right, failures);
+    check_rules(proofs, right);
+    free(proofs);
     trust_free(trust);
     unload(&t);
 }

@@ -371,3 +371,20 @@ set_ limit 4
 set_ linger 0.1
 truth unknown - - - - - -
 remark 'no TLS: the SYN gets lost, and is sent again'
+
+# ---- a ClientHello that is too large, by the side of one that is not
+
+client_curl_then_node24() {
+    client_curl 2>&1 | sed 's/^/first: /'
+    sleep 0.2
+    client_node24
+}
+
+scenario hello_large_beside_small
+server nginx rsa
+router in_router iptables -A FORWARD -p tcp --dport 443 -m length --length 1400:65535 -j DROP
+client curl_then_node24
+set_ stream last
+set_ linger 12
+truth failure nobody timeout - - large_client_hello,client_hello_lost -
+remark 'packets over 1400 bytes get lost on the way to the server; curl gets through a moment before'
