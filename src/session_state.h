@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a session is made of, for the two files that know: session.c, and
- * session_fold.c, which packs it.
+ * What a session is made of, for the files that know: session.c,
+ * session_opening.c, and session_fold.c, which packs it.
  */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
@@ -89,6 +89,22 @@ static inline enum hs_raw first_of(const struct session *s, unsigned dir)
     return side_of(s, dir) == SIDE_CLIENT ? HS_RAW_CLIENT_FIRST
                                           : HS_RAW_SERVER_FIRST;
 }
+
+enum refusal {
+    REFUSAL_NONE,
+    REFUSAL_PERHAPS, /* if the server speaks TLS: other connections know */
+    REFUSAL_CERTAIN, /* by the port and the client's protocol */
+};
+
+/* Bytes of a direction in order: before TLS was found, when they may begin it,
+ * and after. `start`: a segment begins here. */
+void session_feed_prelude(struct session *s, unsigned dir, struct span bytes,
+                          struct stamp at, bool start);
+void session_feed_tls(struct session *s, unsigned dir, struct span bytes,
+                      struct stamp at, bool start);
+
+/* Whether the client spoke plaintext to a server that wanted TLS. */
+enum refusal session_refused(const struct session *s, const struct flow *f);
 
 /* Memory for one, from the pool or the system, with whatever is in it. */
 struct session *session_take(struct session_pool *pool);
