@@ -8,6 +8,7 @@
  */
 #include "capture/capture.h"
 #include "pipeline.h"
+#include "rewrite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -138,8 +139,10 @@ static void read_row(const char *line, struct row *r)
     r->alert = alert[0] == '-' ? -1 : atoi(alert);
 }
 
-/* Calls `what` for every row with a key log; how many there were. */
-static unsigned each_row(void (*what)(const struct row *, const char *keys))
+/* Calls `what` for every row with a key log, or each step-th; how many have
+ * one. */
+static unsigned each_row(void (*what)(const struct row *, const char *keys),
+                         unsigned step)
 {
     char path[PATH_BYTES];
     char keys[PATH_BYTES];
@@ -153,8 +156,9 @@ static unsigned each_row(void (*what)(const struct row *, const char *keys))
         read_row(line, &r);
         if (line[0] != '#' && r.port > 0 &&
             access(path_of(r.name, ".keys", keys), R_OK) == 0) {
-            what(&r, keys);
-            n++;
+            if (n++ % step == 0) {
+                what(&r, keys);
+            }
         }
     }
     free(line);
@@ -164,7 +168,7 @@ static unsigned each_row(void (*what)(const struct row *, const char *keys))
 
 Test(pcaps_keys, secrets_only_add)
 {
-    unsigned n = each_row(check);
+    unsigned n = each_row(check, 1);
     cr_expect_geq(n, 100, "%u captures with a key log", n);
 }
 
@@ -331,7 +335,7 @@ static void check_spoilt(const struct row *row, const char *keys)
 
 Test(pcaps_keys, what_cannot_be_trusted_changes_nothing)
 {
-    unsigned n = each_row(check_spoilt);
+    unsigned n = each_row(check_spoilt, CAPTURES_STEP);
     cr_expect_geq(n, 100, "%u captures with a key log", n);
 }
 
