@@ -189,26 +189,58 @@ static void change_overlap(struct frames *out, const struct frames *in)
     }
 }
 
-/* The path changes once the connection is open: another TTL from then on. */
+/* Whether its sender sent another packet before it, beside a SYN. */
+static bool is_introduced(const struct frames *in, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (in->v[k].plain && !(in->v[k].k.flags & TCP_SYN) &&
+            piece_same_way(&in->v[k], &in->v[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The path changes once the connection is open: another TTL from then on. (With
+ * a reset as the first packet that comes by it, that would be somebody else's.)
+ */
 static void change_path(struct frames *out, const struct frames *in)
 {
     for (size_t i = 0; i < in->n; i++) {
         frames_put_same(out, &in->v[i]);
         struct piece *p = &out->v[out->n - 1];
         size_t at = p->ip + (p->k.ip_version == 4 ? 8 : 7);
-        if (p->plain && !(p->k.flags & TCP_SYN)) {
+        if (p->plain && !(p->k.flags & TCP_SYN) &&
+            (!(p->k.flags & TCP_RST) || is_introduced(in, i))) {
             p->bytes[at] = (uint8_t)(p->bytes[at] - 9);
         }
     }
 }
 
-/* A network card joined segments, whose checksums then mean nothing. */
+/* Whether its receiver acknowledged it. */
+static bool is_received(const struct frames *in, size_t i)
+{
+    const struct packet *k = &in->v[i].k;
+    uint32_t end = k->seq + (uint32_t)k->payload.n;
+    for (size_t j = i + 1; j < in->n; j++) {
+        const struct piece *q = &in->v[j];
+        if (q->plain && q->k.src.port == k->dst.port &&
+            q->k.dst.port == k->src.port && (q->k.flags & TCP_ACK) &&
+            (int32_t)(q->k.ack - end) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The receiver's network card joined segments, whose checksums then mean
+ * nothing. */
 static void change_checksums(struct frames *out, const struct frames *in)
 {
     for (size_t i = 0; i < in->n; i++) {
         frames_put_same(out, &in->v[i]);
         struct piece *p = &out->v[out->n - 1];
-        if (piece_has_data(p)) {
+        if (piece_has_data(p) && is_received(in, i)) {
             p->bytes[p->tcp + 16] ^= 0x5a;
         }
     }
