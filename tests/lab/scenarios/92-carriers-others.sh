@@ -29,9 +29,10 @@ server_shadow() { # CERTIFICATE OPTION...
     cp "$pki/$1.key" .config/freerdp/shadow/shadow.key
     shift
     echo "lab:::$(winpr-hash -u lab -p secret -f default 2>/dev/null || echo 878D8014606CDA29677A44EFA1353FC7):::" >sam
-    until HOME=$dir in_server xvfb-run -a -s '-screen 0 640x480x24' \
-        freerdp-shadow-cli "/port:$port" "/sam-file:$dir/sam" +auth "$@"; do
-        sleep 1 # sometimes it finds its screen without colours
+    for _ in 1 2 3 4; do # sometimes it finds its screen without colours
+        HOME=$dir in_server xvfb-run -a -s '-screen 0 640x480x24' \
+            freerdp-shadow-cli "/port:$port" "/sam-file:$dir/sam" +auth "$@" && break
+        sleep 1
     done
 }
 client_nla_client() { client_opening nla; }
