@@ -2110,6 +2110,21 @@ Test(close, by_the_server)
     check(&s, "server_closed", CONF_LIKELY);
 }
 
+Test(close, by_the_server_after_a_while)
+{
+    for (int late = 0; late < 2; late++) {
+        struct scene s;
+        open_scene(&s);
+        s.when += late ? 3 * TICK_SEC : 0;
+        note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, "server_closed");
+        cr_expect_eq(text_has(&v->evidence, "try in vain"), late == 1);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
 /* The server's answer was on its way when the client had gone. */
 Test(close, an_answer_that_came_too_late)
 {

@@ -38,6 +38,13 @@ static void by_server(const struct facts *f, struct hypotheses *hy)
     hypothesis_because(h, "the last step was %s", stage_words(f->end->stage));
     say_how(f, h, "server");
     tick_t waited = f->waited_ns;
+    if (f->phase == PHASE_HELLO && !hs_is_eap(f->hs) && waited >= TICK_SEC &&
+        waited < 10 * TICK_SEC) {
+        hypothesis_because(h,
+                           "it took %s to close, as proxies do that try in "
+                           "vain to reach the server behind them",
+                           say_duration(waited).s);
+    }
     if (waited >= 10 * TICK_SEC && waited <= 30 * TICK_SEC) {
         hypothesis_because(h,
                            "the server took %s to close; s2n-tls delays the "
