@@ -210,7 +210,7 @@ static void sort_pending(struct verdicts *v)
 
 static void prefetch_bytes(const void *p, size_t n)
 {
-    for (size_t at = 0; at < n; at += LINE_BYTES) {
+    for (size_t at = 0; p && at < n; at += LINE_BYTES) {
         __builtin_prefetch((const char *)p + at);
     }
 }
