@@ -320,6 +320,9 @@ enum eap_news eap_feed(struct eap_state *t, struct handshake *hs,
     struct reader r = {t, hs, side, when, frame};
     struct eap_dir *d = &t->dir[side];
     count(&r, &v);
+    if (v.code == CODE_FAILURE) { /* anybody's, if the two go on */
+        return end(&r, false);
+    }
     if (is_repeated(d, &v, packet)) {
         hs->dir[side].retransmits++;
         hs->dir[side].retransmits_big += v.length >= 1000;

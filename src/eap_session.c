@@ -115,8 +115,7 @@ static bool ends_now(const struct handshake *hs, unsigned from)
         bool fatal =
             e->kind == HS_ALERT &&
             known_alert_is_fatal(e->aux & 0xff, (uint8_t)(e->aux >> 8));
-        if (fatal || e->kind == HS_EAP_FAILURE ||
-            e->kind == HS_CARRIER_REFUSED || e->kind == HS_PLAINTEXT) {
+        if (fatal || e->kind == HS_CARRIER_REFUSED || e->kind == HS_PLAINTEXT) {
             return true;
         }
     }
@@ -137,6 +136,10 @@ static enum session_want want_after(const struct eap_session *e,
     }
     if (ends_now(hs, from)) {
         return WANT_CLOSING;
+    }
+    if (from < hs->events_n &&
+        hs->events[hs->events_n - 1].kind == HS_EAP_FAILURE) {
+        return WANT_HALF_CLOSED; /* it may be anybody's */
     }
     if (from < hs->events_n && both) {
         return WANT_SETTLING;

@@ -70,18 +70,20 @@ static bool alert_ends(const struct handshake *hs, unsigned i)
     return !progress_after(hs, i);
 }
 
-/* A reset or FIN that both ends ignored was not theirs. Who accepted a reset
- * says no more, not even goodbye. */
+/* A reset, FIN or EAP-Failure that both ends ignored was not theirs. Who
+ * accepted a reset says no more, not even goodbye. */
 static bool close_ends(const struct handshake *hs, unsigned i)
 {
     bool on[2] = {false, false};
     bool reset = hs->events[i].kind == HS_RST;
+    bool eap = hs->events[i].kind == HS_EAP_FAILURE; /* comes after an alert */
     enum side sender = (enum side)hs->events[i].side;
     for (i++; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
         bool goodbye = e->kind == HS_FIN || e->kind == HS_ALERT ||
                        e->kind == HS_ENCRYPTED_ALERT;
-        if (e->side < SIDE_NONE && conclude_is_progress(e)) {
+        if (e->side < SIDE_NONE &&
+            (conclude_is_progress(e) || (eap && e->kind == HS_ALERT))) {
             on[e->side] = true;
         } else if (reset && goodbye && e->side != sender && on[sender]) {
             on[side_other(sender)] = true;
@@ -171,6 +173,7 @@ static bool event_ends(const struct scan *s, unsigned i)
     case HS_ALERT:
         return alert_ends(hs, i) && !hs_ended_nothing(hs, e);
     case HS_RST:
+    case HS_EAP_FAILURE:
         return close_ends(hs, i);
     case HS_FIN:
         return fin_ends(s, i) && close_ends(hs, i);
@@ -180,7 +183,6 @@ static bool event_ends(const struct scan *s, unsigned i)
         return !speaks_tls_after(hs, i);
     case HS_ENCRYPTED_ALERT:
     case HS_CARRIER_REFUSED:
-    case HS_EAP_FAILURE:
         return true;
     case HS_QUIC_CLOSE:
         return !hs_ended_nothing(hs, e);

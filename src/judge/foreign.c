@@ -66,7 +66,7 @@ static bool is_told(const struct handshake *hs, const struct hs_event *e)
            hs->end_state.by == BY_MIDDLEBOX;
 }
 
-/* A reset after which both sides made progress. */
+/* A reset or EAP-Failure after which both sides made progress. */
 static bool is_ignored(const struct handshake *hs, const struct hs_event *rst)
 {
     bool on[2] = {false, false};
@@ -80,6 +80,20 @@ static bool is_ignored(const struct handshake *hs, const struct hs_event *rst)
     return on[0] && on[1];
 }
 
+static bool ended_nothing(const struct handshake *hs, const struct hs_event *e)
+{
+    bool abrupt = e->kind == HS_RST || e->kind == HS_EAP_FAILURE;
+    return abrupt ? is_ignored(hs, e) : hs_ended_nothing(hs, e);
+}
+
+static const char *end_name(const struct hs_event *e)
+{
+    return e->kind == HS_RST           ? "reset"
+           : e->kind == HS_EAP_FAILURE ? "EAP-Failure"
+           : e->kind == HS_ALERT       ? "alert"
+                                       : "close";
+}
+
 void foreign_evidence(const struct handshake *hs, struct text_list *out)
 {
     struct text t;
@@ -90,16 +104,13 @@ void foreign_evidence(const struct handshake *hs, struct text_list *out)
         if (e->kind == HS_FOREIGN && is_told(hs, e)) {
             add_foreign(hs, e, out);
             n++;
-        } else if (e->kind == HS_RST ? is_ignored(hs, e)
-                                     : hs_ended_nothing(hs, e)) {
+        } else if (ended_nothing(hs, e)) {
             text_clear(&t);
             text_fmt(&t,
                      "the %s%s, in the %s's name, ended nothing: both sides "
                      "went on",
-                     e->kind == HS_RST     ? "reset"
-                     : e->kind == HS_ALERT ? "alert"
-                                           : "close",
-                     say_frame(hs, e->frame).s, side_name((enum side)e->side));
+                     end_name(e), say_frame(hs, e->frame).s,
+                     side_name((enum side)e->side));
             text_list_add(out, text_str(&t));
             n++;
         }

@@ -486,6 +486,36 @@ Test(eap, failure_without_alert)
     cr_expect_str_eq(t.seen.r[0].carrier, "eap-ttls");
 }
 
+/* Anybody on a LAN can send one; the two go on, and what ends it is the alert.
+ */
+Test(eap, a_failure_that_ended_nothing)
+{
+    struct bytes hello = client_hello(0);
+    struct bytes flight = server_hello();
+    struct bytes refusal = alert(49);
+    struct bytes key = {.n = 0};
+    add(&key, "\x16\x03\x03\x00\x04\x10\x00\x00\x00", 9);
+    for (unsigned i = 0; i < 2; i++) {
+        struct talk t;
+        begin(&t);
+        identity(&t, 1);
+        start(&t, 2, PEAP);
+        tls_whole(&t, RESPONSE, 2, PEAP, &hello);
+        end(&t, false, 2);
+        t.now += TICK_SEC / 2;
+        tls_whole(&t, REQUEST, 3, PEAP, &flight);
+        if (i) { /* also out of turn */
+            end(&t, false, 3);
+        }
+        tls_whole(&t, RESPONSE, 3, PEAP, &key);
+        tls_whole(&t, REQUEST, 4, PEAP, &refusal);
+        finish(&t);
+        cr_assert_eq(t.seen.n, 1);
+        cr_expect_eq(t.seen.r[0].how, HOW_ALERT);
+        cr_expect_eq(t.seen.r[0].alert, 49);
+    }
+}
+
 /* A server proposes one method, the supplicant wants the other: that is how
  * they agree. */
 Test(eap, nak_is_no_failure)
