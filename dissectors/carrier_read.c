@@ -143,6 +143,25 @@ bool carrier_has(struct span s, const char *word)
     return false;
 }
 
+static bool is_letter(struct span s, size_t at)
+{
+    uint8_t c = at < s.n ? upper(s.p[at]) : 0;
+    return c >= 'A' && c <= 'Z';
+}
+
+bool carrier_has_word(struct span s, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t at = 0; at + n <= s.n; at++) {
+        bool apart =
+            (at == 0 || !is_letter(s, at - 1)) && !is_letter(s, at + n);
+        if (apart && carrier_begins(span_sub(s, at, n), word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct span carrier_word(struct span line, unsigned n)
 {
     struct cursor c = cursor_open(line);

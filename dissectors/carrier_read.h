@@ -39,6 +39,8 @@ bool carrier_begins(struct span s, const char *word);
 /* Whether line is this command, alone or with arguments. */
 bool carrier_command(struct span line, const char *word);
 bool carrier_has(struct span s, const char *word);
+/* The same, but not as part of a longer word: replies quote names. */
+bool carrier_has_word(struct span s, const char *word);
 /* The n-th word of a line, from 0, split at blanks. */
 struct span carrier_word(struct span line, unsigned n);
 /* A number in decimal digits; UINT32_MAX when it is none. */

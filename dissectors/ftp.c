@@ -38,8 +38,9 @@ enum { LOGGED_IN = 1 };
  * 421, IIS 534. Behind a login they may be about files. */
 static void watch_demand(struct carrier *s, unsigned code, struct span line)
 {
-    bool about_tls = carrier_has(line, "SSL") || carrier_has(line, "TLS") ||
-                     carrier_has(line, "encryption");
+    bool about_tls = carrier_has_word(line, "SSL") ||
+                     carrier_has_word(line, "TLS") ||
+                     carrier_has_word(line, "encryption");
     if (code == 230) {
         s->flags |= LOGGED_IN;
         s->demands = false;

@@ -30,7 +30,10 @@ static enum carrier_step reply(struct carrier *s, struct span line)
     }
     bool yes = carrier_command(line, "+OK");
     bool no = carrier_command(line, "-ERR");
-    if (no && (carrier_has(line, "SSL") || carrier_has(line, "TLS"))) {
+    bool about_tls =
+        carrier_has_word(line, "SSL") || carrier_has_word(line, "TLS") ||
+        carrier_has_word(line, "STLS") || carrier_has_word(line, "STARTTLS");
+    if (no && about_tls) {
         carrier_demand(s, line); /* in its own words: there is no code */
     } else if (yes && !s->leaving) {
         s->demands = false;

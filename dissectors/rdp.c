@@ -57,6 +57,14 @@ static struct cursor negotiation(struct span x224)
     return cursor_open(span_sub(x224, x224.n >= 15 ? x224.n - 8 : x224.n, 8));
 }
 
+/* Of the failures only these say that the server wants more than plain RDP. */
+static bool is_demand(uint32_t code)
+{
+    enum { SSL_REQUIRED = 1, HYBRID_REQUIRED = 5, SSL_WITH_USER_AUTH = 6 };
+    return code == SSL_REQUIRED || code == HYBRID_REQUIRED ||
+           code == SSL_WITH_USER_AUTH;
+}
+
 enum { WITHOUT = 1 }; /* TLS was not asked for */
 
 static enum carrier_step request(struct carrier *s, struct span x224)
@@ -85,10 +93,10 @@ static enum carrier_step answer(struct carrier *s, struct span x224)
     uint32_t value = cursor_le32(&c, "value");
     bool there = cursor_ok(&c);
     if (s->flags & WITHOUT) {
-        if (!there || type != NEG_FAILURE) {
+        if (!there || type != NEG_FAILURE || !is_demand(value)) {
             return CARRIER_NOT_TLS;
         }
-        s->demands = true; /* no other failure answers plain RDP */
+        s->demands = true;
         carrier_note_text(s, "%s (%u)", failure_name(value), value);
         return CARRIER_GO_ON;
     }

@@ -987,6 +987,32 @@ Test(carriers, is_let_in_where_the_server_demanded_tls)
     }
 }
 
+/* Log-ins that fail for another reason. */
+static const struct said not_demanding[][LINES_MAX] = {
+    {S("+OK hello\r\n"), C("USER kessler\r\n"), S("+OK\r\n"), C("PASS x\r\n"),
+     S("-ERR [AUTH] Password supplied for \"kessler\" is incorrect.\r\n"), END},
+    {S("220 ftp\r\n"), C("USER hassler\r\n"), S("331 Password\r\n"),
+     C("PASS x\r\n"), S("530 User hassler cannot log in.\r\n"), END},
+    {C("\3\0\0\x13\x0e\xe0\0\0\0\0\0\1\0\x08\0\0\0\0\0"),
+     S("\3\0\0\x13\x0e\xd0\0\0\x12\x34\0\3\0\x08\0\4\0\0\0"), END},
+};
+
+Test(carriers, is_turned_away_where_nothing_demands_tls)
+{
+    const size_t n = sizeof not_demanding / sizeof not_demanding[0];
+    for (size_t i = 0; i < n; i++) {
+        struct talk t;
+        open_talk(&t);
+        for (const struct said *s = not_demanding[i]; s->dir >= 0; s++) {
+            say_in(&t, s, 4096);
+        }
+        leave(&t, SIDE_CLIENT);
+        cr_expect_not(t.hs.carrier_demanded, "%zu", i);
+        cr_expect_eq(count(&t, HS_CARRIER_REFUSED), 0, "%zu", i);
+        hs_free(&t.hs);
+    }
+}
+
 /* Who asks after all got nothing turned down. */
 Test(carriers, asks_where_the_server_demanded_tls)
 {
