@@ -75,7 +75,8 @@ static enum carrier_step request(struct carrier *s, struct cursor *c)
     return CARRIER_NOT_TLS;
 }
 
-/* hostssl in pg_hba.conf, as versions before and since 14 tell it. */
+/* Perhaps hostssl in pg_hba.conf, as versions before and since 14 tell it; or
+ * no line at all for this client, which they tell alike. */
 static enum carrier_step turned_away(struct carrier *s)
 {
     struct span said = span_text(s->note);

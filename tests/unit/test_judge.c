@@ -1816,6 +1816,33 @@ Test(plaintext, client_speaks_http_and_the_server_objects)
     check(&s, "client_not_tls", CONF_CERTAIN);
 }
 
+static void turned_away(struct scene *s, const char *carrier, const char *said)
+{
+    open_scene(s);
+    s->hs.events_n = 2;
+    s->hs.offer = (struct client_offer){0};
+    s->hs.carrier = carrier;
+    s->hs.carrier_demanded = true;
+    s->hs.carrier_note = span_text(said);
+    note(s, HS_CARRIER_REFUSED, SIDE_SERVER, 0, 0);
+}
+
+Test(carrier, a_server_that_demands_tls)
+{
+    struct scene s;
+    turned_away(&s, "starttls-smtp", "530 Must issue a STARTTLS command first");
+    check(&s, "client_not_tls", CONF_CERTAIN);
+}
+
+/* It says so, too, where it has no line for this client at all. */
+Test(carrier, a_server_that_has_no_entry)
+{
+    struct scene s;
+    turned_away(&s, "starttls-postgresql",
+                "no pg_hba.conf entry for host \"10.1.0.2\", no encryption");
+    check(&s, "client_not_tls", CONF_POSSIBLE);
+}
+
 Test(carrier, starttls_refused)
 {
     struct scene s;

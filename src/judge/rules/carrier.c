@@ -117,6 +117,25 @@ static void explain_demand(const struct facts *f, struct hypothesis *h)
     hypothesis_because(h, "the client never asked for %s", what);
 }
 
+/* PostgreSQL turns away whom no line of pg_hba.conf fits, and always adds that
+ * it was without encryption (auth.c): with TLS there may be no line either. */
+static void no_entry(const struct facts *f, struct hypotheses *hy)
+{
+    bool speaks = f->server.successes > 0;
+    struct hypothesis *h =
+        hypothesis_add(hy, "client_not_tls",
+                       speaks ? CONF_LIKELY : CONF_POSSIBLE, speaks ? 80 : 55);
+    struct say said = say_span(f->hs->carrier_note);
+    hypothesis_reason(h,
+                      "the server does not let this client in without TLS, "
+                      "which it did not ask for: %s",
+                      said.s);
+    hypothesis_because(h, "the server answered \"%s\"", said.s);
+    hypothesis_because(h, speaks ? "on other connections it speaks TLS"
+                                 : "it says the same to whom no line of "
+                                   "pg_hba.conf fits, with TLS or without");
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     const struct handshake *hs = f->hs;
@@ -125,7 +144,9 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     const char *cause =
         is_proxy(hs->carrier) ? "proxy_refused" : "starttls_refused";
-    if (hs->carrier_demanded) {
+    if (hs->carrier_demanded && span_starts(hs->carrier_note, "no pg_hba")) {
+        no_entry(f, hy);
+    } else if (hs->carrier_demanded) {
         explain_demand(f,
                        hypothesis_add(hy, "client_not_tls", CONF_CERTAIN, 92));
     } else if (hs->carrier_not_offered) {
