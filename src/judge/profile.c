@@ -73,8 +73,10 @@ struct pair_slot {
 
 /* Tunnels that a proxy granted to one client for one target, and requests for
  * TLS that were granted and used, in one stretch of time as long as a client
- * may take to come back. */
+ * may take to come back: with credentials that somebody types, or at once; who
+ * comes later may be another program. */
 #define VISIT_NS (10 * TICK_SEC)
+#define RETRY_NS (2 * TICK_SEC)
 
 struct visit {
     tick_t first, last;
@@ -182,10 +184,16 @@ static uint64_t pair_key(const struct profiles *p, const struct handshake *hs)
     return key_of(p, v, n);
 }
 
+static tick_t visit_span(const struct handshake *hs)
+{
+    struct hs_target target;
+    return hs_tunnel_target(hs, &target) ? VISIT_NS : RETRY_NS;
+}
+
 static uint64_t visit_key(const struct profiles *p, const struct handshake *hs,
                           tick_t when)
 {
-    int64_t stretch = when / VISIT_NS;
+    int64_t stretch = when / visit_span(hs);
     uint64_t both = pair_key(p, hs);
     uint8_t v[sizeof stretch + sizeof both];
     memcpy(v, &stretch, sizeof stretch);
@@ -541,9 +549,8 @@ enum habit profiles_habit(const struct profiles *p, const struct handshake *hs,
 bool profiles_let_in(const struct profiles *p, const struct handshake *hs,
                      tick_t when)
 {
+    tick_t until = when + visit_span(hs);
     const struct visit *now = lru_find(p->visits, visit_key(p, hs, when));
-    const struct visit *next =
-        lru_find(p->visits, visit_key(p, hs, when + VISIT_NS));
-    return (now && now->last >= when) ||
-           (next && next->first <= when + VISIT_NS);
+    const struct visit *next = lru_find(p->visits, visit_key(p, hs, until));
+    return (now && now->last >= when) || (next && next->first <= until);
 }
