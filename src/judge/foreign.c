@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "judge/say.h"
+#include "known/known.h"
 
 #define SENTENCES_MAX 3u
 
@@ -80,10 +81,13 @@ static bool is_ignored(const struct handshake *hs, const struct hs_event *rst)
     return on[0] && on[1];
 }
 
+/* A warning ends nothing anyway, whoever sent it. */
 static bool ended_nothing(const struct handshake *hs, const struct hs_event *e)
 {
     bool abrupt = e->kind == HS_RST || e->kind == HS_EAP_FAILURE;
-    return abrupt ? is_ignored(hs, e) : hs_ended_nothing(hs, e);
+    bool warning = e->kind == HS_ALERT &&
+                   !known_alert_is_fatal(e->aux & 0xff, (uint8_t)(e->aux >> 8));
+    return abrupt ? is_ignored(hs, e) : !warning && hs_ended_nothing(hs, e);
 }
 
 static const char *end_name(const struct hs_event *e)
