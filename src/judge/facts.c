@@ -119,7 +119,8 @@ static bool is_answered_too_late(const struct handshake *hs)
     const struct hs_event *e = hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER);
     return e && end->by == BY_CLIENT && !end->has_alert &&
            (end->how == HOW_CLOSE || end->how == HOW_RESET) &&
-           e->frame > end->frame_decisive;
+           (hs->many_sources ? e->when > end->when_decisive
+                             : e->frame > end->frame_decisive);
 }
 
 static void derive_course(struct facts *f)
