@@ -40,6 +40,7 @@ struct server_profile {
                          0: none */
     bool asked_client_certificate;
     bool takes_header; /* a client behind a PROXY header succeeded */
+    bool takes_bare;   /* and one without */
     bool alpn_seen;
 };
 

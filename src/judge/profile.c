@@ -293,6 +293,7 @@ static void learn_server(struct server_slot *s, const struct handshake *hs,
     if (outcome == OUTCOME_SUCCESS) {
         count(&s->profile.successes);
         s->profile.takes_header = s->profile.takes_header || has_header(hs);
+        s->profile.takes_bare = s->profile.takes_bare || !has_header(hs);
     } else if (outcome == OUTCOME_FAILURE) {
         count(&s->profile.failures);
     }

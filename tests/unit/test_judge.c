@@ -1804,6 +1804,38 @@ Test(plaintext, a_proxy_header_that_is_expected)
     check(&s, "unrecognized_name", CONF_CERTAIN);
 }
 
+extern const struct rule not_tls_rule;
+
+/* Dropped after a bare hello, where others got through behind a PROXY header,
+ * and perhaps without one. */
+static unsigned header_missing(bool bare)
+{
+    struct scene s;
+    open_scene(&s);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    finish(&s);
+    struct facts f;
+    facts_derive(&f, &s.hs, NULL, NULL);
+    f.server.takes_header = true;
+    f.server.takes_bare = bare;
+    struct hypotheses hy;
+    struct arena arena;
+    arena_init(&arena, LIMIT_VERDICT_BYTES);
+    hypotheses_init(&hy, &arena);
+    hy.rule = &not_tls_rule;
+    not_tls_rule.run(&f, &hy);
+    unsigned n = (unsigned)hy.n;
+    arena_free(&arena);
+    hs_free(&s.hs);
+    return n;
+}
+
+Test(plaintext, a_proxy_header_that_is_missing)
+{
+    cr_expect_eq(header_missing(false), 1u);
+    cr_expect_eq(header_missing(true), 0u);
+}
+
 Test(plaintext, client_speaks_http_and_the_server_objects)
 {
     struct scene s;

@@ -146,14 +146,16 @@ static void header_refused(struct hypotheses *hy)
 }
 
 /* The other way round: a server that expects a header drops who has none. That
- * it does is told by clients who got through with one. */
+ * it does is told by clients who got through with one, unless others got
+ * through without (Traefik, Envoy and others take both). */
 static void header_missing(const struct facts *f, struct hypotheses *hy)
 {
     const struct handshake *hs = f->hs;
     bool dropped = f->end->by == BY_SERVER && !f->end->has_alert &&
                    (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET);
     if (!dropped || hs_find(hs, HS_CARRIER, SIDE_NONE) ||
-        f->phase != PHASE_HELLO || !f->server.takes_header) {
+        f->phase != PHASE_HELLO || !f->server.takes_header ||
+        f->server.takes_bare) {
         return;
     }
     bool reset = f->end->how == HOW_RESET;
