@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A socket pair of datagrams: a byte asks; an errno answers, and with 0 and a
- * file opened, its descriptor. */
+/* A socket pair of datagrams: a byte and a number ask; an errno and the same
+ * number answer, and with 0 and a file opened, its descriptor. By the number an
+ * answer that came too late is not taken for that to the next question. */
 #include "config.h"
 
 #include "renewal.h"
 
 #include "base/text.h"
+#include "base/tick.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -21,6 +23,16 @@
 #define OPEN      'o'
 #define READY     0
 #define ANSWER_MS 2000
+
+struct question {
+    uint32_t number;
+    char what;
+};
+
+struct reply {
+    uint32_t number;
+    int error;
+};
 
 union control {
     char bytes[CMSG_SPACE(sizeof(int))];
@@ -70,10 +82,10 @@ static int open_here(const struct renewal *r)
 
 /* ---- in the other process ---- */
 
-static bool answer(int socket, int error, int fd)
+static bool answer(int socket, struct reply r, int fd)
 {
     union control c = {{0}};
-    struct iovec v = {&error, sizeof error};
+    struct iovec v = {&r, sizeof r};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
     if (fd >= 0) {
         m.msg_control = c.bytes;
@@ -83,19 +95,19 @@ static bool answer(int socket, int error, int fd)
                                   .cmsg_len = CMSG_LEN(sizeof fd)};
         memcpy(CMSG_DATA(&c.head), &fd, sizeof fd);
     }
-    return sendmsg(socket, &m, MSG_NOSIGNAL) == (ssize_t)sizeof error;
+    return sendmsg(socket, &m, MSG_NOSIGNAL) == (ssize_t)sizeof r;
 }
 
-static bool obey(const struct renewal *r, int socket, char what)
+static bool obey(const struct renewal *r, int socket, struct question q)
 {
-    if (what == SHIFT) {
-        return answer(socket, shift_here(r), -1);
+    if (q.what == SHIFT) {
+        return answer(socket, (struct reply){q.number, shift_here(r)}, -1);
     }
-    if (what != OPEN) {
+    if (q.what != OPEN) {
         return false;
     }
     int fd = open_here(r);
-    bool ok = answer(socket, fd < 0 ? errno : 0, fd);
+    bool ok = answer(socket, (struct reply){q.number, fd < 0 ? errno : 0}, fd);
     if (fd >= 0) {
         close(fd);
     }
@@ -105,7 +117,7 @@ static bool obey(const struct renewal *r, int socket, char what)
 _Noreturn static void serve(const struct renewal *r, int socket)
 {
     char error[256];
-    char what;
+    struct question q;
     struct sandbox_status status;
     const int kept[] = {socket, r->directory};
     const struct sandbox_plan plan = {.writable = {r->directory},
@@ -114,46 +126,83 @@ _Noreturn static void serve(const struct renewal *r, int socket)
                                       .reconnecting = -1};
     sandbox_alone(kept, 2);
     prctl(PR_SET_NAME, "renewal");
-    if (!sandbox_enter(&plan, &status, error) || !answer(socket, READY, -1)) {
+    if (!sandbox_enter(&plan, &status, error) ||
+        !answer(socket, (struct reply){0, READY}, -1)) {
         _exit(2);
     }
-    while (read(socket, &what, 1) == 1 && obey(r, socket, what)) {
+    while (read(socket, &q, sizeof q) == (ssize_t)sizeof q &&
+           obey(r, socket, q)) {
     }
     _exit(0);
 }
 
 /* ---- asking it ---- */
 
-/* The errno that it answers; EIO: it does not. *fd: -1, or a file, which is the
- * caller's. */
-static int hear(int socket, int *fd)
+/* Something to hear before `until`; signals do not shorten the wait. */
+static bool wait_for(int socket, tick_t until)
 {
-    int error = EIO;
+    struct pollfd p = {.fd = socket, .events = POLLIN};
+    int n = -1;
+    for (tick_t left; n < 0 && (left = until - tick_now()) > 0;) {
+        n = poll(&p, 1, (int)(left / TICK_MSEC) + 1);
+        if (n < 0 && errno != EINTR) {
+            break;
+        }
+    }
+    return n > 0;
+}
+
+/* One reply, whichever. *fd: -1, or a file, which is the caller's. */
+static bool receive(int socket, struct reply *r, int *fd)
+{
     union control c = {{0}};
-    struct iovec v = {&error, sizeof error};
+    struct iovec v = {r, sizeof *r};
     struct msghdr m = {.msg_iov = &v,
                        .msg_iovlen = 1,
                        .msg_control = c.bytes,
                        .msg_controllen = sizeof c.bytes};
-    struct pollfd p = {.fd = socket, .events = POLLIN};
     *fd = -1;
-    if (poll(&p, 1, ANSWER_MS) <= 0 ||
-        recvmsg(socket, &m, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof error) {
-        return EIO;
+    if (recvmsg(socket, &m, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof *r) {
+        return false;
     }
     const struct cmsghdr *h = CMSG_FIRSTHDR(&m);
     if (h && h->cmsg_type == SCM_RIGHTS &&
         h->cmsg_len == CMSG_LEN(sizeof *fd)) {
         memcpy(fd, CMSG_DATA(h), sizeof *fd);
     }
-    return error;
+    return true;
+}
+
+/* The errno that it answers to that question; EIO: it does not. *fd: -1, or a
+ * file, which is the caller's. */
+static int hear(int socket, uint32_t number, int *fd)
+{
+    struct reply r;
+    tick_t until = tick_now() + ANSWER_MS * TICK_MSEC;
+    *fd = -1;
+    while (wait_for(socket, until) && receive(socket, &r, fd)) {
+        if (r.number == number) {
+            return r.error;
+        }
+        if (*fd >= 0) {
+            close(*fd);
+        }
+        *fd = -1;
+    }
+    return EIO;
 }
 
 static int ask(const struct renewal *r, char what, int *fd)
 {
+    static uint32_t number;
+    struct question q;
+    memset(&q, 0, sizeof q); /* with what is between its members */
+    q.number = ++number;
+    q.what = what;
     *fd = -1;
-    return send(r->socket, &what, 1, MSG_NOSIGNAL) == 1 ? hear(r->socket, fd)
-                                                        : EIO;
+    return send(r->socket, &q, sizeof q, MSG_NOSIGNAL) == (ssize_t)sizeof q
+               ? hear(r->socket, q.number, fd)
+               : EIO;
 }
 
 /* ---- whoever does it ---- */
@@ -190,7 +239,7 @@ bool renewal_delegate(struct renewal *r, char error[256])
     if (ends[1] >= 0) {
         close(ends[1]);
     }
-    if (pid > 0 && hear(ends[0], &fd) == READY) {
+    if (pid > 0 && hear(ends[0], 0, &fd) == READY) {
         r->socket = ends[0];
         return true;
     }

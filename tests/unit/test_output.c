@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -251,6 +252,38 @@ Test(output, another_process_tells_what_fails)
     cr_expect(output_failed(o));
     cr_expect_eq(size_of(".old"), 107, "it goes on in the old file");
     output_free(o);
+}
+
+static void ring_nothing(int signal)
+{
+    (void)signal;
+}
+
+/* Its answer takes longer than anybody waits, and signals come meanwhile. */
+Test(output, an_answer_that_comes_late_answers_nothing_else, .timeout = 30)
+{
+    struct output *o = open_delegated((struct output_options){.rename = true});
+    struct renewal *r = output_renewal(o);
+    char name[64];
+    pid_t pid = 0;
+    snprintf(name, sizeof name, "/proc/self/task/%d/children", (int)getpid());
+    FILE *f = fopen(name, "r");
+    cr_assert(f && fscanf(f, "%d", &pid) == 1);
+    fclose(f);
+    const struct sigaction on = {.sa_handler = ring_nothing};
+    const struct itimerval often = {{0, 100000}, {0, 100000}};
+    const struct itimerval never = {{0, 0}, {0, 0}};
+    sigaction(SIGALRM, &on, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    kill(pid, SIGSTOP);
+    cr_expect_eq(renewal_shift(r), EIO);
+    kill(pid, SIGCONT);
+    int fd = renewal_open(r);
+    setitimer(ITIMER_REAL, &never, NULL);
+    cr_expect_geq(fd, 0);
+    close(fd);
+    output_free(o);
+    cr_expect_gt(wait(NULL), 0);
 }
 
 Test(output, goes_on_in_the_old_file_and_fails_in_the_end)
