@@ -107,6 +107,12 @@ static bool append(struct redis *r, int n, const char **words,
     if (bytes < 0) {
         return false;
     }
+    if (r->out_at && r->out_n + (size_t)bytes > r->out_size) {
+        /* It need never be empty: what was sent makes room. */
+        r->out_n -= r->out_at;
+        memmove(r->out, r->out + r->out_at, r->out_n);
+        r->out_at = 0;
+    }
     size_t need = r->out_n + (size_t)bytes;
     if (need > r->out_size) {
         size_t size = need > 2 * r->out_size ? need : 2 * r->out_size;
