@@ -194,12 +194,13 @@ static bool open_named(struct spill *s, const char *directory, const char *name,
     return true;
 }
 
-static uint64_t default_bytes(int fd)
+/* What the file has already is free for it. */
+static uint64_t default_bytes(int fd, uint64_t has)
 {
     struct statvfs v;
     uint64_t most = LIMIT_SEND_SPILL_BYTES;
     if (fstatvfs(fd, &v) == 0) {
-        uint64_t half = (uint64_t)v.f_bavail * v.f_frsize / 2;
+        uint64_t half = ((uint64_t)v.f_bavail * v.f_frsize + has) / 2;
         most = half < most ? half : most;
     }
     return most;
@@ -231,7 +232,7 @@ struct spill *spill_open(const char *directory, const char *name,
         return NULL;
     }
     if (!s->max_bytes) {
-        s->max_bytes = default_bytes(s->fd);
+        s->max_bytes = default_bytes(s->fd, s->end);
     }
     return s;
 }
@@ -260,15 +261,26 @@ bool spill_give(const struct spill *s, uid_t uid, gid_t gid)
 
 /* ---- writing ---- */
 
+/* Behind the end. What is written of it when that fails must not be found by
+ * the next run: these messages are elsewhere, too. */
+static bool add(struct spill *s, const void *data, size_t n)
+{
+    if (!write_at(s->fd, s->end, data, n)) {
+        (void)!ftruncate(s->fd, (off_t)s->end);
+        return false;
+    }
+    s->end += n;
+    return true;
+}
+
 bool spill_flush(struct spill *s)
 {
     if (s->buffered == 0) {
         return true;
     }
-    if (!write_at(s->fd, s->end, s->buffer, s->buffered)) {
-        return false; /* what was written of it counts for nothing */
+    if (!add(s, s->buffer, s->buffered)) {
+        return false;
     }
-    s->end += s->buffered;
     s->buffered = 0;
     s->unwritten = 0;
     return true;
@@ -373,11 +385,9 @@ size_t spill_append_many(struct spill *s, char *entries, size_t n,
         done += entry_bytes(&e);
         ++*count;
     }
-    if (done == 0 || !spill_flush(s) ||
-        !write_at(s->fd, s->end, entries, done)) {
+    if (done == 0 || !spill_flush(s) || !add(s, entries, done)) {
         return 0;
     }
-    s->end += done;
     s->count += *count;
     return done;
 }
@@ -426,9 +436,12 @@ struct message *spill_next(struct spill *s)
             return NULL;
         }
         p = bytes_at(s, s->at, entry_bytes(&e));
-        struct message *m = p ? message_new(p + sizeof e, e.key_n,
-                                            p + sizeof e + e.key_n, e.record_n)
-                              : NULL;
+        if (!p) {
+            cut_off(s);
+            return NULL;
+        }
+        struct message *m = message_new(p + sizeof e, e.key_n,
+                                        p + sizeof e + e.key_n, e.record_n);
         if (!m) {
             return NULL;
         }

@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -266,6 +267,49 @@ Test(spill, a_full_disk_loses_nothing_that_was_taken)
     }
     close(good);
     close(bad);
+    spill_free(s);
+}
+
+/* Half of a write fits: the next run must not find what it put there, since the
+ * messages are still held by who wanted them written. */
+Test(spill, what_half_a_write_left_is_not_read)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    struct spill *s = open_spill(SPILL_BYTES);
+    for (unsigned i = 0; i < 10; i++) {
+        cr_assert(append(s, i, 1000));
+    }
+    cr_assert(spill_flush(s));
+    const struct rlimit little = {(rlim_t)file_bytes() + 5000, RLIM_INFINITY};
+    const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    for (unsigned i = 10; i < 20; i++) {
+        cr_assert(append(s, i, 1000));
+    }
+    setrlimit(RLIMIT_FSIZE, &little);
+    cr_expect_not(spill_flush(s));
+    setrlimit(RLIMIT_FSIZE, &all);
+    spill_free(s);
+    s = open_spill(SPILL_BYTES);
+    cr_expect_eq(spill_count(s), 10u);
+    spill_free(s);
+}
+
+/* A length that leads past the end: the rest is damaged, and room for more. */
+Test(spill, a_length_that_leads_past_the_end)
+{
+    struct spill *s = open_spill(SPILL_BYTES);
+    const uint32_t longer = 100000;
+    cr_assert(append(s, 0, 1000) && append(s, 1, 1000));
+    cr_assert(spill_flush(s));
+    off_t second = 64 + (file_bytes() - 64) / 2;
+    cr_assert_eq(pwrite(spill_file(s), &longer, 4, second + 8), 4);
+    expect_next(s, 0, 1000);
+    cr_expect_null(spill_next(s));
+    cr_expect_eq(spill_damaged(s), 1u);
+    spill_forget(s);
+    cr_expect_eq(spill_count(s), 0u);
+    cr_assert(append(s, 2, 1000));
+    expect_next(s, 2, 1000);
     spill_free(s);
 }
 
