@@ -138,6 +138,16 @@ bool notes_tell_of_leaving(const struct text_list *l)
     return text_list_has(l, left_faulty) || text_list_has(l, left_faultless);
 }
 
+static bool is_ldap(const struct handshake *hs)
+{
+    static const uint16_t ports[] = {389, 636, 3268, 3269};
+    bool found = hs->carrier && strcmp(hs->carrier, "starttls-ldap") == 0;
+    for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+        found = found || hs->addr[SIDE_SERVER].port == ports[i];
+    }
+    return found;
+}
+
 /* Bytes that are no records, behind both Finished. */
 static bool note_given_up(const struct facts *f, struct text_list *out)
 {
@@ -145,12 +155,15 @@ static bool note_given_up(const struct facts *f, struct text_list *out)
     if (!e) {
         return false;
     }
-    note(
-        out,
-        "after the handshake the client sent bytes that are no TLS%s and left: "
-        "programs with OpenLDAP's library say goodbye like that when they do "
-        "not accept the certificate, which they look at only then",
-        say_frame(f->hs, e->frame).s);
+    note(out,
+         "after the handshake the client sent bytes that are no TLS%s and "
+         "left%s",
+         say_frame(f->hs, e->frame).s,
+         is_ldap(f->hs)
+             ? ": programs with OpenLDAP's library say goodbye like that when "
+               "they do not accept the certificate, which they look at only "
+               "then"
+             : "");
     return true;
 }
 
