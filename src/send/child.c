@@ -280,6 +280,7 @@ static void end_batch(struct child *c, tick_t now)
     if (c->batch_failed) {
         spill_rewind(c->spill);
     } else {
+        spill_flush(c->spill); /* what came back stands in the file first */
         spill_forget(c->spill);
     }
     c->batch_failed = false;
