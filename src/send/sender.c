@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define BELL_BYTES    ((size_t)64 * 1024) /* records without a look at it */
+#define REPORTS_MAX   256u                /* at a time; a pipe holds fewer */
 #define START_MS      20000
 #define STEP_MS       100
 #define SILENCE       (5 * TICK_SEC)
@@ -49,12 +50,13 @@ static void close_end(int *fd)
 
 /* ---- what comes back ---- */
 
-/* True when something was heard. */
+/* True when something was heard; whoever never stops telling is not listened to
+ * for ever. */
 static bool hear(struct sender *s)
 {
     struct child_report r;
     bool heard = false;
-    while (s->from >= 0) {
+    for (unsigned i = 0; s->from >= 0 && i < REPORTS_MAX; i++) {
         ssize_t n = read(s->from, &r, sizeof r);
         if (n == (ssize_t)sizeof r) {
             s->report = r;
