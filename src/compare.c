@@ -372,8 +372,11 @@ static enum compare_fate fate_of(const struct compare *c,
     if (sight_is_forged(in, SIDE_SERVER) || sight_is_forged(out, SIDE_CLIENT)) {
         return COMPARE_FORGED;
     }
-    if (sight_is_lost(out, SIDE_SERVER) || sight_is_lost(in, SIDE_CLIENT)) {
-        return COMPARE_LOST;
+    for (unsigned who = 0; who < 2; who++) {
+        if (sight_is_lost(in, (enum side)who) ||
+            sight_is_lost(out, (enum side)who)) {
+            return COMPARE_LOST;
+        }
     }
     return COMPARE_SAME;
 }

@@ -154,6 +154,14 @@ static void say_loss(struct sentences *s, const struct sight *from,
                  " bytes, repeated ones counted, and %" PRIu64 " arrived",
                  side_name(who), from->bytes[who], to->bytes[who]);
         end(s);
+    } else if (sight_is_lost(to, who)) {
+        text_fmt(&s->text,
+                 "more of the %s's bytes arrived (%" PRIu64
+                 ") than it was seen to send (%" PRIu64
+                 "): the captures are the wrong way round, or the one on its "
+                 "side misses packets",
+                 side_name(who), to->bytes[who], from->bytes[who]);
+        end(s);
     }
 }
 

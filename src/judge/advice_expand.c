@@ -315,7 +315,9 @@ static bool put_connect(const struct facts *f, struct text *t)
 static bool put_servername(const struct facts *f, struct text *t)
 {
     if (!f->hs->offer.has_sni || f->hs->offer.sni.n == 0) {
-        text_add(t, "-noservername");
+        /* Without a whole hello it is not known that there was no name. */
+        bool none = f->hs->offer.seen && !f->hs->offer.partial;
+        text_add(t, none ? "-noservername" : "-servername NAME");
         return true;
     }
     text_add(t, "-servername ");

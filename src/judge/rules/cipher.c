@@ -69,13 +69,13 @@ static void refused(const struct facts *f, struct hypotheses *hy)
     bool ordinary =
         odd < 30 && f->offer.odd_schemes < 30 && f->offer.odd_groups < 30;
     if (ordinary && !chosen) {
-        hypothesis_reason(h, "the server cannot use an ordinary offer: it has "
-                             "mostly no certificate for it, or no cipher suite "
-                             "in common");
-        hypothesis_because(h,
-                           "the offer is an ordinary one: a server that "
-                           "refuses it has mostly no usable certificate (for "
-                           "this name, or of a kind that the client takes)");
+        hypothesis_reason(h, "the server refuses what this client offers: "
+                             "most often it has no certificate that fits the "
+                             "offer or the name, else no cipher suite in "
+                             "common");
+        hypothesis_because(h, "nothing in the offer is unusual: servers that "
+                              "refuse such a one mostly lack a certificate for "
+                              "this name, or of a kind that the client takes");
     }
 }
 
