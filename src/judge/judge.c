@@ -267,6 +267,26 @@ static void add_stack(const struct facts *f, struct verdict *v)
     text_free(&t);
 }
 
+/* The same client took a certificate from the same server for the same name:
+ * one node of several may have been forgotten, or a program checks less. */
+static void add_other_fates(const struct facts *f, struct verdict *v)
+{
+    if (strncmp(v->cause->slug, "server_certificate_", 19) != 0 ||
+        f->client.successes_here == 0 || f->name.successes == 0) {
+        return;
+    }
+    struct text t;
+    text_init(&t, SENTENCE_BYTES);
+    text_fmt(&t,
+             "the same client also finished %u handshake%s with this server: "
+             "another program, or one of several servers behind the address "
+             "that are not alike",
+             f->client.successes_here,
+             f->client.successes_here == 1 ? "" : "s");
+    add_evidence(v, text_str(&t));
+    text_free(&t);
+}
+
 static void write_evidence(const struct facts *f, const struct hypotheses *hy,
                            const struct hypothesis *leader, struct verdict *v)
 {
@@ -290,6 +310,7 @@ static void write_evidence(const struct facts *f, const struct hypotheses *hy,
         add_context(f, v);
     }
     add_second_alert(f, v);
+    add_other_fates(f, v);
     add_foreign(f->hs, v);
     add_way(f, v);
     add_stack(f, v);
