@@ -778,6 +778,44 @@ static void doubt_fin(const struct session *s, struct flow *f,
 
 enum news { NEWS_DOUBTED, NEWS_NONE, NEWS_SOME };
 
+/* Copies nearer than that are the capture's or the network's: no sender's timer
+ * runs out so soon (RFC 6298 section 2.4 asks for a second, Linux waits 200
+ * ms).
+ */
+#define RESENT_APART (TICK_SEC / 10)
+
+/* The oldest byte that waits for its acknowledgement comes again, and its timer
+ * brought it: not after a close, when nobody needs to listen any more. */
+static void note_resent(struct session *s, const struct flow *f,
+                        const struct packet *p, unsigned dir)
+{
+    const struct flow_half *h = &f->half[dir];
+    const struct tcp_stream *t = &s->stream[dir];
+    struct sender *w = &s->sender[dir];
+    struct hs_dir *d = dir_stats(s, dir);
+    uint32_t end = p->seq + p->payload_wire_bytes;
+    if (!t->started || !(h->flags & HALF_ACKED) ||
+        (int32_t)(p->seq - h->acked) > 0 || (int32_t)(end - h->acked) <= 0 ||
+        (int32_t)(end - t->next) > 0) {
+        return;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        if ((f->half[i].flags & HALF_FIN) || s->sender[i].rst_noted) {
+            return;
+        }
+    }
+    if (w->resent_seq != h->acked) {
+        w->resent_seq = h->acked;
+        d->resent = 0;
+    } else if (d->resent && p->when - d->resent_last < RESENT_APART) {
+        return;
+    }
+    if (d->resent++ == 0) {
+        d->resent_first = p->when;
+    }
+    d->resent_last = p->when;
+}
+
 /* A segment with data, not a reset. */
 static enum news data_packet(struct session *s, struct flow *f,
                              const struct packet *p, unsigned dir)
@@ -801,6 +839,7 @@ static enum news data_packet(struct session *s, struct flow *f,
     if (s->doubts[dir].n && !is_keepalive(s, dir, seq, p->payload_wire_bytes)) {
         beat_rivals(s, dir, seq, p->payload);
     }
+    note_resent(s, f, p, dir);
     return believe(s, dir, seq, p->payload, p->payload_wire_bytes, at)
                ? NEWS_SOME
                : NEWS_NONE;
@@ -948,6 +987,9 @@ static void fill_transport(struct session *s, const struct flow *f,
     d->stream_bytes = h->flags & HALF_SYN
                           ? (t->next - (h->isn + 1)) - d->gap_bytes
                           : d->bytes;
+    if (!(h->flags & HALF_ACKED) || h->acked != w->resent_seq) {
+        d->resent = 0; /* it arrived */
+    }
     if (!(h->flags & HALF_ACKED)) {
         d->unacked_bytes = d->bytes;
         return;

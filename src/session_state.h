@@ -32,6 +32,7 @@ struct sender {
     uint64_t fin_frame, rst_frame; /* of these events */
     uint16_t fin_aux;              /* HS_RST_* bits of its FIN */
     tick_t rst_at;
+    uint32_t resent_seq; /* what hs_dir.resent is about */
 };
 
 /* What a direction said first, up to the other side's answer. */

@@ -363,6 +363,11 @@ struct hs_dir {
     tick_t first, last;                /* first/last packet; 0 when none */
     tick_t last_data;
     uint32_t keepalives;
+    /* Of the first byte that the peer never acknowledged: how often it was
+     * sent again before either side closed, copies of one moment counted
+     * once; when first and when last. */
+    uint32_t resent;
+    tick_t resent_first, resent_last;
 };
 
 /* What the capture lacks (contract: tlswhy.blind_spots), as bits. */

@@ -61,6 +61,7 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(by_server, f->end->by == BY_SERVER)                                   \
     WORD(from_server, f->end->by == BY_SERVER)                                 \
     WORD(by_nobody, f->end->by == BY_NOBODY)                                   \
+    WORD(undelivered, f->undelivered[SIDE_CLIENT] && f->after_server_hello)    \
     WORD(reset, f->end->how == HOW_RESET)                                      \
     WORD(waited, f->waited_ns >= TICK_SEC)                                     \
     WORD(close, f->end->how == HOW_CLOSE)                                      \

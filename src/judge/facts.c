@@ -91,6 +91,30 @@ static bool is_server_silent(const struct handshake *hs)
     return d->bytes == 0 || (counted && whole && !hs->server_began);
 }
 
+/* Sent again so often and over such a time, data did not just cross a close. */
+#define RESENT_ENOUGH 3u
+#define RESENT_OVER   TICK_SEC
+
+/*
+ * The kernel acknowledges without the program (RFC 9293 section 3.10.7.4): what
+ * the last acknowledgement of a side does not cover, that side did not get, and
+ * its close is then no answer to it. Where the capture lacks packets, the
+ * acknowledgement may be among them; after an alert, there was an answer. A
+ * side that says nothing at all any more may just be gone.
+ */
+static bool is_undelivered(const struct handshake *hs, enum side side)
+{
+    const struct conclusion *end = &hs->end_state;
+    const struct hs_dir *d = &hs->dir[side];
+    const struct hs_dir *peer = &hs->dir[1 - side];
+    const uint32_t blind = BLIND_HOLES | BLIND_ONE_DIRECTION | BLIND_LIMIT;
+    bool answer = end->has_alert && end->alert_code != 0;
+    return hs->transport == TRANSPORT_TCP && !(end->blind & blind) && !answer &&
+           end->by != BY_MIDDLEBOX && d->unacked_bytes > 0 &&
+           d->resent >= RESENT_ENOUGH && peer->last >= d->resent_first &&
+           tick_sub(d->resent_last, d->resent_first) >= RESENT_OVER;
+}
+
 static tick_t last_step(const struct handshake *hs, tick_t ended)
 {
     tick_t last = hs->when_hello;
@@ -137,6 +161,8 @@ static void derive_course(struct facts *f)
     f->server_tls13 = f->after_server_hello && version_is_13(version);
     f->server_answered = did_server_answer(hs);
     f->server_silent = is_server_silent(hs);
+    f->undelivered[SIDE_CLIENT] = is_undelivered(hs, SIDE_CLIENT);
+    f->undelivered[SIDE_SERVER] = is_undelivered(hs, SIDE_SERVER);
     f->after_certificate =
         f->after_server_hello && was_server_certificate_visible(f);
     f->phase = phase_of(f);
@@ -474,6 +500,7 @@ static void derive_client_auth(struct facts *f)
         !f->client_auth_sent &&
         ((chain->seen && chain->empty) || end->client_certificate_empty_likely);
     f->client_auth_answered = end->by == BY_SERVER && f->client_auth_asked &&
+                              !f->undelivered[SIDE_CLIENT] &&
                               (f->client_auth_sent || f->client_auth_empty);
 }
 

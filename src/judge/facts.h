@@ -170,6 +170,10 @@ struct facts {
     bool client_auth_empty;     /* the client answered without one */
     bool client_auth_sent;      /* the client sent one */
     bool client_auth_answered;  /* the server ended it after that answer */
+    bool undelivered[2];        /* by the side that sent it: it sent something
+                                   again for a while, and nothing that the
+                                   other said acknowledges it, its close
+                                   neither */
     bool late_refusal;          /* the handshake finished, but the client
                                    closed at once and the server's
                                    certificate is visibly wrong */

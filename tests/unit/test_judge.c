@@ -2009,6 +2009,116 @@ Test(silence, server_flight_does_not_arrive)
     check(&s, "server_flight_lost", CONF_CERTAIN);
 }
 
+/* What a side sent last was sent again `times` in two seconds, in vain. */
+static void send_in_vain(struct scene *s, enum side side, uint32_t times)
+{
+    struct hs_dir *d = &s->hs.dir[side];
+    d->resent = d->retransmits = d->retransmits_big = times;
+    d->unacked_bytes = 1448;
+    d->resent_first = s->when;
+    d->resent_last = s->when + 2 * TICK_SEC;
+    s->when += 4 * TICK_SEC;
+    s->hs.dir[1 - side].last = s->when;
+}
+
+static void lose_hello(struct scene *s, uint32_t times)
+{
+    open_scene(s);
+    s->hs.dir[SIDE_CLIENT].hello_acked = false;
+    s->hs.dir[SIDE_CLIENT].acked_any_data = false;
+    send_in_vain(s, SIDE_CLIENT, times);
+}
+
+Test(undelivered, hello_and_the_server_gives_up)
+{
+    struct scene s;
+    lose_hello(&s, 5);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "client_hello_lost", CONF_CERTAIN);
+    /* Who dropped it may be who resets. */
+    lose_hello(&s, 5);
+    note(&s, HS_RST, SIDE_SERVER, HS_RST_ACK, 0);
+    check(&s, "client_hello_lost", CONF_LIKELY);
+}
+
+Test(undelivered, not_what_crossed_the_close)
+{
+    struct scene s;
+    lose_hello(&s, 1); /* once may be a race */
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "server_closed", CONF_LIKELY);
+    lose_hello(&s, 5);
+    s.hs.dir[SIDE_CLIENT].resent_last = s.hs.dir[SIDE_CLIENT].resent_first;
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "server_closed", CONF_LIKELY);
+    /* The acknowledgement may be what the capture lacks. */
+    lose_hello(&s, 5);
+    s.hs.dir[SIDE_SERVER].gap_bytes = 100;
+    note(&s, HS_GAP, SIDE_SERVER, 0, 100);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check_not(&s, "client_hello_lost");
+}
+
+Test(undelivered, server_flight_and_the_server_gives_up)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    send_in_vain(&s, SIDE_SERVER, 8);
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check(&s, "server_flight_lost", CONF_CERTAIN);
+    /* A client that says nothing any more may just be gone. */
+    open_scene_12(&s);
+    server_flight_12(&s);
+    send_in_vain(&s, SIDE_SERVER, 8);
+    s.hs.dir[SIDE_CLIENT].last = NOW;
+    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+    check_not(&s, "server_flight_lost");
+}
+
+Test(undelivered, clients_certificate)
+{
+    struct scene s;
+    for (int lost = 0; lost < 2; lost++) {
+        open_scene_12(&s);
+        s.hs.certificate_request.seen = true;
+        server_flight_12(&s);
+        s.hs.client_chain.seen = true;
+        note(&s, HS_CERTIFICATE, SIDE_CLIENT, 0, 1200);
+        note(&s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 260);
+        send_in_vain(&s, SIDE_CLIENT, lost ? 5 : 0);
+        note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, lost ? "server_closed"
+                                              : "client_certificate_rejected");
+        cr_expect(!lost || v->side == FIX_NETWORK);
+        cr_expect(!lost || !has_alternative(v, "client_certificate_rejected"));
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
+Test(silence, server_stops_after_its_cookie_request)
+{
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.flavour = FLAVOUR_DTLS;
+    s.hs.transport = TRANSPORT_UDP;
+    note(&s, HS_HELLO_VERIFY_REQUEST, SIDE_SERVER, 0, 48);
+    s.hs.dir[SIDE_SERVER].packets = 1;
+    s.hs.dir[SIDE_SERVER].bytes = 48;
+    s.hs.server_began = true;
+    note(&s, HS_CLIENT_HELLO, SIDE_CLIENT, 0, 250);
+    s.hs.dir[SIDE_CLIENT].retransmits = 4;
+    go_silent(&s);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_stalled");
+    cr_expect(has_alternative(v, "server_flight_lost"));
+    cr_expect(text_has(&v->evidence, "HelloVerifyRequest"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
 Test(silence, server_stops)
 {
     struct scene s;
@@ -2763,14 +2873,16 @@ Test(advice, one_of_several_carriers)
 Test(advice, every_condition_word_in_the_data_is_known)
 {
     static const char *const words[] = {
-        "alert",     "no_alert",    "encrypted",   "by_client",   "by_server",
-        "by_nobody", "from_client", "from_server", "reset",       "close",
-        "timeout",   "tls13",       "tls12",       "offer13",     "old",
-        "sni",       "no_sni",      "hello",       "tcp",         "dtls",
-        "quic",      "starttls",    "proxy",       "client_auth", "pq",
-        "socks",     "target",      "reply_4",     "reply_5",     "ca_expired",
-        "eap",       "eap_radius",  "only13",      "hidden",      "few_suites",
-        "nla",       "nested",      "waited"};
+        "alert",      "no_alert",   "encrypted",   "by_client",
+        "by_server",  "by_nobody",  "from_client", "from_server",
+        "reset",      "close",      "timeout",     "tls13",
+        "tls12",      "offer13",    "old",         "sni",
+        "no_sni",     "hello",      "tcp",         "dtls",
+        "quic",       "starttls",   "proxy",       "client_auth",
+        "pq",         "socks",      "target",      "reply_4",
+        "reply_5",    "ca_expired", "undelivered", "eap",
+        "eap_radius", "only13",     "hidden",      "few_suites",
+        "nla",        "nested",     "waited"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

@@ -31,7 +31,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     const struct hs_dir *d = &f->hs->dir[SIDE_CLIENT];
     uint32_t smaller = f->client.largest_hello_here;
-    bool half = end->how == HOW_TIMEOUT && d->acked_any_data && !d->hello_acked;
+    bool lost = end->how == HOW_TIMEOUT || f->undelivered[SIDE_CLIENT];
+    bool half = lost && d->acked_any_data && !d->hello_acked;
     enum confidence c = CONF_POSSIBLE;
     int weight = refused ? 38 : 60;
     if (smaller > 0 && smaller <= SEGMENT_BYTES) {

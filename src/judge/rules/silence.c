@@ -38,10 +38,21 @@ static void add_mtu(const struct facts *f, struct hypothesis *h)
     }
 }
 
+/* Whether it closed or reset the connection. */
+static bool has_left(const struct facts *f, enum ended_by who)
+{
+    return f->end->by == who &&
+           (f->end->how == HOW_CLOSE || f->end->how == HOW_RESET ||
+            f->end->how == HOW_ALERT);
+}
+
 static void lost(const struct facts *f, struct hypotheses *hy)
 {
     const struct hs_dir *d = &f->hs->dir[SIDE_CLIENT];
-    bool sure = d->retransmits > 0 || find_too_big(f->hs);
+    bool closed = has_left(f, BY_SERVER);
+    /* Who forges a reset may be who dropped the hello. */
+    bool forged = closed && f->end->how == HOW_RESET;
+    bool sure = (d->retransmits > 0 && !forged) || find_too_big(f->hs);
     struct hypothesis *h = hypothesis_add(
         hy, "client_hello_lost", sure ? CONF_CERTAIN : CONF_LIKELY, 82);
     hypothesis_because(h,
@@ -54,6 +65,13 @@ static void lost(const struct facts *f, struct hypotheses *hy)
                            "segment%s)",
                            d->retransmits, d->retransmits == 1 ? "" : "s");
     }
+    if (closed) {
+        hypothesis_because(h,
+                           "the server's %s after %s does not acknowledge it "
+                           "either: it gave up waiting for it",
+                           f->end->how == HOW_RESET ? "reset" : "close",
+                           say_duration(f->waited_ns).s);
+    }
     add_mtu(f, h);
 }
 
@@ -63,6 +81,8 @@ static void unanswered(const struct facts *f, struct hypotheses *hy)
 {
     struct hypothesis *h =
         hypothesis_add(hy, "client_hello_unanswered", CONF_LIKELY, 78);
+    hypothesis_reason(h, "the ClientHello arrived, and the server never "
+                         "answered it");
     hypothesis_because(h, "the server acknowledged the ClientHello and sent "
                           "nothing");
     if (f->end->by == BY_CLIENT) {
@@ -133,6 +153,35 @@ static bool is_clients_turn(const struct facts *f)
     }
 }
 
+/* DTLS: the server sent its cookie request (RFC 6347 section 4.2.1), which is
+ * small, and nothing after it. */
+static bool is_cookie_all(const struct facts *f)
+{
+    unsigned n = hs_count(f->hs, HS_HELLO_VERIFY_REQUEST, SIDE_SERVER);
+    return n > 0 && f->phase == PHASE_HELLO &&
+           f->hs->dir[SIDE_SERVER].packets == n;
+}
+
+static void after_cookie(const struct facts *f, struct hypotheses *hy,
+                         struct hypothesis *h)
+{
+    unsigned again = f->hs->dir[SIDE_CLIENT].retransmits;
+    hypothesis_reason(h, "the server answered with its cookie request "
+                         "(HelloVerifyRequest), and nothing came after it");
+    hypothesis_because(h, "the server's HelloVerifyRequest is all that came "
+                          "from it");
+    if (again) {
+        hypothesis_because(h,
+                           "the client sent its ClientHello with the cookie "
+                           "again (%u time%s)",
+                           again, again == 1 ? "" : "s");
+    }
+    h = hypothesis_add(hy, "server_flight_lost", CONF_POSSIBLE, 40);
+    hypothesis_because(h, "the datagrams that follow a cookie request are much "
+                          "larger than it: they, or their fragments, may get "
+                          "lost in front of the capture");
+}
+
 static void stalled(const struct facts *f, struct hypotheses *hy)
 {
     bool client = is_clients_turn(f);
@@ -141,7 +190,9 @@ static void stalled(const struct facts *f, struct hypotheses *hy)
         f->end->how == HOW_TIMEOUT || f->end->by == BY_SERVER ? CONF_LIKELY
                                                               : CONF_POSSIBLE,
         60);
-    if (f->phase == PHASE_HELLO && !client) {
+    if (is_cookie_all(f)) {
+        after_cookie(f, hy, h);
+    } else if (f->phase == PHASE_HELLO && !client) {
         hypothesis_because(h, "the server began to answer the ClientHello and "
                               "stopped before the end of its first message");
     } else {
@@ -217,6 +268,47 @@ static bool flight_lost(const struct facts *f, struct hypotheses *hy)
     return true;
 }
 
+/* What the client answered the server's flight with never arrived: that the
+ * server says no more, or closes, is no judgement on it. */
+static void answer_lost(const struct facts *f, struct hypotheses *hy)
+{
+    const struct hs_dir *d = &f->hs->dir[SIDE_CLIENT];
+    bool closed = has_left(f, BY_SERVER);
+    struct hypothesis *h = hypothesis_add(
+        hy, closed ? "server_closed" : "server_stalled", CONF_LIKELY, 84);
+    hypothesis_side(h, FIX_NETWORK);
+    hypothesis_reason(h,
+                      "the client's answer to the server's flight got lost on "
+                      "the way%s",
+                      closed ? ", and the server gave up waiting for it" : "");
+    hypothesis_because(h,
+                       "the client sent it again %u times, and %llu bytes were "
+                       "never acknowledged%s",
+                       d->resent, (unsigned long long)d->unacked_bytes,
+                       closed ? ", by the server's close neither" : "");
+    if (d->max_segment) {
+        hypothesis_because(h, "its largest segment carries %u bytes",
+                           d->max_segment);
+    }
+    add_mtu(f, h);
+}
+
+/* Something was lost for good before the end: what the end says is nobody's
+ * view of it. */
+static bool undelivered(const struct facts *f, struct hypotheses *hy)
+{
+    if (f->undelivered[SIDE_CLIENT] && f->phase == PHASE_HELLO &&
+        f->server_silent) {
+        lost(f, hy);
+        return true;
+    }
+    if (f->undelivered[SIDE_CLIENT] && f->after_server_hello) {
+        answer_lost(f, hy);
+        return true;
+    }
+    return f->undelivered[SIDE_SERVER] && flight_lost(f, hy);
+}
+
 /* The server acknowledged the ClientHello and could have answered it many
  * times over. Who waits a second or two is mostly a health check or a script
  * with a short timeout; browsers leave sooner. */
@@ -253,6 +345,10 @@ static void run(const struct facts *f, struct hypotheses *hy)
                    (f->waited_ns >= PATIENCE || had_time(f)) &&
                    (end->how == HOW_CLOSE || end->how == HOW_RESET ||
                     end->how == HOW_QUIC_CLOSE || goodbye);
+    bool left = has_left(f, BY_CLIENT) || has_left(f, BY_SERVER);
+    if ((left || end->how == HOW_TIMEOUT) && undelivered(f, hy)) {
+        return;
+    }
     if (end->how != HOW_TIMEOUT && !gave_up) {
         server_gave_up(f, hy);
         return;
