@@ -19,7 +19,7 @@
  *   carrier_X            it is starttls-X, or X; carrier_X|Y: one of them
  *   http_N               a proxy refused with HTTP status N
  *   target               a proxy was asked for a host and port
- *   undelivered          the client's answer to the server's flight never arrived
+ *   undelivered          the client's answer to the server's flight got lost
  *   client_auth          the server asked for a client certificate
  *   pq                   a post-quantum key share was offered
  *   reply_4 reply_5      the carrier's refusal begins with that digit

@@ -95,6 +95,33 @@ set_ capture_for 15
 set_ limit 16
 truth failure nobody timeout - - server_flight_lost 1.3
 
+# The server's own patience ends first: its close is no answer to what it never
+# got.
+scenario hello_lost_then_close
+server nginx rsa 'client_header_timeout 4s'
+client curl
+router in_router iptables -A FORWARD -i c -m length --length 400:65535 -j DROP
+set_ limit 12
+truth failure server close - - client_hello_lost -
+remark 'the router drops packets over 400 bytes, and nginx gives up after 4 s'
+
+scenario client_certificate_lost
+server nginx rsa 'ssl_protocols TLSv1.2' 'client_header_timeout 4s' \
+    "ssl_client_certificate $pki/client_ca.pem" 'ssl_verify_client on'
+client s_client -cert "$pki/client.pem" -key "$pki/client.key" -cert_chain "$pki/client.pem"
+router in_router iptables -A FORWARD -i c -m length --length 700:65535 -j DROP
+set_ limit 12
+truth failure server close - - server_closed 1.2
+remark 'the packets with the certificate of the client never reach nginx'
+
+scenario hello_resent_then_close
+server raw close
+client curl
+router in_router iptables -A FORWARD -i c -m length --length 400:65535 -m quota --quota 2500 -j DROP
+set_ limit 12
+truth failure server close - - server_closed -
+remark 'near miss: the router drops the hello four times, then it arrives and the server closes'
+
 scenario reset_after_hello
 server raw reset
 client curl
