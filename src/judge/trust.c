@@ -676,6 +676,62 @@ static void judge_incomplete(struct judging *j)
     }
 }
 
+/* Rules that depend on no anchor (RFC 5280 sections 4.2.1.9, 4.2.1.10). */
+static const char *violation_of(int error)
+{
+    switch (error) {
+    case X509_V_ERR_PERMITTED_VIOLATION:
+        return "it is for a name that a CA certificate in it does not permit "
+               "(name constraints)";
+    case X509_V_ERR_EXCLUDED_VIOLATION:
+        return "it is for a name that a CA certificate in it excludes (name "
+               "constraints)";
+    case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+        return "more CA certificates follow one than it permits (path length)";
+    default:
+        return NULL;
+    }
+}
+
+/* Goes on after every error: one that the missing anchor brings, or a date,
+ * must not hide it. */
+static int note_violation(int ok, X509_STORE_CTX *ctx)
+{
+    const char **violation = X509_STORE_CTX_get_app_data(ctx);
+    if (!ok && !*violation) {
+        *violation = violation_of(X509_STORE_CTX_get_error(ctx));
+    }
+    return 1;
+}
+
+/* The path verified as if its upper end were trusted: what goes wrong then is
+ * wrong for everybody. */
+static void check_rules(struct judging *j)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    STACK_OF(X509) *others = sk_X509_new_null();
+    X509 *end = j->sent[j->path[j->path_n - 1]];
+    for (unsigned k = 1; others && k < j->path_n; k++) {
+        sk_X509_push(others, j->sent[j->path[k]]);
+    }
+    if (j->path_n > 1 && store && others && ctx &&
+        X509_STORE_add_cert(store, end) &&
+        X509_STORE_CTX_init(ctx, store, j->sent[0], others)) {
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+        X509_VERIFY_PARAM_set_auth_level(param, 0);
+        X509_VERIFY_PARAM_set_time(param, (time_t)(j->when / TICK_SEC));
+        X509_STORE_CTX_set_app_data(ctx, (void *)&j->out->violation);
+        X509_STORE_CTX_set_verify_cb(ctx, note_violation);
+        X509_verify_cert(ctx);
+    }
+    sk_X509_free(others);
+    X509_STORE_CTX_free(ctx);
+    X509_STORE_free(store);
+    ERR_clear_error();
+}
+
 /* No anchor was reached: which of the three reasons was it? */
 static void judge_end(struct judging *j)
 {
@@ -687,8 +743,10 @@ static void judge_end(struct judging *j)
     } else if (last->self_signed) {
         say(j, TRUST_UNKNOWN_ISSUER,
             "the chain ends in a root that is no trust anchor");
+        check_rules(j);
     } else {
         judge_incomplete(j);
+        check_rules(j);
     }
 }
 
@@ -730,7 +788,10 @@ static void judge_error(struct judging *j, int error)
         j->out->ca_expired = true;
         say(j, TRUST_EXPIRED_CA, "a CA certificate of the chain has expired");
     } else {
-        say(j, TRUST_OTHER, X509_verify_cert_error_string(error));
+        j->out->violation = violation_of(error);
+        say(j, TRUST_OTHER,
+            j->out->violation ? j->out->violation
+                              : X509_verify_cert_error_string(error));
     }
 }
 
