@@ -91,6 +91,8 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(reply_5, span_starts(f->hs->carrier_note, "5"))                       \
     WORD(nla, span_starts(f->hs->carrier_note, "HYBRID_REQUIRED"))             \
     WORD(ca_expired, is_only_ca_expired(f))                                    \
+    WORD(cn_only, f->common_name_only)                                         \
+    WORD(chain_rule, f->trust.violation != NULL)                               \
     WORD(eap, hs_is_eap(f->hs))                                                \
     WORD(eap_radius, hs_is_eap(f->hs) && f->hs->transport == TRANSPORT_UDP)
 

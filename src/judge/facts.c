@@ -293,7 +293,10 @@ static void derive_name(struct facts *f)
     }
     f->name_checked = true;
     f->name_matches = x509_name_matches(f->leaf, name, true);
-    if (!f->name_matches) {
+    f->common_name_only = f->name_matches && !f->leaf->has_san &&
+                          !x509_name_matches(f->leaf, name, false);
+    if (!f->name_matches ||
+        (f->common_name_only && stack_ignores_common_name(f->client_stack))) {
         f->faults |= FAULT_NAME;
     }
 }
@@ -326,9 +329,23 @@ static bool is_issuer_intermediate(const struct cert *leaf)
            leaf->has_sct || (leaf->has_aia && leaf->aia_issuer_url.n > 0);
 }
 
+/* A server that sends its own certificate twice, or a root without what lies
+ * between, leaves the same gap as one that sends its own alone. */
+static bool is_leaf_alone(const struct cert_chain *chain)
+{
+    for (uint16_t i = 1; i < chain->n; i++) {
+        if (memcmp(chain->v[i]->sha256, chain->v[0]->sha256, 32) != 0 &&
+            span_eq(chain->v[i]->subject.der, chain->v[0]->issuer.der)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void derive_trust(struct facts *f, struct trust *trust)
 {
     const struct cert_chain *chain = &f->hs->server_chain;
+    f->leaf_alone = is_leaf_alone(chain);
     if (trust) {
         trust_judge(trust, chain, f->when, &f->trust);
     }
@@ -341,7 +358,7 @@ static void derive_trust(struct facts *f, struct trust *trust)
         break;
     case TRUST_INCOMPLETE:
         f->faults |= f->trust.completable ||
-                             (chain->n == 1 && is_issuer_intermediate(f->leaf))
+                             (f->leaf_alone && is_issuer_intermediate(f->leaf))
                          ? FAULT_INCOMPLETE
                          : FAULT_UNKNOWN_ISSUER;
         break;

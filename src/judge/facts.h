@@ -134,8 +134,9 @@ struct facts {
     bool sni_is_ip;    /* SNI holds an address literal */
     bool name_checked; /* SNI and a leaf were both there */
     bool name_matches;
-    bool address_missing; /* no SNI, as for an address, and the leaf has
-                             names but not the server's address */
+    bool common_name_only; /* ... by the subject alone: there is no SAN */
+    bool address_missing;  /* no SNI, as for an address, and the leaf has
+                              names but not the server's address */
     bool leaf_expired, leaf_not_yet_valid; /* at the packet's time */
     int64_t leaf_days;                     /* days since expiry / until valid */
     bool alert_by_client, alert_by_server; /* of the deciding alert */
@@ -159,6 +160,8 @@ struct facts {
     struct hidden_certificate hidden; /* told by sizes, without a leaf */
     bool public_name;  /* ... and the SNI lies under a public suffix; asked
                           only of a lone hidden certificate */
+    bool leaf_alone;   /* none of the certificates sent with the leaf is its
+                          issuer's */
     unsigned faults;   /* FAULT_* of the server's certificate */
     unsigned faults_n; /* how many of them */
     enum objection objection;   /* the client's, to the server's certificate */
@@ -218,6 +221,9 @@ uint16_t version_rank(uint16_t version);
 /* Stacks that have codes of their own for the issuer and the expiry of a
  * certificate (48, 45), so that their 42 is about something else. */
 bool stack_names_issuer(enum stack s);
+/* Stacks whose clients compare with the SAN only, never with the subject's
+ * common name (RFC 9525 section 2). */
+bool stack_ignores_common_name(enum stack s);
 bool list_has(const struct u16_list *list, uint16_t v);
 
 /* ---- hypotheses ---- */

@@ -50,7 +50,10 @@ static void note_chain(const struct facts *f, struct text_list *out)
 static void note_server(const struct facts *f, struct text_list *out)
 {
     const struct cert *c = f->leaf;
-    if (f->faults & FAULT_NAME) {
+    if (f->common_name_only && (f->faults & FAULT_NAME)) {
+        note(out, "the certificate for %s has no subjectAltName",
+             say_names(c).s);
+    } else if (f->faults & FAULT_NAME) {
         note(out, "the client asked for %s, and the certificate is for %s",
              say_server(f->hs).s, say_names(c).s);
     }

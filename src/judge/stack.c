@@ -47,6 +47,16 @@ bool stack_names_issuer(enum stack s)
            s == STACK_RUSTLS || s == STACK_MBEDTLS || s == STACK_WOLFSSL;
 }
 
+/* Go since 1.15 (crypto/x509, HostnameError), Chrome since 58 and Conscrypt
+ * since 2.1 (both BoringSSL), webpki, and Apple's since iOS 13 (support article
+ * HT210176). NSS leaves it to its callers: Firefox ignores it, curl does not.
+ */
+bool stack_ignores_common_name(enum stack s)
+{
+    return s == STACK_GO || s == STACK_BORINGSSL || s == STACK_RUSTLS ||
+           s == STACK_APPLE;
+}
+
 static bool has(const struct client_offer *o, uint16_t extension)
 {
     return list_has(&o->extensions, extension);

@@ -166,7 +166,19 @@ Test(hidden, lone_certificate_lacks_its_chain)
     cr_assert_geq(v->alternatives_n, 1);
     cr_expect_str_eq(v->alternatives[0].cause,
                      "server_certificate_incomplete_chain");
-    cr_expect_eq(v->alternatives[0].confidence, CONF_LIKELY);
+    cr_expect_eq(v->alternatives[0].confidence, CONF_POSSIBLE);
+    cr_expect(has_alternative(v, "server_certificate_self_signed"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    /* For a private name it is as probably self-signed. */
+    open_scene(&s);
+    flight_of(&s, 866, 256);
+    alert(&s, SIDE_CLIENT, 48);
+    v = judged(&s);
+    cr_assert_geq(v->alternatives_n, 1);
+    cr_expect_str_eq(v->alternatives[0].cause,
+                     "server_certificate_self_signed");
+    cr_expect(has_alternative(v, "server_certificate_incomplete_chain"));
     verdict_free(v);
     hs_free(&s.hs);
     /* With a chain it is one possibility among others. */

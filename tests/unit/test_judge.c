@@ -1287,11 +1287,198 @@ Test(certificate, with_the_address_asked_for)
     hs_free(&s.hs);
 }
 
+static void looks_like_go(struct scene *s)
+{
+    s->hs.offer.has_sct = true;
+    s->hs.offer.has_status_request = true;
+    s->hs.offer.has_renegotiation_info = true;
+}
+
+/* What leads among all rules, with a given trust result. */
+static struct hypothesis leader(struct scene *s, const struct trust_result *t,
+                                unsigned faults)
+{
+    finish(s);
+    struct facts f;
+    facts_derive(&f, &s->hs, NULL, NULL);
+    f.trust = *t;
+    f.faults |= faults;
+    f.faults_n = (unsigned)__builtin_popcount(f.faults);
+    struct hypotheses hy;
+    struct arena arena;
+    arena_init(&arena, LIMIT_VERDICT_BYTES);
+    hypotheses_init(&hy, &arena);
+    for (size_t i = 0; rules[i]; i++) {
+        hy.rule = rules[i];
+        rules[i]->run(&f, &hy);
+    }
+    hypotheses_rank(&hy);
+    cr_assert_gt(hy.n, 0u);
+    struct hypothesis best = {.cause = hy.v[0].cause,
+                              .confidence = hy.v[0].confidence};
+    arena_free(&arena);
+    hs_free(&s->hs);
+    return best;
+}
+
+static void open_refused_by_go(struct scene *s, unsigned code)
+{
+    open_scene_12(s);
+    looks_like_go(s);
+    server_flight_12(s);
+    alert(s, SIDE_CLIENT, code);
+}
+
+/* That a root is unknown here says nothing of the client's roots; what is wrong
+ * with the certificates themselves comes first. */
+Test(certificate, own_fault_before_a_root_that_is_unknown_here)
+{
+    struct scene s;
+    struct trust_result t = {.state = TRUST_INCOMPLETE, .ca_expired = true};
+    open_refused_by_go(&s, 42);
+    struct hypothesis h =
+        leader(&s, &t, FAULT_UNKNOWN_ISSUER | FAULT_CA_EXPIRED);
+    cr_expect_str_eq(h.cause, "server_certificate_expired");
+    cr_expect_eq(h.confidence, CONF_LIKELY);
+    /* A CA certificate beside the chain has expired: it is not needed. */
+    t.ca_expired = false;
+    open_refused_by_go(&s, 42);
+    h = leader(&s, &t, FAULT_UNKNOWN_ISSUER | FAULT_CA_EXPIRED);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    /* The client itself says that it is about the issuer. */
+    t.ca_expired = true;
+    open_refused_by_go(&s, 48);
+    h = leader(&s, &t, FAULT_UNKNOWN_ISSUER | FAULT_CA_EXPIRED);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+}
+
+Test(certificate, broken_rule_before_a_root_that_is_unknown_here)
+{
+    struct scene s;
+    struct trust_result t = {.state = TRUST_UNKNOWN_ISSUER,
+                             .violation = "a rule (name constraints)"};
+    open_refused_by_go(&s, 42);
+    struct hypothesis h = leader(&s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_rejected");
+    cr_expect_eq(h.confidence, CONF_LIKELY);
+    open_refused_by_go(&s, 48);
+    h = leader(&s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+    cr_expect_eq(h.confidence, CONF_LIKELY,
+                 "48 may be about the path's length");
+    t.violation = NULL;
+    open_refused_by_go(&s, 42);
+    h = leader(&s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+}
+
+Test(certificate, missing_address_before_a_root_that_is_unknown_here)
+{
+    static const uint8_t ip[4] = {198, 51, 100, 5};
+    struct span address = span_of(ip, sizeof ip);
+    struct scene s;
+    struct trust_result t = {.state = TRUST_INCOMPLETE};
+    open_refused_by_go(&s, 42);
+    s.hs.offer.has_sni = false;
+    struct hypothesis h = leader(&s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_name_mismatch");
+    open_refused_by_go(&s, 42);
+    s.hs.offer.has_sni = false;
+    s.leaf.ip = (struct span_list){&address, 1, true};
+    h = leader(&s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_unknown_issuer");
+}
+
+static void has_common_name_only(struct scene *s)
+{
+    s->leaf.has_san = false;
+    s->leaf.dns = (struct span_list){0};
+}
+
+/* The subject has the right name, and Go does not look there. */
+Test(certificate, common_name_that_go_ignores)
+{
+    struct scene s;
+    struct trust_result t = {.state = TRUST_INCOMPLETE};
+    open_refused_by_go(&s, 42);
+    has_common_name_only(&s);
+    struct hypothesis h = leader(&s, &t, FAULT_UNKNOWN_ISSUER);
+    cr_expect_str_eq(h.cause, "server_certificate_name_mismatch");
+    open_refused_by_go(&s, 42);
+    has_common_name_only(&s);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_name_mismatch");
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect(text_has(&v->evidence, "no subjectAltName; Go ignores"));
+    cr_expect(text_has(&v->fix, "subjectAltName"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    /* With a subjectAltName nothing is wrong with the name. */
+    open_refused_by_go(&s, 42);
+    check_not(&s, "server_certificate_name_mismatch");
+}
+
+Test(certificate, common_name_that_java_takes)
+{
+    static const uint16_t java[] = {5, 10, 13, 17, 23, 43, 51};
+    struct scene s;
+    open_scene_12(&s);
+    s.hs.offer.extensions = LIST(java);
+    server_flight_12(&s);
+    has_common_name_only(&s);
+    alert(&s, SIDE_CLIENT, 46);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_certificate_rejected");
+    cr_expect(has_alternative(v, "server_certificate_name_mismatch"));
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* A server that sends its own certificate twice sends no intermediate. */
+Test(certificate, own_one_sent_twice_is_alone)
+{
+    struct scene s;
+    struct facts f;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    alert(&s, SIDE_CLIENT, 48);
+    struct cert issuer = {.version = 3, .sha256 = {1}};
+    struct cert *chain[2] = {&s.leaf, &s.leaf};
+    s.leaf.issuer.der = issuer.subject.der = span_text("Example CA");
+    s.leaf.subject.der = span_text("www.example.test");
+    s.hs.server_chain = (struct cert_chain){.seen = true, .n = 2, .v = chain};
+    finish(&s);
+    facts_derive(&f, &s.hs, NULL, NULL);
+    cr_expect(f.leaf_alone);
+    chain[1] = &issuer;
+    facts_derive(&f, &s.hs, NULL, NULL);
+    cr_expect(!f.leaf_alone);
+    hs_free(&s.hs);
+}
+
 static void looks_like_openssl(struct scene *s)
 {
     static const uint8_t formats[] = {0, 1, 2};
     s->hs.offer.has_etm = true;
     s->hs.offer.point_formats = span_of(formats, sizeof formats);
+}
+
+/* Applications may forbid OpenSSL to look at the common name. */
+Test(certificate, common_name_that_openssl_was_told_to_ignore)
+{
+    struct scene s;
+    open_scene_12(&s);
+    looks_like_openssl(&s);
+    server_flight_12(&s);
+    has_common_name_only(&s);
+    alert(&s, SIDE_CLIENT, 42);
+    check(&s, "server_certificate_name_mismatch", CONF_LIKELY);
+    open_scene_12(&s);
+    looks_like_openssl(&s);
+    server_flight_12(&s);
+    has_common_name_only(&s);
+    alert(&s, SIDE_CLIENT, 46);
+    check_not_leading(&s, "server_certificate_name_mismatch");
 }
 
 /* OpenSSL has 48 for the issuer: by 42 it does not mean that. */
@@ -2882,7 +3069,8 @@ Test(advice, every_condition_word_in_the_data_is_known)
         "pq",         "socks",      "target",      "reply_4",
         "reply_5",    "ca_expired", "undelivered", "eap",
         "eap_radius", "only13",     "hidden",      "few_suites",
-        "nla",        "nested",     "waited"};
+        "nla",        "nested",     "waited",      "cn_only",
+        "chain_rule"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

@@ -33,9 +33,45 @@ static void by_address(const struct facts *f, struct hypotheses *hy)
     hypothesis_keep(h);
 }
 
+/* The name stands in the subject alone. Some stacks never look there; others
+ * do unless the application forbids it, as Python's urllib3 2 does, which is
+ * what makes OpenSSL say 42. */
+static void by_common_name(const struct facts *f, struct hypotheses *hy)
+{
+    bool named = f->objection == OBJECTION_NAMED;
+    bool generic = f->alert == 42 || f->alert == 46 || f->alert == 49;
+    bool ignored = (f->faults & FAULT_NAME) != 0;
+    bool forbidden = f->alert == 42 && f->client_stack == STACK_OPENSSL;
+    if (f->objection == OBJECTION_NONE || (!ignored && !(named && generic))) {
+        return;
+    }
+    bool likely = ignored ? generic || !named : forbidden;
+    /* Go compares the name before it looks for the issuer, others after. */
+    bool first =
+        f->client_stack == STACK_GO || !(f->faults & FAULT_SELF_SIGNED);
+    int weight = !likely ? 36 : ignored && named && first ? 80 : 64;
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_name_mismatch",
+                       likely ? CONF_LIKELY : CONF_POSSIBLE, weight);
+    hypothesis_reason(h,
+                      "the server's certificate names %s only in its common "
+                      "name, where clients do not look any more",
+                      say_server(f->hs).s);
+    hypothesis_because(h,
+                       "the certificate has no subjectAltName; %s ignore%s the "
+                       "common name (RFC 9525)",
+                       ignored ? stack_name(f->client_stack) : "many clients",
+                       ignored ? "s" : "");
+    hypothesis_keep(h);
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     by_address(f, hy);
+    if (f->common_name_only) {
+        by_common_name(f, hy);
+        return;
+    }
     if (f->objection == OBJECTION_NONE || !(f->faults & FAULT_NAME)) {
         return;
     }

@@ -106,10 +106,10 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
     const struct cert *l = f->leaf;
     bool odd = l->unknown_critical || l->name_has_nul || l->serial_negative ||
                (l->must_staple && !f->hs->ocsp_staple);
-    bool broken =
-        f->trust.state == TRUST_OTHER || f->trust.state == TRUST_BAD_SIGNATURE;
+    bool broken = f->trust.state == TRUST_OTHER || f->trust.violation ||
+                  f->trust.state == TRUST_BAD_SIGNATURE;
     /* Those are for certificate_oddities.c and certificate_trust.c to tell. */
-    if (f->faults == 0 && !odd && !broken) {
+    if (f->faults == 0 && !odd && !broken && !f->common_name_only) {
         hypothesis_side(h, FIX_CLIENT);
         hypothesis_because(h,
                            "nothing is visibly wrong with the certificate "
@@ -118,7 +118,8 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
     }
     if (is_what_is_left(f)) {
         const unsigned own = FAULT_UNKNOWN_ISSUER | FAULT_INCOMPLETE;
-        if (!(f->faults & ~own) && !odd && f->name_checked) {
+        if (!(f->faults & ~own) && !odd && !broken && f->name_checked &&
+            !f->common_name_only) {
             clock_behind(f, hy);
         } else {
             what_is_left(hy);

@@ -15,6 +15,13 @@ static bool is_generic(uint16_t alert)
     return alert == 42 || alert == 46 || alert == 49;
 }
 
+/* What was sent is at fault whomever the client trusts. That a root is missing
+ * here says little beside it: this machine's roots are not the client's. */
+static bool has_fault_of_its_own(const struct facts *f)
+{
+    return f->trust.ca_expired || f->trust.violation || f->address_missing;
+}
+
 /*
  * How sure a fault of trust is. Private authorities are common and known to
  * their clients, so without the client's word (48) or a lone fault it is one
@@ -36,12 +43,14 @@ static bool says_issuer_otherwise(const struct facts *f)
 static enum confidence sureness(const struct facts *f, unsigned fault,
                                 int *weight)
 {
-    unsigned others = f->faults & ~(fault | FAULT_CA_EXPIRED);
+    bool others = (f->faults & ~(fault | FAULT_CA_EXPIRED)) != 0 ||
+                  has_fault_of_its_own(f);
     switch (f->objection) {
     case OBJECTION_NAMED:
         if (f->alert == 48) {
             *weight = 85;
-            return CONF_CERTAIN;
+            /* OpenSSL says 48 to a path too long, too. */
+            return f->trust.violation ? CONF_LIKELY : CONF_CERTAIN;
         }
         if (!is_generic(f->alert)) {
             *weight = 30;
@@ -88,12 +97,36 @@ static void self_signed(const struct facts *f, struct hypotheses *hy)
     hypothesis_keep(h);
 }
 
+/* The certificate whose issuer was not sent, or else the root that was. */
+static const struct cert *end_of_chain(const struct facts *f)
+{
+    const struct cert_chain *chain = &f->hs->server_chain;
+    return f->leaf_alone ? f->leaf : chain->v[chain->n - 1];
+}
+
+/* Which certificate is missing, of what was sent. */
+static void say_gap(const struct facts *f, struct hypothesis *h)
+{
+    const struct cert_chain *chain = &f->hs->server_chain;
+    const struct cert *end = end_of_chain(f);
+    bool useless = f->leaf_alone && chain->n > 1;
+    hypothesis_because(h,
+                       "the server sent %u certificate%s; %s was issued by %s, "
+                       "whose certificate was not sent and is not among the "
+                       "trusted ones",
+                       chain->n, chain->n == 1 ? "" : "s",
+                       useless ? "its own" : "the last one",
+                       say_name(&end->issuer).s);
+    if (useless && memcmp(chain->v[1]->sha256, f->leaf->sha256, 32) == 0) {
+        hypothesis_because(h, "the server sends its own certificate twice");
+    }
+}
+
 /* Whose view it is that the issuer is not trusted: the client's own words, or
  * the roots that we have. */
 static void chain_ends(const struct facts *f, struct hypothesis *h)
 {
-    const struct cert_chain *chain = &f->hs->server_chain;
-    const struct cert *last = chain->v[chain->n - 1];
+    const struct cert *last = end_of_chain(f);
     if (f->alert == 48 && f->alert_by_client) {
         hypothesis_reason(h,
                           "the server's chain ends in %s, which the client "
@@ -121,8 +154,7 @@ static void missing_issuer(const struct facts *f, struct hypotheses *hy,
                                    : "server_certificate_unknown_issuer";
     const char *other = incomplete ? "server_certificate_unknown_issuer"
                                    : "server_certificate_incomplete_chain";
-    const struct cert_chain *chain = &f->hs->server_chain;
-    const struct cert *last = chain->v[chain->n - 1];
+    const struct cert *last = end_of_chain(f);
     struct hypothesis *h = hypothesis_add(hy, first, c, weight);
     if (incomplete) {
         hypothesis_reason(h,
@@ -132,19 +164,14 @@ static void missing_issuer(const struct facts *f, struct hypotheses *hy,
     } else {
         chain_ends(f, h);
     }
-    hypothesis_because(h,
-                       "the server sent %u certificate%s; the last one was "
-                       "issued by %s, whose certificate was not sent and is "
-                       "not among the trusted ones",
-                       chain->n, chain->n == 1 ? "" : "s",
-                       say_name(&last->issuer).s);
+    say_gap(f, h);
     if (f->trust.completable) {
         hypothesis_because(h, "with that certificate the chain would reach a "
                               "trusted root");
         return;
     }
     h = hypothesis_add(hy, other,
-                       chain->n == 1 && c != CONF_POSSIBLE ? CONF_LIKELY
+                       f->leaf_alone && c != CONF_POSSIBLE ? CONF_LIKELY
                                                            : CONF_POSSIBLE,
                        weight - 25);
     hypothesis_because(h, "the missing issuer, %s, may be %s",
@@ -196,7 +223,7 @@ static void client_store(const struct facts *f, struct hypotheses *hy)
                        "the alert means that the client found no trusted "
                        "issuer; the certificate was issued by %s",
                        say_name(&f->leaf->issuer).s);
-    if (f->hs->server_chain.n == 1) {
+    if (f->leaf_alone) {
         h = hypothesis_add(hy, "server_certificate_incomplete_chain",
                            CONF_LIKELY, 60);
         hypothesis_because(h, "the server sent its own certificate alone, "
@@ -231,6 +258,23 @@ static void broken(const struct facts *f, struct hypotheses *hy)
                        f->trust.why[0] ? f->trust.why : "it does not verify");
 }
 
+/* No anchor was reached, and the certificates sent break a rule besides. */
+static void broken_by_themselves(const struct facts *f, struct hypotheses *hy)
+{
+    bool named = f->objection == OBJECTION_NAMED;
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_rejected",
+                       named ? CONF_LIKELY : CONF_POSSIBLE, 66);
+    hypothesis_side(h, FIX_SERVER);
+    hypothesis_reason(h, "the server's certificate chain is not valid: %s",
+                      f->trust.violation);
+    hypothesis_because(h,
+                       "the certificates sent break a rule, whichever root "
+                       "they lead to: %s",
+                       f->trust.violation);
+    hypothesis_keep(h);
+}
+
 static void hidden(const struct facts *f, struct hypotheses *hy)
 {
     struct hypothesis *h = hypothesis_add(
@@ -240,12 +284,13 @@ static void hidden(const struct facts *f, struct hypotheses *hy)
                        "issuer; %s",
                        f->server_tls13 ? "TLS 1.3 hides the certificates"
                                        : "this capture lacks the certificates");
-    /* Public authorities never issue from their roots (CA/Browser Forum
-     * Baseline Requirements section 6.1.7), so that a lone certificate for a
-     * public name mostly lacks its intermediate. */
+    /* A lone certificate lacks its intermediate or is self-signed. Public
+     * authorities never issue from their roots (CA/Browser Forum Baseline
+     * Requirements section 6.1.7): a public name makes the first more likely.
+     */
     bool alone = f->hidden.alone;
-    h = hypothesis_add(hy, "server_certificate_incomplete_chain",
-                       alone ? CONF_LIKELY : CONF_POSSIBLE, alone ? 78 : 60);
+    h = hypothesis_add(hy, "server_certificate_incomplete_chain", CONF_POSSIBLE,
+                       alone && f->public_name ? 64 : 60);
     hypothesis_because(h, "a missing intermediate gives the same alert");
     if (alone) {
         hypothesis_because(h,
@@ -257,6 +302,11 @@ static void hidden(const struct facts *f, struct hypotheses *hy)
     h = hypothesis_add(hy, "server_certificate_self_signed", CONF_POSSIBLE,
                        alone ? 62 : 55);
     hypothesis_because(h, "a self-signed certificate gives the same alert");
+    if (alone) {
+        hypothesis_because(h,
+                           "the server's Certificate message has room for one "
+                           "certificate, as a self-signed one comes");
+    }
 }
 
 static void run(const struct facts *f, struct hypotheses *hy)
@@ -270,6 +320,9 @@ static void run(const struct facts *f, struct hypotheses *hy)
             hidden(f, hy);
         }
         return;
+    }
+    if (f->trust.violation && f->trust.state != TRUST_OTHER) {
+        broken_by_themselves(f, hy);
     }
     if (f->faults & FAULT_SELF_SIGNED) {
         self_signed(f, hy);
