@@ -92,6 +92,10 @@ basicConstraints = critical,CA:false
 keyUsage = critical,digitalSignature
 extendedKeyUsage = serverAuth
 subjectAltName = DNS:*.$host,DNS:*.mail.example.test
+[cn_only]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth
 [client_as_server]
 basicConstraints = critical,CA:false
 keyUsage = critical,digitalSignature,keyEncipherment
@@ -184,6 +188,10 @@ issue by_leaf ec "$leaf" server_ec ecdsa
 chain by_leaf by_leaf ecdsa inter
 issue wild ec '/O=Example Lab/CN=any' wild inter
 chain wild wild inter
+issue cn_only ec "$leaf" cn_only inter
+chain cn_only cn_only inter
+chain twice rsa rsa
+[ -s twice.key ] || cp rsa.key twice.key
 issue p521 p521 "$leaf" server_ec inter
 chain p521 p521 inter
 

@@ -65,6 +65,11 @@ pair cert_by_leaf_12_go 'nginx by_leaf "ssl_protocols TLSv1.2"' go failure clien
 remark 'issued by a certificate that is no authority'
 pair cert_wild_12_go 'nginx wild "ssl_protocols TLSv1.2"' go failure client alert 42 client server_certificate_name_mismatch 1.2
 remark 'wildcards for a label too deep, and for another name'
+pair cert_cn_only_12_go 'nginx cn_only "ssl_protocols TLSv1.2"' go failure client alert 42 client server_certificate_name_mismatch 1.2
+remark 'no subjectAltName; the common name is the one asked for'
+pair cert_constrained_12_go 'nginx constrained "ssl_protocols TLSv1.2"' go failure client alert 42 client $rejected 1.2
+pair cert_twice_12_curl 'nginx twice "ssl_protocols TLSv1.2"' curl failure client alert 48 client server_certificate_incomplete_chain,$unknown 1.2
+remark 'the server sends its own certificate twice, and no intermediate'
 pair cert_crl_expired_12_openssl 's_server ecdsa -tls1_2' 's_client -CRL "$pki/old_crl.pem" -crl_check -verify_return_error' \
     failure client alert 45 client server_certificate_expired,$rejected,server_certificate_revoked 1.2
 remark 'the list of revoked certificates is out of date, not the certificate'
