@@ -339,7 +339,7 @@ static bool is_leaf_alone(const struct cert_chain *chain)
             return false;
         }
     }
-    return true;
+    return !chain->cut;
 }
 
 static void derive_trust(struct facts *f, struct trust *trust)

@@ -1450,6 +1450,10 @@ Test(certificate, own_one_sent_twice_is_alone)
     finish(&s);
     facts_derive(&f, &s.hs, NULL, NULL);
     cr_expect(f.leaf_alone);
+    s.hs.server_chain.cut = true;
+    facts_derive(&f, &s.hs, NULL, NULL);
+    cr_expect(!f.leaf_alone, "the rest is not known");
+    s.hs.server_chain.cut = false;
     chain[1] = &issuer;
     facts_derive(&f, &s.hs, NULL, NULL);
     cr_expect(!f.leaf_alone);

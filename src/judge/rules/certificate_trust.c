@@ -118,7 +118,8 @@ static void say_gap(const struct facts *f, struct hypothesis *h)
                        useless ? "its own" : "the last one",
                        say_name(&end->issuer).s);
     if (useless && memcmp(chain->v[1]->sha256, f->leaf->sha256, 32) == 0) {
-        hypothesis_because(h, "the server sends its own certificate twice");
+        hypothesis_because(
+            h, "the server sends its own certificate more than once");
     }
 }
 
