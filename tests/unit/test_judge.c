@@ -2310,6 +2310,21 @@ Test(silence, server_stops_after_its_cookie_request)
     hs_free(&s.hs);
 }
 
+Test(silence, client_repeats_its_hello_after_the_flight)
+{
+    struct scene s;
+    for (int again = 0; again < 2; again++) {
+        open_scene_12(&s);
+        s.hs.flavour = FLAVOUR_DTLS;
+        s.hs.transport = TRANSPORT_UDP;
+        server_flight_12(&s);
+        s.hs.dir[SIDE_CLIENT].retransmits = again ? 3 : 0;
+        s.hs.dir[SIDE_CLIENT].last_data = s.when + again * 8 * TICK_SEC;
+        go_silent(&s);
+        check(&s, again ? "server_flight_lost" : "client_stalled", CONF_LIKELY);
+    }
+}
+
 Test(silence, server_stops)
 {
     struct scene s;

@@ -153,13 +153,29 @@ static bool is_clients_turn(const struct facts *f)
     }
 }
 
-/* DTLS: the server sent its cookie request (RFC 6347 section 4.2.1), which is
- * small, and nothing after it. */
+/* The largest datagram that a cookie request fills: two headers, the version
+ * and a cookie of 255 bytes (RFC 6347 sections 4.1, 4.2.1, 4.2.2). */
+#define COOKIE_DATAGRAM (13u + 12u + 3u + 255u)
+
+/* DTLS: the server sent its cookie request and nothing after it, not even a
+ * part of a message. */
 static bool is_cookie_all(const struct facts *f)
 {
-    unsigned n = hs_count(f->hs, HS_HELLO_VERIFY_REQUEST, SIDE_SERVER);
-    return n > 0 && f->phase == PHASE_HELLO &&
-           f->hs->dir[SIDE_SERVER].packets == n;
+    const struct handshake *hs = f->hs;
+    if (f->phase != PHASE_HELLO ||
+        !hs_find(hs, HS_HELLO_VERIFY_REQUEST, SIDE_SERVER) ||
+        hs->dir[SIDE_SERVER].max_segment > COOKIE_DATAGRAM) {
+        return false;
+    }
+    for (uint16_t i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->side == SIDE_SERVER && e->kind >= HS_CLIENT_HELLO &&
+            e->kind <= HS_APPLICATION_DATA &&
+            e->kind != HS_HELLO_VERIFY_REQUEST) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void after_cookie(const struct facts *f, struct hypotheses *hy,
@@ -309,6 +325,32 @@ static bool undelivered(const struct facts *f, struct hypotheses *hy)
     return f->undelivered[SIDE_SERVER] && flight_lost(f, hy);
 }
 
+/*
+ * DTLS: an end repeats its last flight until the next one of the other is whole
+ * (RFC 6347 section 4.2.4). A client that repeats its ClientHello when the end
+ * of the server's flight is out did not get all of it.
+ */
+static bool datagrams_lost(const struct facts *f, struct hypotheses *hy)
+{
+    const struct hs_dir *d = &f->hs->dir[SIDE_CLIENT];
+    const struct hs_event *done =
+        hs_find(f->hs, HS_SERVER_HELLO_DONE, SIDE_SERVER);
+    if (f->hs->flavour != FLAVOUR_DTLS || !done || f->phase == PHASE_CLIENT ||
+        d->retransmits < 2 || tick_sub(d->last_data, done->when) < TICK_SEC) {
+        return false;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_flight_lost", CONF_LIKELY, 83);
+    hypothesis_reason(h, "the client never got the server's flight whole: its "
+                         "larger datagrams get lost");
+    hypothesis_because(h,
+                       "the client went on to repeat its ClientHello for "
+                       "%s after the end of the server's flight, as who did "
+                       "not get all of it",
+                       say_duration(tick_sub(d->last_data, done->when)).s);
+    return true;
+}
+
 /* The server acknowledged the ClientHello and could have answered it many
  * times over. Who waits a second or two is mostly a health check or a script
  * with a short timeout; browsers leave sooner. */
@@ -353,7 +395,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
         server_gave_up(f, hy);
         return;
     }
-    if (flight_torn(f, hy)) {
+    if (flight_torn(f, hy) || datagrams_lost(f, hy)) {
         return;
     }
     if (f->phase == PHASE_HELLO && silent) {

@@ -120,6 +120,22 @@ set_ limit 12
 truth failure nobody timeout - - client_hello_unanswered -
 remark 'ICMP port unreachable'
 
+udp dtls_flight_lost
+server dtls rsa -dtls1_2 -listen
+client dtls -dtls
+router in_router iptables -A FORWARD -o c -m length --length 150:65535 -j DROP
+set_ limit 20
+truth failure nobody timeout - - server_flight_lost 1.2
+remark 'what is small passes: the cookie request, ServerHello and ServerHelloDone'
+
+udp dtls_cookie_only
+server dtls rsa -dtls1_2 -listen
+client dtls -dtls
+router in_router iptables -A FORWARD -o c -m length '!' --length 76 -j DROP
+set_ limit 20
+truth failure nobody timeout - - server_flight_lost,server_stalled -
+remark 'the cookie request alone passes; at the client the rest may as well not have been sent'
+
 udp dtls_blackhole
 server dtls rsa -dtls1_2
 client dtls -dtls -timeout
