@@ -50,9 +50,9 @@ static void lost(const struct facts *f, struct hypotheses *hy)
 {
     const struct hs_dir *d = &f->hs->dir[SIDE_CLIENT];
     bool closed = has_left(f, BY_SERVER);
-    /* Who forges a reset may be who dropped the hello. */
-    bool forged = closed && f->end->how == HOW_RESET;
-    bool sure = (d->retransmits > 0 && !forged) || find_too_big(f->hs);
+    /* Who forges a reset may be who dropped the hello, and some balancers
+     * acknowledge nothing before they have reached a server. */
+    bool sure = (d->retransmits > 0 && !closed) || find_too_big(f->hs);
     struct hypothesis *h = hypothesis_add(
         hy, "client_hello_lost", sure ? CONF_CERTAIN : CONF_LIKELY, 82);
     hypothesis_because(h,
