@@ -93,8 +93,7 @@ static bool is_near(const struct handshake *hs)
            is_near_ttl(hs->dir[SIDE_SERVER].ttl_syn) && !is_private_server(hs);
 }
 
-/* 0: neither behind a proxy nor suspiciously near. */
-static uint64_t key_of(const struct hidden *h, const struct handshake *hs)
+uint64_t place_of(const struct hash_seed *seed, const struct handshake *hs)
 {
     uint8_t v[20] = {hs->ip_version};
     if (is_through_proxy(hs)) {
@@ -102,12 +101,16 @@ static uint64_t key_of(const struct hidden *h, const struct handshake *hs)
         memcpy(v + 1, a->ip, sizeof a->ip);
         v[17] = (uint8_t)(a->port >> 8);
         v[18] = (uint8_t)a->port;
-    } else if (is_near(hs)) {
-        v[19] = hs->dir[SIDE_SERVER].ttl_syn;
     } else {
-        return 0;
+        v[19] = hs->dir[SIDE_SERVER].ttl_syn;
     }
-    return hash_bytes(&h->seed, span_of(v, sizeof v)) | 1u;
+    return hash_bytes(seed, span_of(v, sizeof v)) | 1u;
+}
+
+/* 0: neither behind a proxy nor suspiciously near. */
+static uint64_t key_of(const struct hidden *h, const struct handshake *hs)
+{
+    return is_through_proxy(hs) || is_near(hs) ? place_of(&h->seed, hs) : 0;
 }
 
 static bool is_hidden(const struct handshake *hs)

@@ -7,9 +7,14 @@
 #ifndef JUDGE_INTERCEPTION_HIDDEN_H
 #define JUDGE_INTERCEPTION_HIDDEN_H
 
+#include "base/hash.h"
 #include "judge/interception_group.h"
 
 struct hidden;
+
+/* A hash, not 0, of the place that a server speaks from: an explicit proxy, or
+ * all that are at one distance, by the TTL. */
+uint64_t place_of(const struct hash_seed *seed, const struct handshake *hs);
 
 /* NULL when memory is out. */
 struct hidden *hidden_new(void);

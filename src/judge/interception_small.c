@@ -121,20 +121,6 @@ static bool is_small(const struct handshake *hs, struct sighting *name)
            sighting_name(name);
 }
 
-static uint64_t place_key(const struct small *s, const struct handshake *hs)
-{
-    uint8_t v[20] = {hs->ip_version};
-    if (is_through_proxy(hs)) {
-        const struct hs_addr *a = &hs->addr[SIDE_SERVER];
-        memcpy(v + 1, a->ip, sizeof a->ip);
-        v[17] = (uint8_t)(a->port >> 8);
-        v[18] = (uint8_t)a->port;
-    } else {
-        v[19] = hs->dir[SIDE_SERVER].ttl_syn;
-    }
-    return hash_of(s, span_of(v, sizeof v));
-}
-
 /* ---- the place ---- */
 
 typedef uint64_t (*property)(const struct member *m);
@@ -205,7 +191,7 @@ static void add_member(struct place *p, const struct member *m)
 
 static struct place *place_use(struct small *s, const struct handshake *hs)
 {
-    struct place **entry = lru_use(s->places, place_key(s, hs));
+    struct place **entry = lru_use(s->places, place_of(&s->seed, hs));
     struct place *p = *entry;
     if (p) {
         return p;
@@ -253,7 +239,7 @@ bool small_judge(const struct small *s, const struct handshake *hs,
     if (!is_small(hs, &name)) {
         return false;
     }
-    struct place *const *p = lru_find(s->places, place_key(s, hs));
+    struct place *const *p = lru_find(s->places, place_of(&s->seed, hs));
     if (!p || !*p || !(*p)->suspected) {
         return false;
     }
