@@ -7,6 +7,7 @@
  * (RFC 5895) and no normalization is done. SRV-IDs and URI-IDs are not looked
  * at, since a TLS client at this level knows a host only.
  */
+#include "base/ascii.h"
 #include "base/text.h"
 #include "handshake/cert.h"
 
@@ -28,11 +29,6 @@ struct label {
     size_t n;
     bool ascii;
 };
-
-static uint32_t ascii_lower(uint32_t c)
-{
-    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
 
 /* ---- Punycode (RFC 3492)
  * ----------------------------------------------------- */
@@ -187,7 +183,7 @@ static bool label_close(struct label *l, struct host_name *out)
 
 static bool label_add(struct label *l, uint32_t c)
 {
-    c = ascii_lower(c);
+    c = c < PUNY_FIRST ? ascii_lower((uint8_t)c) : c;
     if (l->n == LABEL_BYTES_MAX || !is_host_char(c)) {
         return false;
     }
@@ -263,21 +259,9 @@ static bool address_matches(const struct cert *c, struct span address)
 /* ---- comparison
  * ------------------------------------------------------------------ */
 
-/* host is lower case already. */
 static bool equal_fold(struct span name, struct span host)
 {
-    if (name.n != host.n) {
-        return false;
-    }
-    struct cursor a = cursor_open(name);
-    struct cursor b = cursor_open(host);
-    while (cursor_left(&a)) {
-        uint8_t c = cursor_u8(&a, "name");
-        if (ascii_lower(c) != cursor_u8(&b, "host")) {
-            return false;
-        }
-    }
-    return true;
+    return name.n == host.n && ascii_same(name.p, host.p, name.n);
 }
 
 /* What stands behind the first dot; empty when there is none. */

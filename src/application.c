@@ -6,12 +6,12 @@
  */
 #include "application.h"
 
+#include "base/ascii.h"
 #include "base/hash.h"
 #include "known/known.h"
 #include "ndpi_compat.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdlib.h>
 
 #define IP4_HEADER   20u
@@ -152,7 +152,7 @@ static const char *word_of(struct handshake *hs, const char *name)
 {
     char *copy = name ? arena_text(&hs->arena, span_text(name)) : NULL;
     for (char *c = copy; c && *c; c++) {
-        *c = (char)tolower((unsigned char)*c);
+        *c = (char)ascii_lower((uint8_t)*c);
     }
     return copy;
 }

@@ -486,7 +486,9 @@ int main(int argc, char **argv)
 {
     struct run r = {0};
     char error[256];
-    setlocale(LC_ALL, "");
+    /* Of the user's locale only what letters are: numbers in the output and on
+     * the command line are the same everywhere, messages too. */
+    setlocale(LC_CTYPE, "");
     int status = EXIT_OK;
     if (!options_parse(&r.options, argc, argv, error)) {
         fprintf(stderr, "tlswhy: %s\nTry 'tlswhy --help'.\n", error);

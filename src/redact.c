@@ -12,6 +12,7 @@
 #include "redact.h"
 
 #include "base/arena.h"
+#include "base/ascii.h"
 #include "base/hash.h"
 #include "report/fields.h"
 
@@ -43,11 +44,6 @@ struct redactor {
 
 /* ---- pseudonyms ---- */
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 /* Host names are the same in any case. */
 static uint64_t hash_of(const struct redactor *r, struct span s, char kind)
 {
@@ -56,7 +52,7 @@ static uint64_t hash_of(const struct redactor *r, struct span s, char kind)
     struct cursor c = cursor_open(s);
     low[0] = (uint8_t)kind;
     for (size_t i = 0; i < n; i++) {
-        low[i + 1] = (uint8_t)lower((char)cursor_u8(&c, "name"));
+        low[i + 1] = ascii_lower(cursor_u8(&c, "name"));
     }
     return hash_bytes(&r->seed, span_of(low, n + 1)) ^ s.n;
 }
@@ -119,7 +115,7 @@ static bool is_top_label(const struct redactor *r, struct span label)
     }
     struct cursor c = cursor_open(label);
     for (size_t i = 0; i < label.n; i++) {
-        name[i] = lower((char)cursor_u8(&c, "label"));
+        name[i] = (char)ascii_lower(cursor_u8(&c, "label"));
     }
     name[label.n] = '\0';
     for (size_t i = 0; i < sizeof customary / sizeof *customary; i++) {

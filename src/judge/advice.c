@@ -7,8 +7,8 @@
 #include "judge/advice.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/lru.h"
@@ -49,8 +49,9 @@ static bool is_of_web(const char *key)
     static const char *const keys[] = {
         "nginx", "Apache",     "HAProxy",   "Caddy", "Chrome",        "Firefox",
         "Git",   "Cloudflare", "go-server", "iis",   "Load balancer", NULL};
+    size_t n = strlen(key) + 1;
     for (size_t i = 0; keys[i]; i++) {
-        if (strcasecmp(keys[i], key) == 0) {
+        if (strlen(keys[i]) + 1 == n && ascii_same(keys[i], key, n)) {
             return true;
         }
     }

@@ -8,8 +8,8 @@
 #include "judge/facts.h"
 
 #include <arpa/inet.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "judge/stack.h"
 
 #define DAY (INT64_C(86400) * TICK_SEC)
@@ -305,7 +305,7 @@ static bool contains_word(struct span s, const char *word)
 {
     size_t n = strlen(word);
     for (size_t i = 0; i + n <= s.n; i++) {
-        if (strncasecmp((const char *)s.p + i, word, n) == 0) {
+        if (ascii_same(s.p + i, word, n)) {
             return true;
         }
     }
@@ -320,8 +320,7 @@ static bool is_issuer_intermediate(const struct cert *leaf)
     if (contains_word(cn, "root")) {
         return false;
     }
-    bool short_name = cn.n >= 3 &&
-                      strncasecmp((const char *)cn.p, "int", 3) == 0 &&
+    bool short_name = cn.n >= 3 && ascii_same(cn.p, "int", 3) &&
                       (cn.n == 3 || cn.p[3] == ' ' || cn.p[3] == '-');
     return short_name || contains_word(cn, "intermediate") ||
            contains_word(cn, "issuing") || contains_word(cn, "sub-ca") ||

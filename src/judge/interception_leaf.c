@@ -16,6 +16,8 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
+#include "base/ascii.h"
+
 /* ---- names ---- */
 
 /* Domains nobody has on the Internet (RFC 6761, RFC 6762, RFC 8375, ICANN's
@@ -49,7 +51,7 @@ static bool read_host(const struct handshake *hs, char host[HOST_BYTES])
         if (b <= ' ' || b >= 0x7f || b == ':') {
             return false;
         }
-        b = b >= 'A' && b <= 'Z' ? (uint8_t)(b + 32) : b;
+        b = ascii_lower(b);
         letter = letter || (b >= 'a' && b <= 'z');
         host[n++] = (char)b;
     }

@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "base/hash.h"
 #include "base/lru.h"
 #include "judge/hello.h"
@@ -211,8 +212,7 @@ static uint64_t name_key(const struct profiles *p, const struct handshake *hs,
     }
     size_t n = put_address(v, hs, SIDE_SERVER, true);
     for (size_t i = 0; i < sni.n; i++) {
-        uint8_t b = sni.p[i];
-        v[n++] = b >= 'A' && b <= 'Z' ? (uint8_t)(b + 32) : b;
+        v[n++] = ascii_lower(sni.p[i]);
     }
     return key_of(p, v, n);
 }

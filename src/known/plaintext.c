@@ -10,6 +10,8 @@
  */
 #include "known/known.h"
 
+#include "base/ascii.h"
+
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
 enum { CLIENT = 1, SERVER = 2, BOTH = CLIENT | SERVER };
@@ -96,18 +98,13 @@ static const struct opening openings[] = {
     {"\023BitTorrent protocol", BOTH, "bittorrent"},
 };
 
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 'a' - 'A') : c;
-}
-
 /* Whether s begins with word, letters of either case; word in lower case. */
 static bool starts_word(struct span s, const char *word)
 {
     struct cursor c = cursor_open(s);
     for (; *word; word++) {
         if (cursor_left(&c) == 0 ||
-            lower(cursor_u8(&c, "word")) != (uint8_t)*word) {
+            ascii_lower(cursor_u8(&c, "word")) != (uint8_t)*word) {
             return false;
         }
     }

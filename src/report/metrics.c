@@ -5,6 +5,7 @@
  */
 #include "report/metrics.h"
 
+#include "base/ascii.h"
 #include "base/limits.h"
 #include "report/fields.h"
 
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define CAUSES_MAX  160u
 #define ALERT_CODES 256u
@@ -80,8 +80,8 @@ bool metrics_check_servers(const char *servers, char error[256])
 static bool is_listed(const struct metrics *m, const char *name, size_t n)
 {
     for (size_t i = 0; i < m->servers_n; i++) {
-        if (strncasecmp(m->servers[i].name, name, n) == 0 &&
-            !m->servers[i].name[n]) {
+        const char *own = m->servers[i].name;
+        if (strlen(own) == n && ascii_same(own, name, n)) {
             return true;
         }
     }
@@ -141,9 +141,8 @@ static struct server *server_of(const struct metrics *m, const struct record *r)
     for (size_t i = 0; i < 3; i++) {
         for (size_t k = 0; !found && k < m->servers_n; k++) {
             struct server *s = &m->servers[k];
-            bool same =
-                strlen(s->name) == names[i].n &&
-                strncasecmp(s->name, text_str(&names[i]), names[i].n) == 0;
+            bool same = strlen(s->name) == names[i].n &&
+                        ascii_same(s->name, text_str(&names[i]), names[i].n);
             found = same ? s : NULL;
         }
         text_free(&names[i]);

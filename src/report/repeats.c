@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/repeats.h"
 
+#include "base/ascii.h"
 #include "report/fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #define STORIES    64u
 #define SHORT_ONES 3u              /* told in a line each, before counting */
@@ -49,8 +49,7 @@ static bool is_named(const struct story *t, struct span sni)
 {
     size_t n = strlen(t->name);
     sni = span_sub(sni, 0, sizeof t->name - 1);
-    return sni.n == n &&
-           (n == 0 || strncasecmp(t->name, (const char *)sni.p, n) == 0);
+    return sni.n == n && (n == 0 || ascii_same(t->name, sni.p, n));
 }
 
 static bool is_of(const struct story *t, const struct record *r)

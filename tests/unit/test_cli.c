@@ -242,6 +242,29 @@ Test(cli, output_that_cannot_be_written)
     cr_expect_eq(count(r.out, "\n"), 1u);
 }
 
+/* Neither numbers nor verdicts depend on the user's language: German has
+ * decimal commas, and a Turkish I is not the capital of i. */
+Test(cli, the_same_in_every_locale)
+{
+    if (run("for l in de_DE tr_TR; do localedef -f UTF-8 -i $l ./$l.UTF-8; "
+            "done")
+            .status != 0) {
+        return; /* none are installed */
+    }
+    struct result r =
+        run("export LOCPATH=$PWD LC_ALL=de_DE.UTF-8; "
+            "$TLSWHY -f none --handshake-timeout 1.5 --metrics $PWD/m.prom "
+            "$PCAPS/demo.pcap && grep -v '^#' m.prom | grep -c '[0-9],[0-9]'; "
+            "$TLSWHY nothere");
+    cr_expect_str_eq(r.out, "0\n", "%s", r.out);
+    cr_expect_str_eq(r.err, "tlswhy: nothere: No such file or directory\n");
+    r = run("for l in C tr_TR.UTF-8; do LOCPATH=$PWD LC_ALL=$l $TLSWHY -f json "
+            "$PCAPS/cert_incomplete_12_curl.pcap >$l.json; done; "
+            "cmp C.json tr_TR.UTF-8.json && cat C.json");
+    cr_expect_eq(r.status, 0, "%s", r.out);
+    cr_expect_not_null(strstr(r.out, "server_certificate_incomplete_chain"));
+}
+
 Test(cli, options_may_follow_files)
 {
     struct result r = run("$TLSWHY $PCAPS/demo.pcap -nn -f json -a");
