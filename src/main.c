@@ -15,6 +15,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -335,7 +336,8 @@ static void run_compare(struct run *r, const struct trust *trust)
         if (!r->options.quiet && compare_warning(&result, error)) {
             fprintf(stderr, "tlswhy: %s, %s: %s\n", files[0], files[1], error);
         }
-        if (fputs(text_str(&t), out) < 0 || fflush(out) != 0) {
+        if ((fputs(text_str(&t), out) < 0 || fflush(out) != 0) &&
+            errno != EPIPE) {
             run_complain(r, path ? path : "standard output", strerror(errno));
         }
     }
@@ -482,6 +484,19 @@ static int check_config(const struct options *o)
     return ok ? EXIT_OK : EXIT_ERROR;
 }
 
+/* What was printed by stdio: a full disk is told, a closed pipe is not. */
+static int close_stdout(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return status;
+    }
+    if (errno == EPIPE) {
+        return EXIT_OK;
+    }
+    fprintf(stderr, "tlswhy: standard output: %s\n", strerror(errno));
+    return EXIT_ERROR;
+}
+
 int main(int argc, char **argv)
 {
     struct run r = {0};
@@ -489,6 +504,7 @@ int main(int argc, char **argv)
     /* Of the user's locale only what letters are: numbers in the output and on
      * the command line are the same everywhere, messages too. */
     setlocale(LC_CTYPE, "");
+    signal(SIGPIPE, SIG_IGN); /* a reader that leaves is no reason to die */
     int status = EXIT_OK;
     if (!options_parse(&r.options, argc, argv, error)) {
         fprintf(stderr, "tlswhy: %s\nTry 'tlswhy --help'.\n", error);
@@ -513,5 +529,5 @@ int main(int argc, char **argv)
         break;
     }
     options_fini(&r.options);
-    return status;
+    return r.options.action == ACTION_RUN ? status : close_stdout(status);
 }

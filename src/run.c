@@ -18,7 +18,6 @@
 #define OUTLETS_EVERY 256u /* frames, or batches of them */
 
 /* The only things a signal handler may touch. */
-/* The only things a signal handler may touch. */
 volatile sig_atomic_t run_stop;
 static volatile sig_atomic_t reopen_requested;
 static volatile sig_atomic_t status_requested;
@@ -46,7 +45,6 @@ void run_catch_signals(void)
     struct sigaction stop = {.sa_handler = on_signal};
     struct sigaction reopen = {.sa_handler = on_hangup, .sa_flags = SA_RESTART};
     struct sigaction status = {.sa_handler = on_status, .sa_flags = SA_RESTART};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGHUP, &reopen, NULL);
@@ -54,7 +52,6 @@ void run_catch_signals(void)
 #ifdef SIGINFO
     sigaction(SIGINFO, &status, NULL);
 #endif
-    sigaction(SIGPIPE, &ignore, NULL);
 }
 
 void run_complain(struct run *r, const char *name, const char *what)

@@ -242,6 +242,27 @@ Test(cli, output_that_cannot_be_written)
     cr_expect_eq(count(r.out, "\n"), 1u);
 }
 
+/* Whatever is printed: the reader may leave, the disk may be full. */
+Test(cli, all_output_may_end_early)
+{
+    static const char *const arguments[] = {
+        "--help", "-V", "-D", "--compare $PCAPS/demo.pcap $PCAPS/demo.pcap",
+        "-a -f json $PCAPS/demo.pcap"};
+    for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
+        char command[256];
+        snprintf(command, sizeof command,
+                 "mkfifo p; true <p & { wait; $TLSWHY %s; echo $? >s; } >p; "
+                 "rm p; cat s",
+                 arguments[i]);
+        struct result r = run(command);
+        cr_expect_str_eq(r.out, "0\n", "%s: %s", arguments[i], r.out);
+        cr_expect_str_eq(r.err, "", "%s: %s", arguments[i], r.err);
+        snprintf(command, sizeof command, "$TLSWHY %s >/dev/full",
+                 arguments[i]);
+        expect_error(command, "standard output: No space left");
+    }
+}
+
 /* Neither numbers nor verdicts depend on the user's language: German has
  * decimal commas, and a Turkish I is not the capital of i. */
 Test(cli, the_same_in_every_locale)
