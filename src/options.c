@@ -217,12 +217,20 @@ static bool add(const char ***list, size_t *n, const char *value)
     return true;
 }
 
+/* The digits at the front of text; strtoull() would take blanks and signs
+ * before them, and make a huge number of -1. False without any. */
+static bool digits(const char *text, char **end, unsigned long long *out)
+{
+    errno = 0;
+    *out = strtoull(text, end, 10);
+    return *text >= '0' && *text <= '9' && !errno;
+}
+
 static bool number(const char *text, uint64_t max, uint64_t *out)
 {
     char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    if (errno || end == text || *end || text[0] == '-' || v > max) {
+    unsigned long long v;
+    if (!digits(text, &end, &v) || *end || v > max) {
         return false;
     }
     *out = v;
@@ -233,9 +241,11 @@ static bool number(const char *text, uint64_t max, uint64_t *out)
 static bool size(const char *text, uint64_t *out)
 {
     char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
+    unsigned long long v;
     unsigned shift = 0;
+    if (!digits(text, &end, &v)) {
+        return false;
+    }
     if (*end) {
         const char *units = "kKmMgG";
         const char *u = strchr(units, *end);
@@ -246,20 +256,19 @@ static bool size(const char *text, uint64_t *out)
         end++;
         end += *end == 'B' || *end == 'b';
     }
-    if (errno || end == text || *end || text[0] == '-' ||
-        v > UINT64_MAX >> shift) {
+    if (*end || v > UINT64_MAX >> shift) {
         return false;
     }
     *out = v << shift;
     return true;
 }
 
-/* Seconds, with a fraction, up to a day. */
+/* Seconds, with a fraction: a millisecond to a day. */
 static bool seconds(const char *text, tick_t *out)
 {
     char *end;
     double v = strtod(text, &end);
-    if (end == text || *end || !(v > 0) || v > 86400) {
+    if (end == text || *end || !(v >= 0.001) || v > 86400) {
         return false;
     }
     *out = (tick_t)(v * (double)TICK_SEC);
@@ -277,9 +286,8 @@ static bool duration(const char *text, tick_t *out)
                  {"h", 3600 * TICK_SEC},
                  {"d", 86400 * TICK_SEC}};
     char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    if (errno || end == text || text[0] == '-' || v == 0 || v > 1000000) {
+    unsigned long long v;
+    if (!digits(text, &end, &v) || v == 0 || v > 1000000) {
         return false;
     }
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
@@ -613,7 +621,8 @@ static bool set_from_file(void *ctx, const char *name, const char *value,
         return bad(error, "no such setting:", name);
     }
     if (l->has_arg == no_argument) {
-        if (is_no(value)) {
+        if (is_no(value)) { /* as it is anyway, but for the totals */
+            o->summary = l->val == OPT_SUMMARY ? TRI_NO : o->summary;
             return true;
         }
         return is_yes(value) ? set_option(o, l->val, NULL, error)

@@ -79,6 +79,7 @@ Test(service, settings_have_the_names_of_long_options)
           "max-memory = 64M\n"
           "all\n"
           "explain = no\n"
+          "summary = no\n"
           "quiet = yes",
           0, NULL);
     cr_assert(p.ok, "%s", p.error);
@@ -90,6 +91,7 @@ Test(service, settings_have_the_names_of_long_options)
     cr_expect_eq(p.o.max_memory_bytes, (size_t)64 << 20);
     cr_expect(p.o.all);
     cr_expect_not(p.o.explain);
+    cr_expect_eq(p.o.summary, TRI_NO);
     cr_expect(p.o.quiet);
     options_fini(&p.o);
 }
