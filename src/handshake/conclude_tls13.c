@@ -19,17 +19,6 @@ struct flight13 {
     enum record_padding padding[2];
 };
 
-static struct record_sizes sizes_of(uint16_t cipher)
-{
-    const struct known_suite *k = known_suite(cipher);
-    struct record_sizes s = {16, 32};
-    if (k) {
-        s.hash = k->hash_bytes == 48 ? 48 : 32;
-        s.tag = k->mode == MODE_CCM8 ? 8 : 16;
-    }
-    return s;
-}
-
 static int next_record(const struct handshake *hs, int from, enum side side)
 {
     for (int i = from + 1; i < (int)hs->events_n; i++) {
@@ -285,7 +274,7 @@ static bool conclude13(struct scan *s)
     if (!hello) {
         return false;
     }
-    struct flight13 f = {.sizes = sizes_of(hs->cipher),
+    struct flight13 f = {.sizes = record_sizes_of(hs->cipher),
                          .hello = (unsigned)(hello - hs->events),
                          .client_first = -1,
                          .client_finished = -1};

@@ -16,7 +16,6 @@
 
 #include "handshake/conclude.h"
 #include "handshake/record_class.h"
-#include "known/known.h"
 
 #define MESSAGE_HEADER_MORE 8u   /* of DTLS over TLS */
 #define FLIGHT_BYTES        400u /* with a certificate chain in it */
@@ -45,18 +44,6 @@ static const struct hs_event *find_level(const struct handshake *hs,
                                          enum side side, enum hs_level level)
 {
     return find_level_from(hs, hs->events, side, level);
-}
-
-static void raise(struct conclusion *out, enum stage s)
-{
-    out->stage = s > out->stage ? s : out->stage;
-}
-
-static void succeed(struct conclusion *out)
-{
-    out->outcome = OUTCOME_SUCCESS;
-    out->established = true;
-    out->stage = STAGE_ESTABLISHED;
 }
 
 static void fail(struct conclusion *out, const struct hs_event *e,
@@ -125,11 +112,11 @@ static void raise_quic(const struct handshake *hs, struct conclusion *out)
             flight += e->len;
         }
         if (is_level(e, SIDE_CLIENT, HS_LEVEL_APPLICATION)) {
-            raise(out, STAGE_CLIENT_FINISHED);
+            conclude_raise_stage(out, STAGE_CLIENT_FINISHED);
         }
     }
     if (flight > FLIGHT_BYTES) {
-        raise(out, STAGE_SERVER_DONE);
+        conclude_raise_stage(out, STAGE_SERVER_DONE);
     }
 }
 
@@ -247,7 +234,7 @@ bool conclude_quic(const struct handshake *hs, struct conclusion *out)
         return true;
     }
     if (app[SIDE_CLIENT] && app[SIDE_SERVER]) {
-        succeed(out);
+        conclude_succeed(out);
         return true;
     }
     return versions_refused(hs, out) || client_refused(hs, out);
@@ -261,12 +248,7 @@ struct sizes13 {
 
 static struct sizes13 sizes_of(uint16_t cipher)
 {
-    const struct known_suite *k = known_suite(cipher);
-    struct record_sizes s = {16, 32};
-    if (k) {
-        s.hash = k->hash_bytes == 48 ? 48 : 32;
-        s.tag = k->mode == MODE_CCM8 ? 8 : 16;
-    }
+    const struct record_sizes s = record_sizes_of(cipher);
     return (struct sizes13){
         .alert = record_length(s, CONTENT_ALERT, PADDING_NONE),
         .finished_min = record_finished_min(s) + MESSAGE_HEADER_MORE,
@@ -321,10 +303,10 @@ bool conclude_dtls13(const struct handshake *hs, struct conclusion *out)
         }
     }
     if (s.server_records > 2) {
-        raise(out, STAGE_SERVER_DONE);
+        conclude_raise_stage(out, STAGE_SERVER_DONE);
     }
     if (s.client_finished) {
-        raise(out, STAGE_CLIENT_FINISHED);
+        conclude_raise_stage(out, STAGE_CLIENT_FINISHED);
     }
     out->client_certificate_empty_likely = s.empty_certificate;
     out->client_certificate_sent_likely = s.certificate;
@@ -332,7 +314,7 @@ bool conclude_dtls13(const struct handshake *hs, struct conclusion *out)
     if (s.client_alert) {
         fail_unread(out, s.client_alert, HOW_ALERT);
     } else if (s.server_answer) {
-        succeed(out);
+        conclude_succeed(out);
     } else if (s.server_alert && (s.client_finished || s.server_records <= 2)) {
         fail_unread(out, s.server_alert, HOW_ALERT);
         out->rejected_after_finished = s.client_finished != NULL;

@@ -10,8 +10,7 @@
 #ifndef HANDSHAKE_RECORD_CLASS_H
 #define HANDSHAKE_RECORD_CLASS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "known/known.h"
 
 enum record_padding { PADDING_NONE, PADDING_16_ZEROS, PADDING_TO_16 };
 
@@ -19,6 +18,18 @@ struct record_sizes {
     uint8_t tag;  /* 16, or 8 for CCM_8 */
     uint8_t hash; /* 32 or 48 */
 };
+
+/* Those of a suite; of an unknown one the most usual. */
+static inline struct record_sizes record_sizes_of(uint16_t cipher)
+{
+    const struct known_suite *k = known_suite(cipher);
+    struct record_sizes s = {16, 32};
+    if (k) {
+        s.hash = k->hash_bytes == 48 ? 48 : 32;
+        s.tag = k->mode == MODE_CCM8 ? 8 : 16;
+    }
+    return s;
+}
 
 /* Content sizes of the messages that matter. */
 enum {

@@ -67,17 +67,6 @@ static struct records collect(const struct handshake *hs)
     return r;
 }
 
-static struct record_sizes sizes_of(uint16_t cipher)
-{
-    const struct known_suite *k = known_suite(cipher);
-    struct record_sizes s = {16, 32};
-    if (k) {
-        s.hash = k->hash_bytes == 48 ? 48 : 32;
-        s.tag = k->mode == MODE_CCM8 ? 8 : 16;
-    }
-    return s;
-}
-
 /* Content bytes of a record, given how its sender pads; 0: too short. */
 static uint32_t content_of(struct record_sizes s, uint32_t len,
                            enum record_padding padding)
@@ -155,7 +144,7 @@ static bool is_padded_to_16(const struct records *r)
 bool flight_padding(const struct handshake *hs, enum record_padding *out)
 {
     struct records r = collect(hs);
-    struct record_sizes s = sizes_of(hs->cipher);
+    struct record_sizes s = record_sizes_of(hs->cipher);
     if (s.tag == 16 && is_padded_to_16(&r)) {
         *out = PADDING_TO_16;
         return true;
@@ -170,7 +159,7 @@ void flight_look(const struct handshake *hs, struct hidden_certificate *out)
         return;
     }
     struct records r = collect(hs);
-    struct record_sizes s = sizes_of(hs->cipher);
+    struct record_sizes s = record_sizes_of(hs->cipher);
     enum record_padding padding = PADDING_NONE;
     unsigned finished = find_finished(&r, s, &padding);
     /* Before them only EncryptedExtensions and CertificateRequest. */
@@ -224,7 +213,7 @@ static int last_word(const struct handshake *hs)
 const struct hs_event *flight_late_refusal(const struct handshake *hs)
 {
     const struct hs_event *e = hs->events;
-    struct record_sizes s = sizes_of(hs->cipher);
+    struct record_sizes s = record_sizes_of(hs->cipher);
     int alert = last_word(hs);
     int finished = record_before(hs, alert);
     int certificate = record_before(hs, finished);
