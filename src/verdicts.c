@@ -70,7 +70,7 @@ static void count_latency(struct totals *t, tick_t took)
         i++;
     }
     t->latency[i]++;
-    t->latency_sum += took;
+    t->latency_seconds += (double)took / (double)TICK_SEC;
 }
 
 static void count_outcome(struct totals *t, const struct handshake *hs)
@@ -463,7 +463,7 @@ void verdicts_totals(const struct verdicts *v, struct totals *t)
     t->benign = v->totals.benign;
     t->limited = v->totals.limited;
     memcpy(t->latency, v->totals.latency, sizeof t->latency);
-    t->latency_sum = v->totals.latency_sum;
+    t->latency_seconds = v->totals.latency_seconds;
     t->waiting = 0;
     for (size_t i = 0; i < v->pending_n; i++) {
         const struct conclusion *c = &v->pending[i].hs->end_state;

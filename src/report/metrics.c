@@ -360,7 +360,7 @@ static void print_durations(const struct printer *p, const struct totals *t)
     text_fmt(p->out,
              "tlswhy_handshake_duration_seconds_sum %.9f\n"
              "tlswhy_handshake_duration_seconds_count %" PRIu64 "\n",
-             (double)t->latency_sum / (double)TICK_SEC, n);
+             t->latency_seconds, n);
 }
 
 static void print_capture(const struct printer *p, const struct totals *t)

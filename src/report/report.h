@@ -73,7 +73,7 @@ struct totals {
     uint64_t flows_open;                   /* now */
     uint64_t memory_bytes;                 /* of connections, now */
     uint64_t latency[LATENCY_BUCKETS + 1]; /* of handshakes that succeeded */
-    tick_t latency_sum;
+    double latency_seconds; /* of them all: for years, a tick_t is too small */
     uint64_t records_read; /* of JSON Lines; the next counters hold them, too */
     uint64_t tls, succeeded, failed, unknown, benign;
     uint64_t left;      /* of those that succeeded: the client closed at once,

@@ -188,7 +188,7 @@ static const struct totals counted = {.packets_captured = 9,
                                       .failed = 2,
                                       .left = 1,
                                       .latency = {[0] = 1, [4] = 1, [11] = 1},
-                                      .latency_sum = 12 * TICK_SEC};
+                                      .latency_seconds = 12.0};
 
 static void print_metrics(enum metrics_format format, struct text *out)
 {
