@@ -131,7 +131,8 @@ void session_feed_tls(struct session *s, unsigned dir, struct span bytes,
     }
 }
 
-/* Ports that IANA gives to TLS: there a plaintext client is a mistake. */
+/* Ports that are TLS's own, by IANA or by habit (4433, 8443, 9443): there a
+ * plaintext client is a mistake. */
 static bool is_tls_port(uint16_t port)
 {
     static const uint16_t ports[] = {
@@ -194,13 +195,8 @@ enum refusal session_refused(const struct session *s, const struct flow *f)
  * are no hello. */
 static void feed_client_first(struct session *s, unsigned client)
 {
-    struct span first =
-        s->hs.raw[client == 0 ? HS_RAW_CLIENT_FIRST : HS_RAW_SERVER_FIRST];
-    if (s->hs.client_swapped) {
-        first = s->hs.raw[HS_RAW_CLIENT_FIRST];
-    }
-    tls_feed(&s->tls, &s->hs, SIDE_CLIENT, first, s->prelude.spoke_at[client],
-             s->prelude.spoke_frame[client], true);
+    tls_feed(&s->tls, &s->hs, SIDE_CLIENT, s->hs.raw[first_of(s, client)],
+             s->prelude.spoke_at[client], s->prelude.spoke_frame[client], true);
 }
 
 /* A TLS record where the other side has not spoken TLS: tells what we missed,

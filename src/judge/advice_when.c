@@ -57,9 +57,7 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(no_alert, !f->end->has_alert)                                         \
     WORD(encrypted, f->end->has_alert && f->alert == ALERT_NONE)               \
     WORD(by_client, is_ended_by_client(f))                                     \
-    WORD(from_client, is_ended_by_client(f))                                   \
     WORD(by_server, f->end->by == BY_SERVER)                                   \
-    WORD(from_server, f->end->by == BY_SERVER)                                 \
     WORD(by_nobody, f->end->by == BY_NOBODY)                                   \
     WORD(undelivered, f->undelivered[SIDE_CLIENT] && f->after_server_hello)    \
     WORD(reset, f->end->how == HOW_RESET)                                      \

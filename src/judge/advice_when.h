@@ -8,7 +8,6 @@
  *   encrypted            the alert could not be read
  *   by_client by_server by_nobody    who ended it
  *   reset close timeout  how
- *   from_client from_server          synonyms of by_client, by_server
  *   tls13 tls12          what was negotiated (tls12: that or older)
  *   offer13 old          TLS 1.3 was offered; nothing above TLS 1.1 was
  *   sni no_sni           a server name was sent, or none

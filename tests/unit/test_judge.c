@@ -3079,17 +3079,14 @@ Test(advice, one_of_several_carriers)
 Test(advice, every_condition_word_in_the_data_is_known)
 {
     static const char *const words[] = {
-        "alert",      "no_alert",   "encrypted",   "by_client",
-        "by_server",  "by_nobody",  "from_client", "from_server",
-        "reset",      "close",      "timeout",     "tls13",
-        "tls12",      "offer13",    "old",         "sni",
-        "no_sni",     "hello",      "tcp",         "dtls",
-        "quic",       "starttls",   "proxy",       "client_auth",
-        "pq",         "socks",      "target",      "reply_4",
-        "reply_5",    "ca_expired", "undelivered", "eap",
-        "eap_radius", "only13",     "hidden",      "few_suites",
-        "nla",        "nested",     "waited",      "cn_only",
-        "chain_rule"};
+        "alert",      "no_alert",    "encrypted",  "by_client",   "by_server",
+        "by_nobody",  "reset",       "close",      "timeout",     "tls13",
+        "tls12",      "offer13",     "old",        "sni",         "no_sni",
+        "hello",      "tcp",         "dtls",       "quic",        "starttls",
+        "proxy",      "client_auth", "pq",         "socks",       "target",
+        "reply_4",    "reply_5",     "ca_expired", "undelivered", "eap",
+        "eap_radius", "only13",      "hidden",     "few_suites",  "nla",
+        "nested",     "waited",      "cn_only",    "chain_rule"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

@@ -22,11 +22,6 @@ static bool has_fault_of_its_own(const struct facts *f)
     return f->trust.ca_expired || f->trust.violation || f->address_missing;
 }
 
-/*
- * How sure a fault of trust is. Private authorities are common and known to
- * their clients, so without the client's word (48) or a lone fault it is one
- * candidate among others; and a silent close says least.
- */
 /* Stacks that have a code for the issuer (48, or Java's 46) mean something else
  * by 42: the dates, the name, the key; and all but Java by 46: the usage, the
  * strength. Go and GnuTLS say 42, Chrome 46 to everything. */
@@ -40,6 +35,11 @@ static bool says_issuer_otherwise(const struct facts *f)
                               f->client.successes_here > 0);
 }
 
+/*
+ * How sure a fault of trust is. Private authorities are common and known to
+ * their clients, so without the client's word (48) or a lone fault it is one
+ * candidate among others; and a silent close says least.
+ */
 static enum confidence sureness(const struct facts *f, unsigned fault,
                                 int *weight)
 {

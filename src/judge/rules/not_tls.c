@@ -6,10 +6,10 @@
 #include "judge/facts.h"
 #include "judge/say.h"
 
-/* "an HTTP", "an SSH": protocol words as they come, in lower case. */
+/* What the side that speaks no TLS speaks: "http", "ssh"; NULL: not known. */
 static const char *word(const struct facts *f)
 {
-    return f->hs->peer_protocol ? f->hs->peer_protocol : NULL;
+    return f->hs->peer_protocol;
 }
 
 /* The first line of what was sent, for the evidence. */
