@@ -18,7 +18,7 @@
 
 #include "base/limits.h"
 #include "dissectors/tls_handshake.h"
-#include "dissectors/tls_read.h"
+#include "known/known.h"
 
 enum {
     RECORD_CCS = 20,
@@ -385,7 +385,7 @@ static bool unified_record(struct reader *r, struct cursor *c)
     uint8_t first = cursor_u8(c, "header");
     unsigned epoch = first & 3;
     bool early = epoch == 1 && r->hs->early_data_offered;
-    if (!early && !tls_is_13(r->hs->version)) {
+    if (!early && !known_version_is_13(r->hs->version)) {
         return false;
     }
     if (first & 0x10) {

@@ -122,7 +122,7 @@ bool fingerprint_ja3s(const struct server_choice *s, char out[JA3_BYTES])
 
 static const char *ja4_version(uint16_t version)
 {
-    if (tls_is_13_draft(version)) {
+    if (known_version_is_13_draft(version)) {
         return "13";
     }
     switch (version) {

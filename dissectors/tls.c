@@ -55,8 +55,7 @@ static void note(const struct reader *r, enum hs_kind kind, uint32_t len,
 
 static bool is_tls13(const struct handshake *hs)
 {
-    uint16_t v = hs->version;
-    return v == 0x0304 || v >> 8 == 0x7f || v >> 8 == 0xfb;
+    return known_version_is_13(hs->version);
 }
 
 /* ---- probing ---- */
@@ -89,10 +88,7 @@ static enum tls_probe probe_handshake(struct span first)
         return type == TYPE_CLIENT_HELLO ? TLS_PROBE_CLIENT_HELLO
                                          : TLS_PROBE_SERVER;
     }
-    if (known_handshake_name(type) && len <= LIMIT_MESSAGE_LENGTH) {
-        return TLS_PROBE_RECORD;
-    }
-    return TLS_PROBE_RECORD; /* perhaps encrypted */
+    return TLS_PROBE_RECORD; /* another message, or an encrypted one */
 }
 
 static enum tls_probe probe_v2(struct span first)
@@ -629,8 +625,7 @@ static struct span header_bytes(const struct reader *r, struct span bytes)
         return span_sub(bytes, RECORD_HEADER, bytes.n);
     }
     while (bytes.n > 0 && d->header_n < RECORD_HEADER) {
-        uint8_t b = cursor_peek(
-            &(struct cursor){bytes.p, bytes.p, bytes.p + bytes.n, NULL});
+        uint8_t b = span_u8(bytes, 0);
         if (d->header_n == 0 && (b < CONTENT_CCS || b > CONTENT_HEARTBEAT)) {
             not_tls(r, (uint32_t)bytes.n, false);
             return span_sub(bytes, bytes.n, 0);

@@ -10,6 +10,7 @@
 #include "dissectors/tls_messages.h"
 #include "dissectors/tls_read.h"
 #include "dissectors/x509_cache.h"
+#include "known/known.h"
 
 #define COUNT(x) (sizeof(x) / sizeof((x)[0]))
 
@@ -179,7 +180,7 @@ void tls_parse_certificate_request(struct arena *a, struct span body,
     struct cursor c = cursor_open(body);
 
     *out = (struct certificate_request){.seen = true};
-    if (tls_is_13(version)) {
+    if (known_version_is_13(version)) {
         struct u16_list types;
         cursor_vec8(&c, "certificate_request_context");
         tls_extensions(&c, request_rows, COUNT(request_rows), out, a, &types);

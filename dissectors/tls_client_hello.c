@@ -296,7 +296,7 @@ _Static_assert(COUNT(extension_rows) <= 64,
  * after TLS 1.2 and before TLS 1.3. */
 static uint32_t version_rank(uint16_t v)
 {
-    if (tls_is_13_draft(v)) {
+    if (known_version_is_13_draft(v)) {
         return 0x0303u << 8 | 0x80u | (v & 0x7fu);
     }
     if (v >> 8 == 0xfe) {

@@ -18,7 +18,7 @@
 #include "dissectors/tls_expand.h"
 #include "dissectors/tls_handshake.h"
 #include "dissectors/tls_keys.h"
-#include "dissectors/tls_read.h"
+#include "known/known.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -483,7 +483,8 @@ static bool is_ready(const struct handshake *hs)
 
 bool tls_decrypt_waits(const struct handshake *hs, struct keylog *keys)
 {
-    return is_ready(hs) && (tls_is_13(hs->version) || has_alert12(hs)) &&
+    return is_ready(hs) &&
+           (known_version_is_13(hs->version) || has_alert12(hs)) &&
            !keylog_knows(keys, random_of(hs->raw[HS_RAW_CLIENT_HELLO]));
 }
 
@@ -497,12 +498,12 @@ static bool decrypt_by_flavour(struct opener *o)
             quic_decrypt_handshake(hs, o->keys, o->random, o->stats, &known);
         return known;
     }
-    if (hs->flavour == FLAVOUR_DTLS && tls_is_13(hs->version)) {
+    if (hs->flavour == FLAVOUR_DTLS && known_version_is_13(hs->version)) {
         o->opened =
             dtls_decrypt_handshake(hs, o->keys, o->random, o->stats, &known);
         return known;
     }
-    return tls_is_13(hs->version) ? decrypt13(o) : decrypt12(o);
+    return known_version_is_13(hs->version) ? decrypt13(o) : decrypt12(o);
 }
 
 void tls_decrypt_handshake(struct handshake *hs, struct keylog *keys,

@@ -7,6 +7,7 @@
 #include "dissectors/tls_expand.h"
 #include "dissectors/tls_messages.h"
 #include "dissectors/tls_read.h"
+#include "known/known.h"
 
 static bool has_raw(const struct handshake *hs, enum hs_raw which)
 {
@@ -151,7 +152,8 @@ static void expand_chain(struct handshake *hs, enum hs_raw which,
         return;
     }
     tls_parse_chain(&hs->arena, hs->cert_cache, hs->raw[which],
-                    tls_is_13(reading_version(hs)), hs->raw_cut[which], out);
+                    known_version_is_13(reading_version(hs)),
+                    hs->raw_cut[which], out);
     out->cut = out->cut || hs->raw_cut[which];
 }
 
@@ -167,7 +169,8 @@ static void expand_certificates(struct handshake *hs)
     expand_chain(hs, HS_RAW_SERVER_CERTIFICATE, &hs->server_chain);
     expand_chain(hs, HS_RAW_CLIENT_CERTIFICATE, &hs->client_chain);
     hs->ocsp_staple = has_raw(hs, HS_RAW_CERTIFICATE_STATUS);
-    if (tls_is_13(version) && has_raw(hs, HS_RAW_SERVER_CERTIFICATE)) {
+    if (known_version_is_13(version) &&
+        has_raw(hs, HS_RAW_SERVER_CERTIFICATE)) {
         hs->ocsp_staple =
             tls_certificate_has_staple(hs->raw[HS_RAW_SERVER_CERTIFICATE]);
     }

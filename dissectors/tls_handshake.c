@@ -131,19 +131,13 @@ static void scan_client_hello(struct span body, bool dtls, struct hello_scan *s)
     }
 }
 
-/* Drafts of TLS 1.3 before 22 have no session id and no compression. */
-static bool is_old_draft(uint16_t version)
-{
-    return version >> 8 == 0x7f && (version & 0xff) < 22;
-}
-
 static bool scan_server_hello(struct span body, struct hello_scan *s,
                               uint16_t *cipher, bool *hrr)
 {
     struct cursor c = cursor_open(body);
     s->version = cursor_u16(&c, "version");
     struct span random = cursor_take(&c, 32, "random");
-    if (!is_old_draft(s->version)) {
+    if (!tls_is_early_draft(s->version)) {
         (void)cursor_vec8(&c, "session id");
         *cipher = cursor_u16(&c, "cipher suite");
         cursor_skip(&c, 1, "compression method");
@@ -238,7 +232,7 @@ static void on_server_hello(struct handshake *hs, const struct tls_message *m)
     hs->cipher = cipher;
     hs->psk_accepted = s.psk;
     note(hs, m, HS_SERVER_HELLO, 0);
-    if (tls_is_13(hs->version)) {
+    if (known_version_is_13(hs->version)) {
         hs->encrypted[SIDE_SERVER] = true;
     }
 }

@@ -11,8 +11,6 @@
  */
 #include "dissectors/tls_keys.h"
 
-#include "dissectors/tls_read.h"
-
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -102,7 +100,7 @@ static bool keys_init(struct record_keys *k, struct record_suite s,
     }
     const char *cipher = cipher_of(*suite);
     k->mode = (*suite)->mode;
-    k->tls13 = tls_is_13(s.version);
+    k->tls13 = known_version_is_13(s.version);
     k->key_n = (uint8_t)((*suite)->key_bits / 8);
     k->block_n = (*suite)->block_bytes;
     if (strcmp(cipher ? cipher : "", "DES-EDE3-CBC") == 0) {

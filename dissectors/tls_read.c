@@ -199,13 +199,7 @@ void tls_skip_body(struct cursor *body)
 
 /* ---- versions ----------------------------------------------------------- */
 
-bool tls_is_13_draft(uint16_t version)
+bool tls_is_early_draft(uint16_t version)
 {
-    unsigned major = version >> 8;
-    return major == 0x7f || major == 0x7e || major == 0xfb;
-}
-
-bool tls_is_13(uint16_t version)
-{
-    return version == 0x0304 || version == 0xfefc || tls_is_13_draft(version);
+    return version >> 8 == 0x7f && (version & 0xff) < 22;
 }

@@ -60,11 +60,8 @@ const char *tls_extensions(struct cursor *c, const struct tls_extension *rows,
 /* For extensions that have no body, or none that matters. */
 void tls_skip_body(struct cursor *body);
 
-/* Whether a negotiated version is TLS 1.3 or DTLS 1.3, drafts included. */
-bool tls_is_13(uint16_t version);
-
-/* Whether it is a draft of TLS 1.3 (0x7fXX, and the experiments of two large
- * deployments: 0x7eXX, 0xfbXX). */
-bool tls_is_13_draft(uint16_t version);
+/* Drafts of TLS 1.3 before 22: their ServerHello has neither session ID nor
+ * compression method. */
+bool tls_is_early_draft(uint16_t version);
 
 #endif

@@ -187,18 +187,13 @@ static struct server_choice choice_unseen(void)
                                   .group = UNSEEN_U16};
 }
 
-static bool is_early_draft(uint16_t version)
-{
-    return version >> 8 == 0x7f && (version & 0xff) < 22;
-}
-
 /* Whether neither session ID nor compression method follows the random. Some
  * early drafts claim to be 0x0304, which no final server does here: then the
  * extension block has to fill the message exactly. */
 static bool has_draft_layout(uint16_t version, struct cursor c)
 {
     if (version != 0x0304) {
-        return is_early_draft(version);
+        return tls_is_early_draft(version);
     }
     cursor_u16(&c, "cipher_suite");
     cursor_vec16(&c, "extensions");
@@ -240,7 +235,7 @@ void tls_parse_retry(struct arena *a, struct span body, bool dtls,
     struct cursor c = cursor_open(body);
     uint16_t version = cursor_u16(&c, "server_version");
 
-    if (!cursor_ok(&c) || !is_early_draft(version)) {
+    if (!cursor_ok(&c) || !tls_is_early_draft(version)) {
         tls_parse_server_hello(a, body, dtls, out);
         return;
     }

@@ -21,12 +21,6 @@ enum { ALERT_CLOSE_NOTIFY = 0, ALERT_USER_CANCELED = 90 };
  * look at a revocation server; connections kept in store idle for longer. */
 #define LATE_REJECTION (3 * TICK_SEC)
 
-static bool is_tls13(uint16_t version)
-{
-    return version == 0x0304 || (version >> 8) == 0x7f ||
-           (version >> 8) == 0xfb || version == 0xfefc;
-}
-
 bool conclude_is_close(const struct hs_event *e)
 {
     return e->kind == HS_FIN || e->kind == HS_RST || e->kind == HS_EAP_FAILURE;
@@ -641,7 +635,8 @@ static void conclude_timeline(struct handshake *hs)
 {
     struct conclusion *out = &hs->end_state;
     *out = (struct conclusion){.stage = STAGE_TCP, .alert_code = ALERT_NONE};
-    struct scan s = {.hs = hs, .out = out, .tls13 = is_tls13(hs->version)};
+    struct scan s = {
+        .hs = hs, .out = out, .tls13 = known_version_is_13(hs->version)};
     conclude_walk(&s);
     const struct hs_event *crossing = crossing_plaintext(&s);
     s.end = crossing ? crossing : s.end;

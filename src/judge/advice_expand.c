@@ -23,7 +23,8 @@ static const char *version_flag(uint16_t version)
     case 0x0303:
         return "-tls1_2";
     default:
-        return version_is_13(version) && version != 0xfefc ? "-tls1_3" : NULL;
+        return known_version_is_13(version) && version != 0xfefc ? "-tls1_3"
+                                                                 : NULL;
     }
 }
 

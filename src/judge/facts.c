@@ -158,7 +158,7 @@ static void derive_course(struct facts *f)
         (hs->choice.seen || hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER)) &&
         !is_answered_too_late(hs);
     uint16_t version = hs->choice.seen ? hs->choice.version : hs->version;
-    f->server_tls13 = f->after_server_hello && version_is_13(version);
+    f->server_tls13 = f->after_server_hello && known_version_is_13(version);
     f->server_answered = did_server_answer(hs);
     f->server_silent = is_server_silent(hs);
     f->undelivered[SIDE_CLIENT] = is_undelivered(hs, SIDE_CLIENT);

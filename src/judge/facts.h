@@ -214,8 +214,6 @@ void offers_free(struct offers *m);
 uint64_t offers_look(struct offers *m, const struct client_offer *o,
                      struct offer_view *out);
 
-/* Whether a version is TLS 1.3 or a draft of it, DTLS 1.3 included. */
-bool version_is_13(uint16_t version);
 /* Versions of TLS and DTLS on one scale (TLS's); unknown ones as they are. */
 uint16_t version_rank(uint16_t version);
 /* Stacks that have codes of their own for the issuer and the expiry of a

@@ -211,7 +211,7 @@ static struct span agent_of(const struct interception *ix,
 static struct span raw_leaf(const struct handshake *hs)
 {
     struct cursor c = cursor_open(hs->raw[HS_RAW_SERVER_CERTIFICATE]);
-    if (hs->version != UNSEEN_U16 && version_is_13(hs->version)) {
+    if (hs->version != UNSEEN_U16 && known_version_is_13(hs->version)) {
         cursor_vec8(&c, "certificate_request_context");
     }
     cursor_u24(&c, "certificate_list");

@@ -115,7 +115,7 @@ static uint64_t key_of(const struct hidden *h, const struct handshake *hs)
 
 static bool is_hidden(const struct handshake *hs)
 {
-    return hs->version != UNSEEN_U16 && version_is_13(hs->version) &&
+    return hs->version != UNSEEN_U16 && known_version_is_13(hs->version) &&
            !hs->raw[HS_RAW_SERVER_CERTIFICATE].n && !hs->end_state.resumed;
 }
 

@@ -103,7 +103,7 @@ static tick_t trip_of(const struct handshake *hs)
 bool small_wants(const struct handshake *hs)
 {
     struct hidden_certificate c;
-    if (hs->version == UNSEEN_U16 || !version_is_13(hs->version) ||
+    if (hs->version == UNSEEN_U16 || !known_version_is_13(hs->version) ||
         hs->raw[HS_RAW_SERVER_CERTIFICATE].n || hs->end_state.resumed ||
         (hs->end_state.blind & (BLIND_HOLES | BLIND_LIMIT)) ||
         is_private_server(hs) || !(is_through_proxy(hs) || trip_of(hs) >= 0)) {

@@ -465,7 +465,7 @@ enum outcome judge_late_alert(struct judge *j, const struct handshake *hs)
         return OUTCOME_FAILURE;
     }
     /* The certificate is what the capture lacks. */
-    bool unseen = !hs->end_state.resumed && !version_is_13(hs->version) &&
+    bool unseen = !hs->end_state.resumed && !known_version_is_13(hs->version) &&
                   (!f.leaf || hs->server_chain.cut) &&
                   (hs->end_state.blind &
                    (BLIND_SNAPLEN | BLIND_GAP | BLIND_MIDSTREAM | BLIND_LIMIT));

@@ -37,14 +37,8 @@ uint16_t version_rank(uint16_t version)
     case 0xfefc:
         return 0x0304;
     default:
-        return (version >> 8) == 0x7f || (version >> 8) == 0xfb ? 0x0304
-                                                                : version;
+        return known_version_is_13_draft(version) ? 0x0304 : version;
     }
-}
-
-bool version_is_13(uint16_t version)
-{
-    return version_rank(version) == 0x0304;
 }
 
 /* ---- cipher suites ---- */

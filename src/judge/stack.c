@@ -299,7 +299,7 @@ enum stack stack_of_server(const struct handshake *hs)
     if (!c->seen || c->malformed || c->partial) {
         return STACK_UNKNOWN;
     }
-    if (version_is_13(c->version)) {
+    if (known_version_is_13(c->version)) {
         return stack_of_padding(hs);
     }
     return is_in_java_order(c) ? STACK_JSSE : stack_of_order(&c->extensions);

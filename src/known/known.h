@@ -84,6 +84,11 @@ const char *known_handshake_name(uint8_t type);  /* "client_hello" */
 const char *known_version_name(uint16_t version, const char **protocol);
 /* "TLS 1.2", "SSL 3.0", "DTLS 1.2"; "0x1234" style is the caller's. */
 const char *known_version_title(uint16_t version);
+/* Whether it is TLS 1.3 or DTLS 1.3; drafts included. */
+bool known_version_is_13(uint16_t version);
+/* Whether it is a draft of TLS 1.3 (0x7fXX, and the experiments of two large
+ * deployments: 0x7eXX, 0xfbXX). */
+bool known_version_is_13_draft(uint16_t version);
 
 bool known_is_grease(uint16_t v); /* RFC 8701 */
 /* Post-quantum (hybrid) key-exchange groups. */

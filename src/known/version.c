@@ -59,3 +59,15 @@ const char *known_version_title(uint16_t version)
     const struct version_row *row = find_version(version);
     return row ? row->title : NULL;
 }
+
+bool known_version_is_13_draft(uint16_t version)
+{
+    unsigned major = version >> 8;
+    return major == 0x7f || major == 0x7e || major == 0xfb;
+}
+
+bool known_version_is_13(uint16_t version)
+{
+    return version == 0x0304 || version == 0xfefc ||
+           known_version_is_13_draft(version);
+}

@@ -490,6 +490,21 @@ Test(known, versions)
     }
 }
 
+Test(known, versions_that_are_1_3)
+{
+    static const uint16_t yes[] = {0x0304, 0xfefc, 0x7f12, 0x7f1c,
+                                   0x7e02, 0xfb17, 0xfb1a};
+    static const uint16_t no[] = {0x0002, 0x0303, 0xfefd, 0xfeff,
+                                  0x0305, 0xffff, 0x7a7a};
+    for (size_t i = 0; i < COUNT(yes); i++) {
+        cr_expect(known_version_is_13(yes[i]), "%04x", yes[i]);
+    }
+    for (size_t i = 0; i < COUNT(no); i++) {
+        cr_expect_not(known_version_is_13(no[i]), "%04x", no[i]);
+    }
+    cr_expect_not(known_version_is_13_draft(0x0304));
+}
+
 Test(known, grease)
 {
     /* RFC 8701 section 2 */

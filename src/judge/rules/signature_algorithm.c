@@ -36,7 +36,7 @@ static bool is_foreign_signature(const struct facts *f)
     const struct handshake *hs = f->hs;
     return f->alert_by_client && (f->alert == 40 || f->alert == 47) &&
            hs->ske.seen && hs->ske.signature != UNSEEN_U16 &&
-           !version_is_13(hs->choice.version) &&
+           !known_version_is_13(hs->choice.version) &&
            version_rank(hs->choice.version) == 0x0303 &&
            !list_has(&hs->offer.signature_algorithms, hs->ske.signature);
 }
