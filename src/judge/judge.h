@@ -104,9 +104,9 @@ struct trust_result {
     bool anchor_sent;   /* the root itself was sent (harmless) */
     bool anchor_listed; /* the anchor reached is on Mozilla's list of roots */
     bool anchors_given; /* the anchors are not the system's, but chosen */
-    const char *violation; /* the rule of names or path length that the
-                              certificates sent break, whoever is trusted
-                              (static); NULL: none */
+    const char *violation; /* the rule of names, path length or of who may
+                              issue that the certificates sent break, whoever
+                              is trusted (static); NULL: none */
     char why[128];
 };
 

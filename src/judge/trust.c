@@ -732,6 +732,12 @@ static void check_rules(struct judging *j)
     ERR_clear_error();
 }
 
+static void judge_wrong_ca(struct judging *j)
+{
+    j->out->violation = "an issuing certificate is not allowed to issue";
+    say(j, TRUST_OTHER, j->out->violation);
+}
+
 /* No anchor was reached: which of the three reasons was it? */
 static void judge_end(struct judging *j)
 {
@@ -739,7 +745,7 @@ static void judge_end(struct judging *j)
     if (fact(j, 0)->self_signed) {
         say(j, TRUST_SELF_SIGNED, "the certificate is its own issuer");
     } else if (has_wrong_ca(j)) {
-        say(j, TRUST_OTHER, "an issuing certificate is not allowed to issue");
+        judge_wrong_ca(j);
     } else if (last->self_signed) {
         say(j, TRUST_UNKNOWN_ISSUER,
             "the chain ends in a root that is no trust anchor");
@@ -787,6 +793,9 @@ static void judge_error(struct judging *j, int error)
     } else if (error == X509_V_ERR_CERT_HAS_EXPIRED) {
         j->out->ca_expired = true;
         say(j, TRUST_EXPIRED_CA, "a CA certificate of the chain has expired");
+    } else if (error == X509_V_ERR_INVALID_CA ||
+               error == X509_V_ERR_KEYUSAGE_NO_CERTSIGN) {
+        judge_wrong_ca(j);
     } else {
         j->out->violation = violation_of(error);
         say(j, TRUST_OTHER,

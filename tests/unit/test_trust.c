@@ -362,6 +362,7 @@ Test(trust, issuer_is_no_ca)
         .extensions = {"basicConstraints", "critical,CA:FALSE"}});
     struct trust_result r = judge(CHAIN(env.leaf, mid));
     cr_expect_eq(r.state, TRUST_OTHER, "%s", r.why);
+    cr_expect(r.violation && strstr(r.violation, "not allowed to issue"));
     X509_free(mid);
     mid = certs_make(&(struct certs_spec){
         .subject = "Middle",
@@ -373,7 +374,10 @@ Test(trust, issuer_is_no_ca)
                        "digitalSignature"}});
     r = judge(CHAIN(env.leaf, mid));
     cr_expect_eq(r.state, TRUST_OTHER, "%s", r.why);
+    cr_expect(r.violation && strstr(r.violation, "not allowed to issue"));
     X509_free(mid);
+    r = judge(CHAIN(env.leaf, env.mid));
+    cr_expect_null(r.violation);
 }
 
 Test(trust, path_length)
