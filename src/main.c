@@ -8,6 +8,7 @@
 #include "run.h"
 
 #include "application.h"
+#include "base/heap.h"
 #include "compare.h"
 #include "metrics_outlet.h"
 
@@ -525,6 +526,7 @@ int main(int argc, char **argv)
         status = check_config(&r.options);
         break;
     case ACTION_RUN:
+        heap_init();
         status = run(&r);
         break;
     }

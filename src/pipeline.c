@@ -6,6 +6,7 @@
  */
 #include "pipeline.h"
 
+#include "base/heap.h"
 #include "decode/packet.h"
 #include "eap_link.h"
 #include "shards.h"
@@ -42,6 +43,7 @@ static void on_handshake(void *ctx, struct handshake *hs,
 {
     const struct pipeline *p = ctx;
     (void)at; /* one tracker's handshakes come in order */
+    heap_advise();
     if (!verdicts_add(p->verdicts, hs)) {
         hs_free(hs);
     }
@@ -128,6 +130,7 @@ static void run_timers(struct pipeline *p)
     }
     const struct tracker_now now = next_step(p);
     p->timers_due = p->clock + TRACKER_STEP;
+    heap_advise();
     if (p->verdicts) {
         verdicts_tick(p->verdicts, p->clock);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Chains of entries by hash, and one list through all of them by use. Links are
- * places in the table, from 1; 0 ends a chain, so that fresh memory is empty.
+ * places in the table, from 1; 0 ends a chain.
  */
 #include "base/lru.h"
 
@@ -38,8 +38,8 @@ struct lru *lru_new(uint32_t max, size_t entry_bytes, lru_drop drop)
         t->buckets *= 2;
     }
     t->heads = calloc(t->buckets, sizeof *t->heads);
-    t->links = calloc((size_t)max + 1, sizeof *t->links);
-    t->entries = calloc(max, t->entry_bytes);
+    t->links = reallocarray(NULL, (size_t)max + 1, sizeof *t->links);
+    t->entries = reallocarray(NULL, max, t->entry_bytes);
     if (!t->heads || !t->links || !t->entries) {
         lru_free(t);
         return NULL;
@@ -115,18 +115,20 @@ static void unchain(struct lru *t, uint32_t at)
     *link = t->links[at].chain;
 }
 
-/* A place for one more, if need be that of the longest unused. */
+/* A place for one more, if need be that of the longest unused. Places are not
+ * touched before they are needed: most tables stay nearly empty. */
 static uint32_t make_room(struct lru *t)
 {
-    if (t->n < t->max) {
-        return ++t->n;
-    }
     uint32_t at = t->oldest;
-    if (t->drop) {
-        t->drop(entry_at(t, at));
+    if (t->n < t->max) {
+        at = ++t->n;
+    } else {
+        if (t->drop) {
+            t->drop(entry_at(t, at));
+        }
+        unchain(t, at);
+        unlist(t, at);
     }
-    unchain(t, at);
-    unlist(t, at);
     memset(entry_at(t, at), 0, t->entry_bytes);
     return at;
 }
