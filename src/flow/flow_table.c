@@ -18,7 +18,7 @@
 #define SLAB_FLOWS  (1u << SLAB_SHIFT)
 #define SLOTS_FIRST (1u << 13)
 #define CACHE_LINE  64u
-#define AHEAD       6u
+#define AHEAD       24u
 #define HUGE_PAGE   ((size_t)2 << 20)
 
 /* An index says in which store a flow is: whole flows, folded ones with
