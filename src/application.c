@@ -8,6 +8,8 @@
 
 #include "base/ascii.h"
 #include "base/hash.h"
+#include "base/lru.h"
+#include "handshake/offer_shape.h"
 #include "known/known.h"
 #include "ndpi_compat.h"
 
@@ -20,12 +22,12 @@
 #define UDP_HEADER   8u
 #define PACKET_BYTES (IP6_HEADER + TCP_HEADER + 1500u)
 
-/* Answers by server name and networks: to ask takes 15 us, and the hellos of a
- * capture ask the same again and again. */
+/* Answers by what the hello offers, and networks: to ask takes 15 us, and the
+ * hellos of a capture ask the same again and again. */
 #define ANSWERS 4096u
 
 struct answer {
-    uint64_t key;     /* 0: free */
+    bool given;
     const char *name; /* nDPI's; NULL: it did not know */
 };
 
@@ -33,7 +35,7 @@ struct application {
     struct ndpi_detection_module_struct *ndpi; /* borrowed */
     struct ndpi_flow_struct *flow;
     struct hash_seed seed;
-    struct answer answers[ANSWERS];
+    struct lru *answers;
 };
 
 /* nDPI's tables, 20 MiB in 100,000 pieces. They are set up once and end with
@@ -55,7 +57,8 @@ struct application *application_new(void)
     }
     a->ndpi = module();
     a->flow = ndpi_flow_malloc(SIZEOF_FLOW_STRUCT);
-    if (!a->ndpi || !a->flow) {
+    a->answers = lru_new(ANSWERS, sizeof(struct answer), NULL);
+    if (!a->ndpi || !a->flow || !a->answers) {
         application_free(a);
         return NULL;
     }
@@ -72,6 +75,7 @@ void application_free(struct application *a)
     if (a->flow) {
         ndpi_flow_free(a->flow);
     }
+    lru_free(a->answers);
     free(a);
 }
 
@@ -202,23 +206,20 @@ static uint16_t network_of(const struct application *a,
                                : 0;
 }
 
-/* What a hello's answer hangs on; 0 when there is more than its server name. */
+/* What a hello's answer hangs on; 0 when there is more than what it offers. */
 static uint64_t answer_key(const struct application *a,
                            const struct handshake *hs)
 {
     struct {
-        uint64_t name, alpn;
+        uint64_t name, shape;
         uint16_t port, networks[2], ip_version;
         uint8_t ip[16];
     } key = {0};
-    struct span sni = hs->offer.sni;
-    if (!hs->expanded || !sni.n || hs->raw[HS_RAW_SERVER_FIRST].n) {
+    if (!hs->expanded || !hs->offer.seen || hs->raw[HS_RAW_SERVER_FIRST].n) {
         return 0;
     }
-    key.name = hash_bytes(&a->seed, sni);
-    for (unsigned i = 0; i < hs->offer.alpn.n; i++) {
-        key.alpn = key.alpn * 31 + hash_bytes(&a->seed, hs->offer.alpn.v[i]);
-    }
+    key.name = hash_bytes(&a->seed, hs->offer.sni);
+    key.shape = offer_shape(&hs->offer, &a->seed);
     key.port = hs->addr[SIDE_SERVER].port;
     key.networks[SIDE_CLIENT] = network_of(a, hs, SIDE_CLIENT);
     key.networks[SIDE_SERVER] = network_of(a, hs, SIDE_SERVER);
@@ -236,15 +237,15 @@ void application_name(struct application *a, struct handshake *hs)
         return;
     }
     uint64_t key = answer_key(a, hs);
-    struct answer *known = &a->answers[(key >> 1) % ANSWERS];
     if (!key) {
         hs->application = word_of(hs, recognise(a, hs));
         return;
     }
-    if (known->key != key) {
-        *known = (struct answer){key, recognise(a, hs)};
+    struct answer *answer = lru_use(a->answers, key);
+    if (!answer->given) {
+        *answer = (struct answer){true, recognise(a, hs)};
     }
-    hs->application = word_of(hs, known->name);
+    hs->application = word_of(hs, answer->name);
 }
 
 const char *application_version(void)
