@@ -12,6 +12,7 @@
 #include "session_state.h"
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stdlib.h>
 
 /* Bytes of the hello behind its random and session ID: what it offers, or what
@@ -19,7 +20,6 @@
 #define SAMPLE_AT    67u
 #define SAMPLE_BYTES 16u
 
-#define STATE_BYTES     offsetof(struct session, hs)
 #define EVENT_BYTES_MAX (4 * PACK_INT_MAX + 1)
 #define MALLOC_BYTES    16u /* what an allocation takes beside its bytes */
 
@@ -27,29 +27,31 @@
  * side. */
 #define PARTS (HS_RAW_COUNT + 2u)
 
-/* Times are told from the first packet on, and so are others' the same. What
- * counts as a time: this near to it, and no small number. */
-#define TIME_NEAR  (INT64_C(1) << 38)
-#define WORD_LARGE (INT64_C(1) << 32) /* what may be a time, or a pointer */
+#define WORD_BYTES  8u
+#define GROUP_BYTES (ALIKE_WORDS * WORD_BYTES)
+#define GROUPS(n)   (((n) + GROUP_BYTES - 1) / GROUP_BYTES)
+#define FLOW_WORDS  (GROUPS(FLOW_DETAIL_BYTES) * ALIKE_WORDS)
+#define IMAGE_WORDS (FLOW_WORDS + GROUPS(SESSION_BYTES) * ALIKE_WORDS)
+#define WORD_LARGE  (INT64_C(1) << 32) /* what may be a pointer */
 
-#define IMAGE_BYTES (FLOW_DETAIL_BYTES + STATE_BYTES + HS_LIVE_BYTES)
-#define MASK_BYTES  ((IMAGE_BYTES / 8 + 7) / 8)
-#define IMAGE_WORDS (MASK_BYTES * 8)
-
-static_assert(sizeof(uintptr_t) == 8, "an address is a word");
-static_assert(STATE_BYTES % 8 == 0, "made of words");
-static_assert(HS_LIVE_BYTES % 8 == 0, "made of words");
-static_assert(FLOW_DETAIL_BYTES % 8 == 0, "made of words");
+static_assert(sizeof(uintptr_t) == WORD_BYTES, "an address is a word");
+static_assert(alignof(struct session) == WORD_BYTES, "made of words");
 static_assert((unsigned)HS_KIND_COUNT <= 64, "an event's kind has six bits");
+static_assert(IMAGE_WORDS <= ALIKE_WORDS_MAX, "as many as can be packed");
 
-/* A session, and the details of its flow. */
-struct image {
+/* The details of a flow, and its session. */
+union image {
     int64_t words[IMAGE_WORDS];
-    uint8_t times[MASK_BYTES]; /* which of them are times, as bits */
-    uint8_t set[MASK_BYTES];   /* which of them are not zero */
+    struct {
+        int64_t flow[FLOW_WORDS];
+        struct session session;
+    } parts;
 };
 
-#define IMAGE_PACKED offsetof(struct image, set)
+static size_t words_of(bool session)
+{
+    return session ? IMAGE_WORDS : FLOW_WORDS;
+}
 
 struct folded_session {
     uint32_t bytes; /* of memory in all */
@@ -81,6 +83,15 @@ static struct span part_of(const struct session *s, unsigned i)
     }
     const struct tls_dir *d = &s->tls.dir[i - HS_RAW_COUNT];
     return (struct span){d->buf, d->buf_n};
+}
+
+static uint32_t parts_present(const struct session *s)
+{
+    uint32_t mask = 0;
+    for (unsigned i = 0; i < PARTS; i++) {
+        mask |= part_of(s, i).p ? 1u << i : 0;
+    }
+    return mask;
 }
 
 /* What parts that are alike have in common. */
@@ -124,7 +135,7 @@ static bool reserve(struct session_pool *pool, size_t n)
 
 static size_t most_of(const struct session *s)
 {
-    size_t n = ALIKE_MAX(IMAGE_PACKED) + 2 * PACK_INT_MAX + 1;
+    size_t n = ALIKE_WORDS_BYTES_MAX(IMAGE_WORDS) + 2 * PACK_INT_MAX + 1;
     if (!s) {
         return n;
     }
@@ -135,10 +146,9 @@ static size_t most_of(const struct session *s)
     return n;
 }
 
-/* The session without pointers to what is packed apart. */
-static void strip(const struct session *s, struct session *b)
+/* Forgets pointers to what is packed apart. */
+static void strip(struct session *b)
 {
-    memcpy(b, s, SESSION_BYTES);
     b->pool = NULL;
     b->next = NULL;
     b->bytes = 0;
@@ -156,62 +166,49 @@ static void strip(const struct session *s, struct session *b)
     }
 }
 
-static bool is_time(int64_t v, tick_t first)
+static void take_image(const struct session *s, const struct flow *f,
+                       union image *out)
 {
-    int64_t since;
-    return !__builtin_sub_overflow(v, first, &since) && since > -TIME_NEAR &&
-           since < TIME_NEAR;
-}
-
-/* Says which of eight words are set, and which of these are times. False when
- * one points into the arena. */
-static bool mark_words(struct image *out, size_t at, tick_t first,
-                       const struct arena *arena)
-{
-    int64_t *v = out->words + at * 8;
-    int64_t any = 0;
-    unsigned set = 0;
-    unsigned times = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        any |= v[i];
-    }
-    for (unsigned i = 0; any && i < 8; i++) {
-        set |= (unsigned)(v[i] != 0) << i;
-        if (v[i] < WORD_LARGE) {
-            continue;
-        }
-        if (arena && arena_holds(arena, (uintptr_t)v[i])) {
-            return false;
-        }
-        if (is_time(v[i], first)) {
-            times |= 1u << i;
-            v[i] -= first;
-        }
-    }
-    out->set[at] = (uint8_t)set;
-    out->times[at] = (uint8_t)times;
-    return true;
-}
-
-/* Into an empty one. False when it has pointers that strip() does not know. */
-static bool take_image(const struct session *s, const struct flow *f,
-                       struct image *out)
-{
-    uint8_t *to = (uint8_t *)out->words;
-    memcpy(to, (const uint8_t *)f + offsetof(struct flow, first),
+    memset(out->parts.flow, 0, sizeof out->parts.flow);
+    memcpy(out->parts.flow, (const uint8_t *)f + offsetof(struct flow, first),
            FLOW_DETAIL_BYTES);
     if (s) {
-        struct session bare;
-        strip(s, &bare);
-        to += FLOW_DETAIL_BYTES;
-        memcpy(to, &bare, STATE_BYTES);
-        memcpy(to + STATE_BYTES, &bare.hs, HS_LIVE_BYTES);
+        size_t words_bytes = (IMAGE_WORDS - FLOW_WORDS) * WORD_BYTES;
+        uint8_t *to = (uint8_t *)(out->words + FLOW_WORDS);
+        memcpy(to, s, SESSION_BYTES);
+        memset(to + SESSION_BYTES, 0, words_bytes - SESSION_BYTES);
+        strip(&out->parts.session);
     }
-    bool known = true;
-    for (size_t i = 0; i < MASK_BYTES && known; i++) {
-        known = mark_words(out, i, f->first, s ? &s->hs.arena : NULL);
-    }
-    return known;
+}
+
+/* Not so what points into the arena: strip() does not know it. */
+static bool may_pack(const void *ctx, int64_t word)
+{
+    const struct arena *arena = ctx;
+    return word < WORD_LARGE || !arena || !arena_holds(arena, (uintptr_t)word);
+}
+
+/* What sessions at the same point have in common. */
+static uint64_t image_key(const struct session *s, uint32_t parts)
+{
+    return s ? UINT64_C(1) << 63 | (uint64_t)s->mode << 48 |
+                   (uint64_t)(s->hs.events_n & 255) << 32 | parts
+             : 0;
+}
+
+static bool pack_image(struct packer *w, struct session_pool *pool,
+                       const struct session *s, const struct flow *f)
+{
+    union image image;
+    const struct alike_words words = {.v = image.words,
+                                      .n = words_of(s != NULL),
+                                      .origin = f->first,
+                                      .may = may_pack,
+                                      .ctx = s ? &s->hs.arena : NULL};
+    uint64_t key = image_key(s, s ? parts_present(s) : 0);
+    take_image(s, f, &image);
+    return alike_pack_words(pool->alike, w, &words,
+                            hash_bytes(&pool->seed, span_of(&key, sizeof key)));
 }
 
 static void pack_events(struct packer *w, const struct handshake *hs)
@@ -241,19 +238,10 @@ static void pack_parts(struct packer *w, const struct session *s)
     }
 }
 
-static uint32_t parts_present(const struct session *s)
-{
-    uint32_t mask = 0;
-    for (unsigned i = 0; i < PARTS; i++) {
-        mask |= part_of(s, i).p ? 1u << i : 0;
-    }
-    return mask;
-}
-
 static void unpack_nowhere(struct session_pool *pool, struct cursor *c,
                            bool session)
 {
-    alike_unpack(pool->alike, c, NULL, IMAGE_PACKED);
+    alike_unpack_words(pool->alike, c, NULL, words_of(session), 0);
     uint32_t mask = session ? (uint32_t)unpack_uint(c) : 0;
     for (unsigned i = 0; i < PARTS; i++) {
         if (mask >> i & 1) {
@@ -294,20 +282,16 @@ static void pack_session(struct packer *w, const struct session *s,
 void *session_fold(struct session_pool *pool, struct session *s,
                    const struct flow *f)
 {
-    struct image image;
-    if (s && !can_fold(s)) {
-        return NULL;
-    }
-    memset(&image, 0, sizeof image);
-    if (!reserve(pool, most_of(s)) || !take_image(s, f, &image)) {
+    if ((s && !can_fold(s)) || !reserve(pool, most_of(s))) {
         return NULL;
     }
     struct packer w = {pool->scratch};
     pack_int(&w, f->first);
     *w.at++ = s != NULL;
     const uint8_t *models = w.at;
-    alike_pack(pool->alike, &w, span_of(&image, IMAGE_PACKED),
-               hash_bytes(&pool->seed, span_of(image.times, 2 * MASK_BYTES)));
+    if (!pack_image(&w, pool, s, f)) {
+        return NULL;
+    }
     pack_session(&w, s, s ? parts_present(s) : 0);
     size_t n = (size_t)(w.at - pool->scratch);
     struct folded_session *d = malloc(sizeof *d + n);
@@ -330,17 +314,13 @@ void *session_fold(struct session_pool *pool, struct session *s,
 static void unpack_image(struct session_pool *pool, struct cursor *c,
                          tick_t first, struct session *s, struct flow *f)
 {
-    struct image image;
-    alike_unpack(pool->alike, c, (uint8_t *)&image, IMAGE_PACKED);
-    for (size_t i = 0; i < MASK_BYTES; i++) {
-        for (uint8_t m = image.times[i]; m; m &= (uint8_t)(m - 1)) {
-            image.words[i * 8 + (size_t)__builtin_ctz(m)] += first;
-        }
-    }
-    const uint8_t *from = (const uint8_t *)image.words;
-    memcpy((uint8_t *)f + offsetof(struct flow, first), from,
+    union image image;
+    alike_unpack_words(pool->alike, c, image.words, words_of(s != NULL), first);
+    memcpy((uint8_t *)f + offsetof(struct flow, first), image.words,
            FLOW_DETAIL_BYTES);
-    memcpy(s, from + FLOW_DETAIL_BYTES, STATE_BYTES + HS_LIVE_BYTES);
+    if (s) {
+        memcpy(s, image.words + FLOW_WORDS, SESSION_BYTES);
+    }
 }
 
 static bool unpack_events(struct cursor *c, struct handshake *hs)
@@ -422,7 +402,8 @@ bool session_unfold(struct session_pool *pool, void *folded, struct flow *f)
     bool session = cursor_u8(&c, "session");
     struct session *taken = session ? session_take(pool) : NULL;
     /* What is folded was larger than a session. */
-    struct session *s = taken ? taken : (struct session *)(void *)pool->scratch;
+    struct session *s =
+        taken || !session ? taken : (struct session *)(void *)pool->scratch;
     unpack_image(pool, &c, first, s, f);
     bool ok = !session || (unpack_session(pool, &c, s) && taken);
     free(d);

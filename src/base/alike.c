@@ -5,6 +5,9 @@
  * and these. Without a model the bytes of zero count as alike: hellos are
  * padded.
  *
+ * Packed words are the same address, and for each word that is not the model's
+ * how far on it is, where in it bytes differ, and these.
+ *
  * Models are counted references. The table holds one to the last of each key;
  * what is packed holds one to its model, so a model that was replaced goes with
  * the last message that needs it.
@@ -12,6 +15,7 @@
 #include "base/alike.h"
 
 #include <endian.h>
+#include <stdalign.h>
 #include <stdlib.h>
 
 #define SLOTS         1024u
@@ -26,7 +30,7 @@ struct model {
     uint64_t key;
     uint32_t refs;
     uint32_t n;
-    uint8_t bytes[];
+    alignas(16) uint8_t bytes[]; /* of words: a struct pair for each two */
 };
 
 struct alike {
@@ -74,26 +78,36 @@ static void make_room(struct alike *a, size_t n)
     }
 }
 
+/* A model of n bytes, still to be filled, in place of the one that a slot
+ * had; NULL when there is no room. */
+static struct model *model_new(struct alike *a, struct model **slot, size_t n,
+                               uint64_t key)
+{
+    make_room(a, sizeof(struct model) + n);
+    if (a->bytes + n > a->max_bytes) {
+        return NULL;
+    }
+    struct model *m = malloc(sizeof *m + n);
+    if (!m) {
+        return NULL;
+    }
+    *m = (struct model){.key = key, .refs = 1, .n = (uint32_t)n};
+    a->bytes += sizeof *m + n;
+    release(a, *slot);
+    *slot = m;
+    return m;
+}
+
 /* Makes s the model of its key. */
 static void learn(struct alike *a, struct model **slot, struct span s,
                   uint64_t key)
 {
-    if (s.n < MODEL_MIN || s.n > MODEL_MAX) {
-        return;
+    struct model *m = s.n >= MODEL_MIN && s.n <= MODEL_MAX
+                          ? model_new(a, slot, s.n, key)
+                          : NULL;
+    if (m) {
+        memcpy(m->bytes, s.p, s.n);
     }
-    make_room(a, sizeof(struct model) + s.n);
-    if (a->bytes + s.n > a->max_bytes) {
-        return;
-    }
-    struct model *m = malloc(sizeof *m + s.n);
-    if (!m) {
-        return;
-    }
-    *m = (struct model){.key = key, .refs = 1, .n = (uint32_t)s.n};
-    memcpy(m->bytes, s.p, s.n);
-    a->bytes += sizeof *m + s.n;
-    release(a, *slot);
-    *slot = m;
 }
 
 static uint64_t word_at(const uint8_t *p)
@@ -227,6 +241,190 @@ void alike_unpack(struct alike *a, struct cursor *c, uint8_t *to, size_t n)
             memcpy(to + at + same, bytes.p, other);
         }
         at += same + other;
+    }
+    release(a, m);
+}
+
+/* ---- words ---- */
+
+typedef uint64_t two __attribute__((vector_size(16)));
+
+#define PAIRS (ALIKE_WORDS / 2)
+
+/* Two words of a model: what they are, less the origin where they are times. */
+struct pair {
+    two word;
+    two time; /* all bits set: they are */
+};
+
+/* What counts as a time: this near to the origin, and no small number. */
+#define TIME_NEAR (INT64_C(1) << 38)
+#define TIME_MIN  (INT64_C(1) << 32)
+
+static bool is_time(int64_t v, int64_t origin)
+{
+    int64_t since;
+    return v >= TIME_MIN && !__builtin_sub_overflow(v, origin, &since) &&
+           since > -TIME_NEAR && since < TIME_NEAR;
+}
+
+/* Without a model there are zeros, of which none is a time. */
+static const struct pair nothing[ALIKE_WORDS_MAX / 2];
+
+static const struct pair *pairs_of(const struct model *m)
+{
+    return (const struct pair *)(const void *)m->bytes;
+}
+
+/* The model that words are compared with: the last one of their key, or they
+ * become it. NULL when there is none. */
+static struct model *learn_words(struct alike *a, const struct alike_words *s,
+                                 uint64_t key)
+{
+    struct model **slot = &a->slots[(key ^ s->n) % SLOTS];
+    struct model *m = model_new(a, slot, s->n / 2 * sizeof(struct pair), key);
+    struct pair *p = m ? (struct pair *)(void *)m->bytes : NULL;
+    for (size_t i = 0; m && i < s->n; i++) {
+        uint64_t time = is_time(s->v[i], s->origin) ? UINT64_MAX : 0;
+        p[i / 2].time[i % 2] = time;
+        p[i / 2].word[i % 2] = (uint64_t)s->v[i] - ((uint64_t)s->origin & time);
+    }
+    return m;
+}
+
+static struct model *model_of_words(const struct alike *a,
+                                    const struct alike_words *s, uint64_t key)
+{
+    struct model *m = a->slots[(key ^ s->n) % SLOTS];
+    return m && m->key == key && m->n == s->n / 2 * sizeof(struct pair) ? m
+                                                                        : NULL;
+}
+
+/* Which bytes of a word differ, from the lowest to the highest: the first in
+ * the upper four bits, how many in the lower ones. */
+static void pack_word(struct packer *w, size_t gap, uint64_t differs)
+{
+    unsigned first = (unsigned)__builtin_ctzll(differs) / 8;
+    unsigned n = WORD - (unsigned)__builtin_clzll(differs) / 8 - first;
+    uint64_t bytes = htole64(differs >> 8 * first);
+    pack_uint(w, gap);
+    *w->at++ = (uint8_t)(first << 4 | n);
+    memcpy(w->at, &bytes, WORD); /* of which n count */
+    w->at += n;
+}
+
+static uint64_t unpack_word(struct cursor *c)
+{
+    uint8_t which = cursor_u8(c, "bytes of a word");
+    struct span bytes = cursor_take(c, which & 15, "word");
+    uint64_t v = 0;
+    if (bytes.n <= WORD && which >> 4 < WORD) {
+        memcpy(&v, bytes.p, bytes.n);
+    }
+    return le64toh(v) << 8 * (which >> 4 & 7);
+}
+
+/* Packs those of ALIKE_WORDS words, from `at` on, that differ. *last is behind
+ * the one before. False when one may not be packed. */
+static bool pack_group(struct packer *w, const struct alike_words *s, size_t at,
+                       const two *differ, size_t *last)
+{
+    for (size_t i = at; i < at + ALIKE_WORDS; i++) {
+        uint64_t x = differ[(i - at) / 2][i % 2];
+        if (x && !s->may(s->ctx, s->v[i])) {
+            return false;
+        }
+        if (x) {
+            pack_word(w, i + 1 - *last, x);
+            *last = i + 1;
+        }
+    }
+    return true;
+}
+
+static bool pack_different(struct packer *w, const struct alike_words *s,
+                           const struct pair *model)
+{
+    const two origin = {(uint64_t)s->origin, (uint64_t)s->origin};
+    size_t last = 0;
+    for (size_t at = 0; at < s->n; at += ALIKE_WORDS) {
+        two v[PAIRS];
+        two any = {0, 0};
+        memcpy(v, s->v + at, sizeof v);
+        for (unsigned i = 0; i < PAIRS; i++) {
+            const struct pair *p = model + at / 2 + i;
+            v[i] = (v[i] - (origin & p->time)) ^ p->word;
+            any |= v[i];
+        }
+        if ((any[0] | any[1]) && !pack_group(w, s, at, v, &last)) {
+            return false;
+        }
+    }
+    pack_uint(w, 0);
+    return true;
+}
+
+static bool may_all(const struct alike_words *s)
+{
+    bool may = true;
+    for (size_t i = 0; i < s->n && may; i++) {
+        may = s->may(s->ctx, s->v[i]);
+    }
+    return may;
+}
+
+bool alike_pack_words(struct alike *a, struct packer *w,
+                      const struct alike_words *s, uint64_t key)
+{
+    struct model *m = model_of_words(a, s, key);
+    uint8_t *begin = w->at;
+    for (int i = 0; i < 2; i++) {
+        if (!m && may_all(s)) {
+            m = learn_words(a, s, key);
+        }
+        *w->at++ = m != NULL;
+        if (m) {
+            pack_bytes(w, span_of(&m, ADDRESS_BYTES));
+        }
+        if (!pack_different(w, s, m ? pairs_of(m) : nothing)) {
+            return false;
+        }
+        if (!m || (size_t)(w->at - begin) <= s->n * WORD / 4) {
+            break;
+        }
+        w->at = begin; /* another one must do */
+        m = NULL;
+    }
+    if (m) {
+        m->refs++;
+    }
+    return true;
+}
+
+void alike_unpack_words(struct alike *a, struct cursor *c, int64_t *to,
+                        size_t n, int64_t origin)
+{
+    struct model *m = NULL;
+    if (cursor_u8(c, "model")) {
+        struct span address = cursor_take(c, ADDRESS_BYTES, "model");
+        memcpy(&m, address.p, address.n);
+    }
+    const struct pair *p = m ? pairs_of(m) : nothing;
+    const two from = {(uint64_t)origin, (uint64_t)origin};
+    for (size_t i = 0; to && i < n / 2; i++) {
+        two v = p[i].word + (from & p[i].time);
+        memcpy(to + 2 * i, &v, sizeof v);
+    }
+    size_t at = 0;
+    size_t gap;
+    while ((gap = unpack_uint(c)) != 0 && cursor_ok(c)) {
+        uint64_t differs = unpack_word(c);
+        at += gap;
+        if (to && at <= n) {
+            const struct pair *q = &p[(at - 1) / 2];
+            uint64_t time = q->time[(at - 1) % 2] & (uint64_t)origin;
+            to[at - 1] = (int64_t)((q->word[(at - 1) % 2] ^ differs) + time);
+        }
     }
     release(a, m);
 }

@@ -31,4 +31,35 @@ void alike_pack(struct alike *a, struct packer *w, struct span s, uint64_t key);
  * where that is NULL. */
 void alike_unpack(struct alike *a, struct cursor *c, uint8_t *to, size_t n);
 
+/* ---- what is made of words ----
+ *
+ * The state of something, as words of eight bytes. Words near `origin` count as
+ * times and are told from there, and so are others' the same.
+ */
+
+struct alike_words {
+    const int64_t *v;
+    size_t n; /* a multiple of ALIKE_WORDS, up to ALIKE_WORDS_MAX */
+    int64_t origin;
+    /* Whether a word may be packed at all, asked of those that others do not
+     * have in the same place. */
+    bool (*may)(const void *ctx, int64_t word);
+    const void *ctx;
+};
+
+#define ALIKE_WORDS     8u
+#define ALIKE_WORDS_MAX 4096u
+
+/* The most that alike_pack_words() writes for n words. */
+#define ALIKE_WORDS_BYTES_MAX(n) ((n)*11 + 40)
+
+/* As alike_pack(). False, and nothing to be unpacked, when a word may not be
+ * packed. */
+bool alike_pack_words(struct alike *a, struct packer *w,
+                      const struct alike_words *s, uint64_t key);
+
+/* The inverse: n words go to `to`, or nowhere where that is NULL. */
+void alike_unpack_words(struct alike *a, struct cursor *c, int64_t *to,
+                        size_t n, int64_t origin);
+
 #endif

@@ -164,6 +164,121 @@ Test(fold, models_are_bounded)
     alike_free(a);
 }
 
+/* ---- words ---- */
+
+#define WORDS  64u
+#define ORIGIN INT64_C(1700000000000000000)
+
+static bool may_be_anything(const void *ctx, int64_t word)
+{
+    (void)ctx;
+    (void)word;
+    return true;
+}
+
+static bool is_not(const void *ctx, int64_t word)
+{
+    const int64_t *refused = ctx;
+    return word != *refused;
+}
+
+static bool fold_words(struct alike *a, struct folded *f, const int64_t *v,
+                       int64_t origin)
+{
+    const struct alike_words s = {
+        .v = v, .n = WORDS, .origin = origin, .may = may_be_anything};
+    struct packer w = {f->bytes};
+    bool ok = alike_pack_words(a, &w, &s, 5);
+    f->n = (size_t)(w.at - f->bytes);
+    cr_assert_leq(f->n, ALIKE_WORDS_BYTES_MAX(WORDS));
+    return ok;
+}
+
+static void expect_unfolded_words(struct alike *a, const struct folded *f,
+                                  const int64_t *v, int64_t origin)
+{
+    int64_t out[WORDS + 1];
+    struct cursor c = cursor_open(span_of(f->bytes, f->n));
+    out[WORDS] = 0x5a;
+    alike_unpack_words(a, &c, out, WORDS, origin);
+    cr_expect(cursor_done(&c));
+    cr_expect_arr_eq(out, v, WORDS * sizeof *v);
+    cr_expect_eq(out[WORDS], 0x5a);
+}
+
+Test(fold, words_that_are_alike_take_what_differs)
+{
+    static int64_t v[2][WORDS];
+    static struct folded f[4];
+    struct alike *a = alike_new((size_t)8 << 20);
+    for (unsigned i = 0; i < WORDS; i++) {
+        v[0][i] = i % 4 == 0 ? ORIGIN + i : i; /* times, and others */
+    }
+    cr_assert(fold_words(a, &f[0], v[0], ORIGIN));
+    const int64_t later = ORIGIN + 12345678901;
+    for (unsigned i = 0; i < WORDS; i++) {
+        v[1][i] = v[0][i] + (i % 4 == 0 ? later - ORIGIN : 0);
+    }
+    cr_assert(fold_words(a, &f[1], v[1], later));
+    cr_expect_lt(f[1].n, 16u, "the same, later");
+    v[1][1] ^= INT64_C(0xff00) << 32;
+    v[1][WORDS - 1] = INT64_MIN;
+    v[1][4] = 0;
+    cr_assert(fold_words(a, &f[2], v[1], later));
+    cr_expect_lt(f[2].n, 16u + 3 * 10u);
+    expect_unfolded_words(a, &f[2], v[1], later);
+    expect_unfolded_words(a, &f[0], v[0], ORIGIN);
+    /* nothing alike: it is what others are compared with from now on */
+    for (unsigned i = 0; i < WORDS; i++) {
+        v[1][i] = (int64_t)(i * UINT64_C(0x9e3779b97f4a7c15));
+    }
+    cr_assert(fold_words(a, &f[3], v[1], INT64_MAX));
+    cr_expect_lt(f[3].n, 16u);
+    expect_unfolded_words(a, &f[3], v[1], INT64_MAX);
+    struct cursor c = cursor_open(span_of(f[1].bytes, f[1].n));
+    alike_unpack_words(a, &c, NULL, WORDS, later);
+    cr_expect(cursor_done(&c));
+    alike_free(a);
+}
+
+/* As where memory for models is out. */
+Test(fold, words_without_a_model)
+{
+    static int64_t v[WORDS];
+    static struct folded f;
+    struct alike *a = alike_new(0);
+    for (unsigned i = 0; i < WORDS; i++) {
+        v[i] = (int64_t)(UINT64_C(1) << i) - (i % 2);
+    }
+    cr_assert(fold_words(a, &f, v, 0));
+    expect_unfolded_words(a, &f, v, 0);
+    cr_assert(fold_words(a, &f, v, ORIGIN));
+    expect_unfolded_words(a, &f, v, ORIGIN);
+    cr_expect_eq(alike_bytes(a), 0u);
+    alike_free(a);
+}
+
+Test(fold, words_that_may_not_be_packed)
+{
+    static int64_t v[WORDS];
+    static struct folded f;
+    const int64_t refused = ORIGIN;
+    struct alike *a = alike_new((size_t)8 << 20);
+    const struct alike_words s = {
+        .v = v, .n = WORDS, .origin = ORIGIN, .may = is_not, .ctx = &refused};
+    for (unsigned round = 0; round < 2; round++) { /* alone, and with a model */
+        struct packer w = {f.bytes};
+        v[WORDS - 1] = refused;
+        cr_expect_not(alike_pack_words(a, &w, &s, 5));
+        v[WORDS - 1] = 0;
+        w.at = f.bytes;
+        cr_expect(alike_pack_words(a, &w, &s, 5));
+        f.n = (size_t)(w.at - f.bytes);
+        expect_unfolded_words(a, &f, v, ORIGIN);
+    }
+    alike_free(a);
+}
+
 /* ---- whole captures ---- */
 
 /* How many handshakes a capture has, with folding as without. */
