@@ -206,20 +206,34 @@ static uint16_t network_of(const struct application *a,
                                : 0;
 }
 
+/* Of a hello nDPI looks at its server name and ALPN; at all of it where it
+ * names none. */
+static uint64_t offer_key(const struct application *a,
+                          const struct client_offer *o)
+{
+    uint64_t key = hash_bytes(&a->seed, o->sni);
+    if (!o->sni.n) {
+        return key ^ offer_shape(o, &a->seed);
+    }
+    for (unsigned i = 0; i < o->alpn.n; i++) {
+        key = key * 31 + hash_bytes(&a->seed, o->alpn.v[i]);
+    }
+    return key;
+}
+
 /* What a hello's answer hangs on; 0 when there is more than what it offers. */
 static uint64_t answer_key(const struct application *a,
                            const struct handshake *hs)
 {
     struct {
-        uint64_t name, shape;
+        uint64_t offer;
         uint16_t port, networks[2], ip_version;
         uint8_t ip[16];
     } key = {0};
     if (!hs->expanded || !hs->offer.seen || hs->raw[HS_RAW_SERVER_FIRST].n) {
         return 0;
     }
-    key.name = hash_bytes(&a->seed, hs->offer.sni);
-    key.shape = offer_shape(&hs->offer, &a->seed);
+    key.offer = offer_key(a, &hs->offer);
     key.port = hs->addr[SIDE_SERVER].port;
     key.networks[SIDE_CLIENT] = network_of(a, hs, SIDE_CLIENT);
     key.networks[SIDE_SERVER] = network_of(a, hs, SIDE_SERVER);
