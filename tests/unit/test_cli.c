@@ -355,10 +355,11 @@ Test(cli, repeats_are_told_in_short)
 /* Asked by SIGUSR1 while a pipe is open. */
 Test(cli, status_on_a_signal)
 {
-    struct result r =
-        run("mkfifo p && { $TLSWHY -f none p & t=$!; exec 3>p; "
-            "cat $PCAPS/demo.pcap >&3; sleep 0.5; kill -USR1 $t; sleep 0.5; "
-            "exec 3>&-; wait $t; }");
+    struct result r = run("mkfifo p && { $TLSWHY -f none p & t=$!; exec 3>p; "
+                          "cat $PCAPS/demo.pcap >&3; sleep 1; i=0; "
+                          "until grep -q ' 2 TLS' err || [ $i -eq 60 ]; do "
+                          "sleep 0.25; kill -USR1 $t; i=$((i + 1)); done; "
+                          "exec 3>&-; wait $t; }");
     cr_expect_eq(r.status, 0);
     cr_expect_not_null(strstr(r.err, "tlswhy: 32 packets captured, 0 dropped "
                                      "by the kernel, 2 TLS connections over, "
