@@ -731,6 +731,46 @@ static bool read_options(struct options *o, int argc, char **argv,
     return true;
 }
 
+/* Options that do not go with each other, or not without another. */
+static bool fit_together(const struct options *o, char error[256])
+{
+    const bool packets = o->extract || o->annotate;
+    const bool text = strcmp(o->format, "text") == 0;
+    const bool json = strcmp(o->format, "json") == 0;
+    const struct {
+        bool wrong;
+        const char *why;
+    } rules[] = {
+        {!o->interfaces_n && !o->files_n,
+         "no capture file and no interface given"},
+        {o->compare && packets, "--compare writes no packets: --extract and "
+                                "--annotate do not go with it"},
+        {o->compare && (o->kafka || o->redis),
+         "--compare makes no records: --kafka and --redis do not go with it"},
+        {o->redact && (o->compare || packets),
+         "--redact cannot change packets: it does not go with --extract, "
+         "--annotate and --compare"},
+        {o->metrics_servers && !o->metrics,
+         "--metrics-servers takes --metrics"},
+        {(o->rotate_bytes || o->rotate_time) &&
+             (!o->output || strcmp(o->format, "html") == 0),
+         "--rotate takes a file (-o), in a format of records"},
+        {o->compare && o->files_n != 2,
+         "--compare takes two captures: INSIDE OUTSIDE"},
+        {o->compare && !text && !json, "--compare writes text or json"},
+    };
+    if (o->interfaces_n && o->files_n) {
+        return bad(error, "-i and -r do not go together:", o->files[0]);
+    }
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].wrong) {
+            snprintf(error, 256, "%s", rules[i].why);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool options_parse(struct options *o, int argc, char **argv, char error[256])
 {
     *o = (struct options){.format = "text",
@@ -743,54 +783,8 @@ bool options_parse(struct options *o, int argc, char **argv, char error[256])
     if (!take_arguments(o, argc - optind, argv + optind)) {
         return bad(error, "out of memory at", "arguments");
     }
-    if (o->action != ACTION_RUN && o->action != ACTION_CHECK_CONFIG) {
-        return true;
-    }
-    if (o->interfaces_n && o->files_n) {
-        return bad(error, "-i and -r do not go together:", o->files[0]);
-    }
-    if (!o->interfaces_n && !o->files_n) {
-        snprintf(error, 256, "no capture file and no interface given");
-        return false;
-    }
-    if (o->compare && (o->extract || o->annotate)) {
-        snprintf(error, 256,
-                 "--compare writes no packets: --extract and "
-                 "--annotate do not go with it");
-        return false;
-    }
-    if (o->compare && (o->kafka || o->redis)) {
-        snprintf(error, 256,
-                 "--compare makes no records: --kafka and --redis do not go "
-                 "with it");
-        return false;
-    }
-    if (o->redact && (o->compare || o->extract || o->annotate)) {
-        snprintf(error, 256,
-                 "--redact cannot change packets: it does not go "
-                 "with --extract, --annotate and --compare");
-        return false;
-    }
-    if (o->metrics_servers && !o->metrics) {
-        snprintf(error, 256, "--metrics-servers takes --metrics");
-        return false;
-    }
-    if ((o->rotate_bytes || o->rotate_time) &&
-        (!o->output || strcmp(o->format, "html") == 0)) {
-        snprintf(error, 256,
-                 "--rotate takes a file (-o), in a format of records");
-        return false;
-    }
-    if (o->compare && o->files_n != 2) {
-        snprintf(error, 256, "--compare takes two captures: INSIDE OUTSIDE");
-        return false;
-    }
-    if (o->compare && strcmp(o->format, "text") != 0 &&
-        strcmp(o->format, "json") != 0) {
-        snprintf(error, 256, "--compare writes text or json");
-        return false;
-    }
-    return true;
+    bool runs = o->action == ACTION_RUN || o->action == ACTION_CHECK_CONFIG;
+    return !runs || fit_together(o, error);
 }
 
 void options_fini(struct options *o)
