@@ -113,7 +113,8 @@ struct trust_result {
 struct trust;
 
 /* Trust anchors: `path` a PEM file or a hashed directory, NULL for the
- * system's, "none" for no judging. On failure NULL and one line in error[]. */
+ * system's, "none" for no judging. On failure NULL and in error[] what is wrong
+ * with it. */
 struct trust *trust_new(const char *path, char error[256]);
 void trust_free(struct trust *t);
 

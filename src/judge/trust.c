@@ -211,8 +211,7 @@ static bool load_path(X509_STORE *store, const char *path, char error[256])
 {
     struct stat st;
     if (stat(path, &st) != 0) {
-        snprintf(error, 256, "cannot read trust anchors: %.180s: %s", path,
-                 strerror(errno));
+        snprintf(error, 256, "%s", strerror(errno));
         return false;
     }
     if (S_ISDIR(st.st_mode)) {
@@ -220,15 +219,14 @@ static bool load_path(X509_STORE *store, const char *path, char error[256])
             return true;
         }
         snprintf(error, 256,
-                 "no trust anchors in %.150s: not a directory made by "
-                 "'openssl rehash'",
-                 path);
+                 "no trust anchors in it: not a directory made by "
+                 "'openssl rehash'");
         return false;
     }
     if (X509_STORE_load_file(store, path) && !store_is_empty(store)) {
         return true;
     }
-    snprintf(error, 256, "no PEM certificates could be read from %.180s", path);
+    snprintf(error, 256, "no PEM certificates could be read from it");
     return false;
 }
 

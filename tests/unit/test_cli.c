@@ -161,6 +161,10 @@ Test(cli, bad_input_is_one_clear_line)
     expect_error("mkdir d; $TLSWHY d", "d: ");
     expect_error("head -c 1000 $PCAPS/demo.pcap >cut; $TLSWHY cut", "cut: ");
     expect_error("$TLSWHY -i nosuchif0", "nosuchif0: ");
+    expect_error("$TLSWHY --ca nothere $PCAPS/demo.pcap",
+                 "tlswhy: nothere: No such file or directory\n");
+    expect_error("mkdir -p e; $TLSWHY --ca e $PCAPS/demo.pcap",
+                 "tlswhy: e: no trust anchors in it");
 }
 
 Test(cli, usage_errors)

@@ -568,7 +568,7 @@ Test(trust, none_and_errors)
     trust_free(t);
 
     cr_expect_null(trust_new("/nonexistent/ca.pem", error));
-    cr_expect(strstr(error, "/nonexistent/ca.pem"), "%s", error);
+    cr_expect(strstr(error, "No such file"), "%s", error);
     *error = '\0';
     cr_expect_null(trust_new("/dev/null", error));
     cr_expect(*error);
