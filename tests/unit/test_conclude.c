@@ -260,6 +260,106 @@ Test(conclude13, finished_and_answer)
     expect_success(&s);
 }
 
+/* The client believes that all is well, and its Finished never arrived. */
+static void send_in_vain(struct script *s, enum side side, uint32_t times)
+{
+    struct hs_dir *d = &s->hs.dir[side];
+    d->finish_unacked = true;
+    d->unacked_bytes = 80;
+    d->resent = times;
+    d->resent_first = (tick_t)s->frame * TICK_MSEC;
+    d->resent_last = d->resent_first + 2 * TICK_SEC;
+    s->hs.timeout_ms = 10000;
+}
+
+Test(conclude13, finished_that_never_arrives)
+{
+    struct script s;
+    for (int closed = 0; closed < 2; closed++) {
+        begin(&s, 0x0304, SHA384_SUITE);
+        flight13(&s, 69);
+        ev(&s, C, HS_PROTECTED, 69);
+        ev(&s, C, HS_PROTECTED, 96);
+        send_in_vain(&s, C, 5);
+        s.hs.end = HS_END_SETTLED;
+        if (closed) {
+            ev(&s, C, HS_FIN, 0);
+        }
+        expect_failure(&s, STAGE_CLIENT_FINISHED,
+                       closed ? BY_CLIENT : BY_NOBODY,
+                       closed ? HOW_CLOSE : HOW_TIMEOUT);
+    }
+    begin(&s, 0x0304, SHA384_SUITE);
+    flight13(&s, 69);
+    ev(&s, C, HS_PROTECTED, 69);
+    send_in_vain(&s, C, 5);
+    s.hs.end = HS_END_CAPTURE;
+    expect_unknown(&s, BLIND_CAPTURE_ENDED);
+}
+
+Test(conclude13, finished_that_was_only_late)
+{
+    struct script s;
+    for (int late = 0; late < 2; late++) {
+        begin(&s, 0x0304, SHA384_SUITE);
+        flight13(&s, 69);
+        ev(&s, C, HS_PROTECTED, 69);
+        send_in_vain(&s, C, late ? 5 : 1);
+        s.hs.dir[C].finish_unacked = late == 0;
+        ev(&s, C, HS_FIN, 0);
+        expect_success(&s);
+    }
+}
+
+/* Before the server could say anything: its own reset tells nothing, somebody
+ * else's kept the two apart. */
+Test(conclude13, reset_right_after_finished)
+{
+    struct script s;
+    for (int foreign = 0; foreign < 2; foreign++) {
+        begin(&s, 0x0304, SHA384_SUITE);
+        flight13(&s, 69);
+        ev(&s, C, HS_PROTECTED, 69);
+        ev(&s, S, HS_RST, 0);
+        if (foreign) {
+            s.hs.events[s.hs.events_n - 1].aux = HS_RST_TTL_ODD | HS_RST_DF_ODD;
+            expect_failure(&s, STAGE_CLIENT_FINISHED, BY_MIDDLEBOX, HOW_RESET);
+        } else {
+            expect_unknown(&s, 0);
+        }
+    }
+}
+
+Test(conclude12, finished_that_never_arrives)
+{
+    struct script s;
+    begin(&s, 0x0303, 0xc02f);
+    server_flight12(&s);
+    client_flight12(&s);
+    ev(&s, S, HS_CHANGE_CIPHER_SPEC, 1);
+    ev(&s, S, HS_FINISHED, 40);
+    send_in_vain(&s, S, 6);
+    s.hs.end = HS_END_SETTLED;
+    expect_failure(&s, STAGE_SERVER_FINISHED, BY_NOBODY, HOW_TIMEOUT);
+}
+
+/* A reset that overtook its sender's alert; and one that was not its sender's,
+ * who went on. */
+Test(conclude12, alert_that_a_reset_overtook)
+{
+    struct script s;
+    for (int alive = 0; alive < 2; alive++) {
+        begin(&s, 0x0303, 0xc02f);
+        ev(&s, C, HS_CLIENT_HELLO, 310);
+        s.hs.when_hello = TICK_MSEC;
+        ev(&s, S, HS_RST, 0);
+        s.hs.events[s.hs.events_n - 1].aux = alive ? HS_RST_DATA_AFTER : 0;
+        alert(&s, S, 2, 40);
+        expect_failure(&s, STAGE_CLIENT_HELLO, alive ? BY_MIDDLEBOX : BY_SERVER,
+                       alive ? HOW_RESET : HOW_ALERT);
+    }
+}
+
 Test(conclude13, encrypted_alert_in_place_of_finished)
 {
     static const uint32_t alerts[] = {19, 35};
