@@ -2139,6 +2139,50 @@ Test(carrier, accepted)
     check_not(&s, "proxy_refused");
 }
 
+/* A server cannot have read a request in a ClientHello. */
+Test(not_tls, a_redirect_comes_from_a_portal)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 400 Bad Request\r\nLocation: /\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: http://portal.example/login\r\n\r\n",
+    };
+    struct scene s;
+    for (int portal = 0; portal < 2; portal++) {
+        open_scene(&s);
+        s.hs.peer_protocol = "http";
+        s.hs.raw[HS_RAW_SERVER_FIRST] = span_text(answers[portal]);
+        note(&s, HS_PLAINTEXT, SIDE_SERVER, 0, 60);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, "server_not_tls");
+        cr_expect_eq(text_has(&v->evidence, "captive portals"), portal == 1);
+        cr_expect_eq(text_has(&v->evidence, "to http://portal.example/login"),
+                     portal == 1);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
+/* Who agreed to STARTTLS is at fault, not a client on the wrong port. */
+Test(not_tls, after_it_had_agreed)
+{
+    struct scene s;
+    for (int agreed = 0; agreed < 2; agreed++) {
+        open_scene(&s);
+        s.hs.addr[SIDE_SERVER].port = 25;
+        s.hs.peer_protocol = "smtp";
+        if (agreed) {
+            s.hs.carrier = "starttls-smtp";
+            note(&s, HS_CARRIER_OK, SIDE_SERVER, 0, 0);
+        }
+        note(&s, HS_PLAINTEXT, SIDE_SERVER, 0, 40);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, "server_not_tls");
+        cr_expect_eq(v->side, agreed ? FIX_SERVER : FIX_CLIENT);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
 /* ---- silence ---- */
 
 static void go_silent(struct scene *s)
@@ -2352,6 +2396,24 @@ Test(silence, server_repeats_its_datagrams)
         go_silent(&s);
         check(&s, "client_stalled", again ? CONF_POSSIBLE : CONF_LIKELY);
     }
+}
+
+/* The port behind a proxy is what counts, not the proxy's. */
+Test(not_tls, behind_a_proxy)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.carrier = "http-connect";
+    s.hs.carrier_asked = span_text("CONNECT mail.example.test:25");
+    s.hs.peer_protocol = "smtp";
+    note(&s, HS_CARRIER_OK, SIDE_SERVER, 0, 0);
+    note(&s, HS_PLAINTEXT, SIDE_SERVER, 0, 40);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_not_tls");
+    cr_expect_eq(v->side, FIX_CLIENT);
+    cr_expect_not_null(strstr(v->reason, "mail.example.test"), "%s", v->reason);
+    verdict_free(v);
+    hs_free(&s.hs);
 }
 
 /* Of a ClientHello that does not fit one segment only the first one comes. */
@@ -3191,7 +3253,7 @@ Test(advice, every_condition_word_in_the_data_is_known)
         "proxy",      "client_auth", "pq",         "socks",       "target",
         "reply_4",    "reply_5",     "ca_expired", "undelivered", "eap",
         "eap_radius", "only13",      "hidden",     "few_suites",  "nla",
-        "nested",     "waited",      "cn_only",    "chain_rule"};
+        "nested",     "waited",      "cn_only",    "chain_rule",  "portal"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

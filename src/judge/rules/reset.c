@@ -37,6 +37,10 @@ static void tampered(const struct facts *f, struct hypotheses *hy,
                                o->text);
         }
     }
+    if (f->end->how == HOW_PLAINTEXT) {
+        hypothesis_because(h, "its first line is \"%s\"",
+                           say_line(f->hs->raw[HS_RAW_SERVER_FIRST]).s);
+    }
 }
 
 static void by_server(const struct facts *f, struct hypotheses *hy,
@@ -82,12 +86,15 @@ static void run(const struct facts *f, struct hypotheses *hy)
         tampered(f, hy, bits, after ? CONF_CERTAIN : CONF_LIKELY, 86);
         return;
     }
-    if (f->end->how == HOW_RESET && f->end->by == BY_SERVER &&
-        f->phase == PHASE_HELLO) {
+    if (f->end->how != HOW_RESET || f->end->by != BY_SERVER) {
+        return;
+    }
+    bool hello = f->phase == PHASE_HELLO;
+    if (hello) {
         by_server(f, hy, odd);
-        if (odd == 1) {
-            tampered(f, hy, bits, CONF_POSSIBLE, 58);
-        }
+    }
+    if (odd == 1) {
+        tampered(f, hy, bits, CONF_POSSIBLE, hello ? 58 : 45);
     }
 }
 
