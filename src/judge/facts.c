@@ -206,9 +206,16 @@ static bool is_address(struct span s)
     return digits;
 }
 
+/* Before the first SSL there was nothing to capture (1995-01-01): devices
+ * without a clock, and tools that drop the times, begin at 1970. */
+#define CLOCK_SET (INT64_C(788918400) * TICK_SEC)
+
 static void derive_dates(struct facts *f)
 {
     const struct cert *c = f->leaf;
+    if (f->when < CLOCK_SET) {
+        return;
+    }
     if (c->not_after != INT64_MAX && f->when > c->not_after) {
         f->leaf_expired = true;
         f->leaf_days = (f->when - c->not_after) / DAY;

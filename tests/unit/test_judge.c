@@ -954,6 +954,17 @@ Test(certificate, not_yet_valid)
     hs_free(&s.hs);
 }
 
+/* Where the capture has no clock, no date is judged by it. */
+Test(certificate, not_yet_valid_in_1970)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.hs.when_hello = s.hs.first = 5 * TICK_SEC;
+    alert(&s, SIDE_CLIENT, 42);
+    check_not(&s, "server_certificate_not_yet_valid");
+}
+
 Test(certificate, hidden_with_readable_45)
 {
     struct scene s;
