@@ -367,34 +367,16 @@ static void note_foreign(struct session *s, const struct packet *p,
     }
 }
 
-/* The event of a kind that a frame brought. */
-static struct hs_event *event_of(struct session *s, enum hs_kind kind,
-                                 uint64_t frame)
+/* Adds bits to the event of a kind that a frame brought. */
+static void mark(struct session *s, enum hs_kind kind, uint64_t frame,
+                 uint16_t bits)
 {
     for (unsigned i = s->hs.events_n; i-- > 0;) {
         struct hs_event *e = &s->hs.events[i];
         if (e->kind == kind && e->frame == frame) {
-            return e;
+            e->aux |= bits;
+            return;
         }
-    }
-    return NULL;
-}
-
-static void mark(struct session *s, enum hs_kind kind, uint64_t frame,
-                 uint16_t bits)
-{
-    struct hs_event *e = event_of(s, kind, frame);
-    if (e) {
-        e->aux |= bits;
-    }
-}
-
-static void unmark(struct session *s, enum hs_kind kind, uint64_t frame,
-                   uint16_t bits)
-{
-    struct hs_event *e = event_of(s, kind, frame);
-    if (e) {
-        e->aux &= (uint16_t)~bits;
     }
 }
 
@@ -414,48 +396,18 @@ static void note_reset(struct session *s, struct flow *f,
     w->rst_noted = true;
     s->hs.rst_seen[side] = true;
     w->rst_frame = p->frame;
-    w->rst_seq = p->seq;
     w->rst_at = p->when;
     hs_note(&s->hs, HS_RST, side, 0, aux, p->when, p->frame);
 }
 
-/* Whether a packet was sent before the reset, which overtook it on the way: its
- * place is in front of it. */
-static bool may_be_overtaken(const struct sender *w, const struct packet *p)
-{
-    int32_t off = (int32_t)(p->seq + p->payload_wire_bytes - w->rst_seq);
-    return off < 0 || (off == 0 && p->payload_wire_bytes > 0);
-}
-
 /* The "sender" of a reset goes on as if nothing was: it was not its reset. A
- * millisecond allows for packets that overtook it, some more for bare
- * acknowledgements, which have no place of their own. */
+ * millisecond allows for packets that overtook it. */
 static void note_life_after_reset(struct session *s, const struct packet *p,
                                   unsigned dir)
 {
-    struct sender *w = &s->sender[dir];
-    if (!w->rst_noted || (p->flags & TCP_RST)) {
-        return;
-    }
-    if (may_be_overtaken(w, p)) {
-        w->rst_overtook = true; /* settled when all is seen */
-    } else if (p->when - w->rst_at >
-               (p->payload_wire_bytes ? 1 : 20) * TICK_MSEC) {
-        mark(s, HS_RST, w->rst_frame, HS_RST_DATA_AFTER);
-    }
-}
-
-/* What came late fills the place in front of a genuine reset; else its sender
- * was alive and had got no further. */
-static void settle_reset(struct session *s, unsigned dir)
-{
     const struct sender *w = &s->sender[dir];
-    if (!w->rst_overtook) {
-        return;
-    }
-    if (s->stream[dir].next == w->rst_seq) {
-        unmark(s, HS_RST, w->rst_frame, HS_RST_SEQ_ODD);
-    } else {
+    if (w->rst_noted && !(p->flags & TCP_RST) &&
+        p->when - w->rst_at > TICK_MSEC) {
         mark(s, HS_RST, w->rst_frame, HS_RST_DATA_AFTER);
     }
 }
@@ -613,20 +565,6 @@ static void remember_hello_end(struct session *s, unsigned dir)
     w->hello_end = s->stream[dir].next;
 }
 
-/* TLS 1.3 hides the client's Finished: it is in what the client sends first
- * under the keys of the handshake, or behind that. */
-static void remember_finish_end(struct session *s, unsigned dir)
-{
-    struct sender *w = &s->sender[dir];
-    enum side side = side_of(s, dir);
-    bool hidden = side == SIDE_CLIENT && s->hs.encrypted[SIDE_SERVER] &&
-                  s->tls.app_records[SIDE_CLIENT] > 0;
-    if (!w->finish_end_seen && (s->tls.dir[side].finished || hidden)) {
-        w->finish_end_seen = true;
-        w->finish_end = s->stream[dir].next;
-    }
-}
-
 /* A segment that is its sender's: whether it brought something new. */
 static bool believe(struct session *s, unsigned dir, uint32_t seq,
                     struct span bytes, uint32_t wire, struct stamp at)
@@ -647,7 +585,6 @@ static bool believe(struct session *s, unsigned dir, uint32_t seq,
         mark(s, HS_FIN, s->sender[dir].fin_frame, HS_RST_DATA_AFTER);
     }
     remember_hello_end(s, dir);
-    remember_finish_end(s, dir);
     return progress;
 }
 
@@ -659,9 +596,8 @@ static bool take_one(struct session *s, struct flow *f, unsigned dir,
     struct hs_dir *d = dir_stats(s, dir);
     x->taken = true;
     /* It was taken, so what would have kept a stack from taking it is the
-     * capture's doing; but no capture takes options away. */
-    unsigned capture = HS_ODD_CHECKSUM | HS_ODD_ACK;
-    if (__builtin_popcount(x->odd & ~capture) >= 2) {
+     * capture's doing. */
+    if (__builtin_popcount(x->odd & ~(unsigned)UNACCEPTABLE) >= 2) {
         note_doubted(s, dir, x, HS_ODD_TAKEN);
     }
     if (x->odd & HS_ODD_CHECKSUM) {
@@ -871,15 +807,11 @@ static void note_resent(struct session *s, const struct flow *f,
     if (w->resent_seq != h->acked) {
         w->resent_seq = h->acked;
         d->resent = 0;
-        d->resent_size = 0;
     } else if (d->resent && p->when - d->resent_last < RESENT_APART) {
         return;
     }
     if (d->resent++ == 0) {
         d->resent_first = p->when;
-    }
-    if (p->payload_wire_bytes > d->resent_size) {
-        d->resent_size = p->payload_wire_bytes;
     }
     d->resent_last = p->when;
 }
@@ -924,9 +856,6 @@ static bool ack_packet(struct session *s, struct flow *f,
     bool progress = s->doubts[other].n > 0 && settle_doubts(s, f, other, p);
     const struct flow_half *h = &f->half[other];
     bool fin = (h->flags & HALF_FIN) && p->ack == h->fin_seq + 1;
-    if (p->acks_beyond && s->stream[other].started) {
-        dir_stats(s, other)->acked_beyond = true;
-    }
     tcp_stream_acked(&s->stream[other], fin ? h->fin_seq : p->ack, at, &sink);
     note_fin(s, f, other, at);
     return progress;
@@ -1072,8 +1001,6 @@ static void fill_transport(struct session *s, const struct flow *f,
         (h->flags & HALF_SYN) && (int32_t)(h->acked - (h->isn + 1)) > 0;
     d->hello_acked =
         w->hello_end_seen && (int32_t)(h->acked - w->hello_end) >= 0;
-    d->finish_unacked =
-        w->finish_end_seen && (int32_t)(h->acked - w->finish_end) < 0;
 }
 
 /* A hole that the receiver never acknowledged is not ours: the bytes got lost
@@ -1115,7 +1042,6 @@ static void flush_streams(struct session *s, struct flow *f)
             settle_acked(s, f, dir, at, &sink);
             note_fin(s, f, dir, at);
         }
-        settle_reset(s, dir);
         s->hs.limited =
             s->hs.limited || doubts_miss(&s->doubts[dir], s->stream[dir].next);
     }

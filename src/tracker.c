@@ -64,7 +64,7 @@ static tick_t class_timeout(const struct tracker *t, unsigned class)
     case FLOW_CLASS_COUNT:
         break;
     }
-    return 60 * TICK_SEC; /* who closed repeats its last words for as long */
+    return 5 * TICK_SEC;
 }
 
 /* Every touch is noted with its step, so that flows touched at the same time

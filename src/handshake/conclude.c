@@ -159,19 +159,6 @@ static const struct hs_event *plaintext_before(const struct scan *s)
     return NULL;
 }
 
-/* What its sender said before the reset, which overtook it on the way. */
-static bool alert_was_overtaken(const struct handshake *hs, unsigned i)
-{
-    const struct hs_event *rst = &hs->events[i];
-    for (i++; i < hs->events_n && !(rst->aux & HS_RST_DATA_AFTER); i++) {
-        const struct hs_event *e = &hs->events[i];
-        if (e->kind == HS_ALERT && e->side == rst->side && alert_ends(hs, i)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool event_ends(const struct scan *s, unsigned i)
 {
     const struct handshake *hs = s->hs;
@@ -180,7 +167,6 @@ static bool event_ends(const struct scan *s, unsigned i)
     case HS_ALERT:
         return alert_ends(hs, i) && !hs_ended_nothing(hs, e);
     case HS_RST:
-        return close_ends(hs, i) && !alert_was_overtaken(hs, i);
     case HS_EAP_FAILURE:
         return close_ends(hs, i);
     case HS_FIN:
@@ -256,7 +242,7 @@ static unsigned bits_set(unsigned v)
 }
 
 /* Somebody else's reset or FIN: told by what its headers cannot explain. */
-bool conclude_is_foreign(const struct hs_event *e)
+static bool is_foreign(const struct hs_event *e)
 {
     unsigned odd = e->aux & (HS_RST_TTL_ODD | HS_RST_IPID_ODD | HS_RST_SEQ_ODD |
                              HS_RST_EARLY | HS_RST_DF_ODD | HS_ODD_CHECKSUM |
@@ -303,7 +289,7 @@ void conclude_fail_by(struct conclusion *out, const struct hs_event *e)
         break;
     case HS_RST:
         out->how = HOW_RESET;
-        if (conclude_is_foreign(e)) {
+        if (is_foreign(e)) {
             out->by = BY_MIDDLEBOX;
         }
         break;
@@ -318,7 +304,7 @@ void conclude_fail_by(struct conclusion *out, const struct hs_event *e)
         break;
     default:
         out->how = HOW_CLOSE;
-        if (conclude_is_foreign(e)) {
+        if (is_foreign(e)) {
             out->by = BY_MIDDLEBOX;
         }
         break;
@@ -707,8 +693,8 @@ static void blame_foreign(const struct handshake *hs, struct conclusion *out)
     }
     for (unsigned i = 0; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (e->kind == HS_FOREIGN && (e->aux & HS_ODD_TAKEN) &&
-            conclude_is_foreign(e) && e->frame <= out->frame_decisive &&
+        if (e->kind == HS_FOREIGN && (e->aux & HS_ODD_TAKEN) && is_foreign(e) &&
+            e->frame <= out->frame_decisive &&
             (e->frame == out->frame_decisive || out->by != by_side(e)) &&
             !is_borne_out(hs, e)) {
             out->by = BY_MIDDLEBOX;
@@ -717,61 +703,6 @@ static void blame_foreign(const struct handshake *hs, struct conclusion *out)
             out->benign = false;
             return;
         }
-    }
-}
-
-/* ---- finished on one side only ---- */
-
-static const struct hs_event *first_close(const struct handshake *hs)
-{
-    for (const struct hs_event *e = hs->events; e < hs->events + hs->events_n;
-         e++) {
-        if (conclude_is_close(e)) {
-            return e;
-        }
-    }
-    return NULL;
-}
-
-/* The side whose Finished did not arrive, or SIDE_NONE. */
-static enum side unheard_side(const struct handshake *hs)
-{
-    for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
-        const struct hs_dir *d = &hs->dir[side];
-        if (d->finish_unacked && hs_dir_in_vain(d)) {
-            return (enum side)side;
-        }
-    }
-    return SIDE_NONE;
-}
-
-/* A Finished that was sent again and again and never acknowledged did not
- * arrive: its sender believes that all is well, and its peer still waits. */
-static void revoke_unheard(const struct handshake *hs, struct conclusion *out)
-{
-    const uint32_t blind = BLIND_HOLES | BLIND_LIMIT;
-    enum side side = unheard_side(hs);
-    if (side == SIDE_NONE || out->outcome != OUTCOME_SUCCESS) {
-        return;
-    }
-    out->outcome = OUTCOME_UNKNOWN;
-    out->established = false;
-    out->late_rejection_possible = false;
-    out->stage =
-        side == SIDE_CLIENT ? STAGE_CLIENT_FINISHED : STAGE_SERVER_FINISHED;
-    if (out->blind & blind) {
-        return; /* the acknowledgement may be what is missing */
-    }
-    const struct hs_event *close = first_close(hs);
-    tick_t patience = hs->timeout_ms * TICK_MSEC;
-    if (close && close->when - hs->dir[side].resent_first < patience) {
-        conclude_fail_by(out, close);
-    } else if (close || hs->end != HS_END_CAPTURE) {
-        out->outcome = OUTCOME_FAILURE;
-        out->by = BY_NOBODY;
-        out->how = HOW_TIMEOUT;
-    } else {
-        out->blind |= BLIND_CAPTURE_ENDED;
     }
 }
 
@@ -799,7 +730,6 @@ void hs_conclude(struct handshake *hs)
     if (hs_is_eap(hs)) {
         settle_eap(hs, out);
     }
-    revoke_unheard(hs, out);
     blame_foreign(hs, out);
     out->blind |= hs->limited ? BLIND_LIMIT : 0;
     if (out->has_alert && out->alert_encrypted &&

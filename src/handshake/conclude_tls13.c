@@ -177,10 +177,9 @@ static void judge_answer(struct scan *s, const struct flight13 *f)
         bool server_first = close >= 0 &&
                             hs->events[close].side == SIDE_SERVER &&
                             !client_closing(f, hs, f->client_finished, close);
-        bool foreign = close >= 0 && conclude_is_foreign(&hs->events[close]);
-        if (server_first && (cert || foreign)) {
+        if (server_first && cert) {
             conclude_fail_by(s->out, &hs->events[close]);
-            s->out->rejected_after_finished = !foreign;
+            s->out->rejected_after_finished = true;
             return;
         }
         if (!server_first) {

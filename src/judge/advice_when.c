@@ -35,27 +35,6 @@ unsigned http_status(const struct handshake *hs)
     return number_of(span_sub(hs->carrier_note, 9, 3));
 }
 
-/* No server has read a request in a ClientHello: who sends one elsewhere, or
- * asks for a log-in to the network (RFC 6585 section 6), says so to everybody.
- */
-bool is_portal_answer(const struct handshake *hs)
-{
-    struct span first = hs->raw[HS_RAW_SERVER_FIRST];
-    if (!carrier_starts(hs, "direct") ||
-        !hs_find(hs, HS_PLAINTEXT, SIDE_SERVER) ||
-        !span_starts(first, "HTTP/1.") || first.n < 12) {
-        return false;
-    }
-    unsigned status = number_of(span_sub(first, 9, 3));
-    return status == 511 || (status >= 301 && status <= 308);
-}
-
-static bool is_answer_lost(const struct facts *f)
-{
-    return f->after_server_hello && (f->undelivered[SIDE_CLIENT] ||
-                                     f->hs->dir[SIDE_CLIENT].lost_bytes > 0);
-}
-
 static bool is_ended_by_client(const struct facts *f)
 {
     return f->end->by == BY_CLIENT || f->late_refusal;
@@ -80,7 +59,7 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(by_client, is_ended_by_client(f))                                     \
     WORD(by_server, f->end->by == BY_SERVER)                                   \
     WORD(by_nobody, f->end->by == BY_NOBODY)                                   \
-    WORD(undelivered, is_answer_lost(f))                                       \
+    WORD(undelivered, f->undelivered[SIDE_CLIENT] && f->after_server_hello)    \
     WORD(reset, f->end->how == HOW_RESET)                                      \
     WORD(waited, f->waited_ns >= TICK_SEC)                                     \
     WORD(close, f->end->how == HOW_CLOSE)                                      \
@@ -112,7 +91,6 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(ca_expired, is_only_ca_expired(f))                                    \
     WORD(cn_only, f->common_name_only)                                         \
     WORD(chain_rule, f->trust.violation != NULL)                               \
-    WORD(portal, is_portal_answer(f->hs))                                      \
     WORD(eap, hs_is_eap(f->hs))                                                \
     WORD(eap_radius, hs_is_eap(f->hs) && f->hs->transport == TRANSPORT_UDP)
 

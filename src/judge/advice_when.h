@@ -25,8 +25,6 @@
  *   nla                  an RDP server wants CredSSP, which was not offered
  *   ca_expired           of the server's chain, only a CA's certificate has
  *                        expired
- *   portal               the answer to the ClientHello is an HTTP redirect, as
- *                        captive portals and filters send
  *   eap eap_radius       it is part of an 802.1X log-in; seen in RADIUS
  *   peer_X               the side that speaks no TLS speaks X (http, ssh ...)
  */
@@ -51,9 +49,6 @@ bool conditions_hold(const struct facts *f, const struct conditions *c,
                      const char *when);
 
 bool carrier_starts(const struct handshake *hs, const char *prefix);
-
-/* Whether the server answered the ClientHello with an HTTP redirect or 511. */
-bool is_portal_answer(const struct handshake *hs);
 
 /* The status of a proxy's HTTP answer; ALERT_NONE when it gave none. */
 unsigned http_status(const struct handshake *hs);

@@ -249,34 +249,3 @@ Test(foreign, what_the_ends_sent_is_theirs)
         cr_expect_eq(s.foreign, 0u, "%s", names[i]);
     }
 }
-
-/* The reset overtook what its sender had said before it. */
-Test(foreign, not_a_reset_that_overtook_an_alert)
-{
-    struct seen s = analyse("reset_overtakes_alert");
-    cr_expect_eq(s.records, 1u);
-    cr_expect_eq(s.by, BY_SERVER);
-    cr_expect_str_neq(s.cause, "connection_tampered");
-}
-
-/* Who closed repeats its last words for minutes: they are no other attempt. */
-Test(foreign, not_what_is_repeated_after_the_end)
-{
-    struct seen s = analyse("alert_resent");
-    cr_expect_eq(s.records, 1u);
-    cr_expect_eq(s.outcome, OUTCOME_FAILURE);
-}
-
-/* A page that a filter sent in the server's name, and one of who is asked. */
-Test(foreign, a_page_in_place_of_tls)
-{
-    struct seen s = analyse("fake_page");
-    cr_expect_eq(s.by, BY_MIDDLEBOX);
-    cr_expect_str_eq(s.cause, "connection_tampered");
-    cr_expect_not_null(strstr(s.evidence, "302 Found"), "%s", s.evidence);
-    s = analyse("page_portal");
-    cr_expect_eq(s.by, BY_SERVER);
-    cr_expect_str_eq(s.cause, "server_not_tls");
-    cr_expect_not_null(strstr(s.evidence, "portal.example.test"), "%s",
-                       s.evidence);
-}

@@ -3,16 +3,23 @@
  * One side does not speak TLS: what it sent first is no TLS record (RFC 8446
  * section 5.1).
  */
-#include "judge/advice_when.h"
 #include "judge/facts.h"
 #include "judge/say.h"
-
-#include <strings.h>
 
 /* What the side that speaks no TLS speaks: "http", "ssh"; NULL: not known. */
 static const char *word(const struct facts *f)
 {
     return f->hs->peer_protocol;
+}
+
+/* The first line of what was sent, for the evidence. */
+static struct say first_line(struct span s)
+{
+    size_t n = 0;
+    while (n < s.n && n < 80 && s.p[n] >= 0x20 && s.p[n] < 0x7f) {
+        n++;
+    }
+    return say_span(span_sub(s, 0, n));
 }
 
 /* The first bytes as they are: 2a 31 0d 0a */
@@ -33,7 +40,7 @@ static void quote(const struct facts *f, struct hypothesis *h,
                   enum hs_raw which, const char *who)
 {
     struct span first = f->hs->raw[which];
-    struct say line = say_line(first);
+    struct say line = first_line(first);
     if (strlen(line.s) >= 3) {
         hypothesis_because(h, "the %s's first bytes are \"%s\"", who, line.s);
     } else if (first.n) {
@@ -42,13 +49,6 @@ static void quote(const struct facts *f, struct hypothesis *h,
     } else {
         hypothesis_because(h, "the %s's first bytes are no TLS record", who);
     }
-}
-
-/* The server took STARTTLS, or what the protocol has for it. */
-static bool has_agreed(const struct handshake *hs)
-{
-    return hs_find(hs, HS_CARRIER_OK, SIDE_NONE) &&
-           carrier_starts(hs, "starttls");
 }
 
 /* A protocol that begins with its own banner and turns to TLS by a command, or
@@ -61,15 +61,8 @@ static bool is_client_astray(const struct facts *f)
                                         "sieve", "irc",  "postgresql"};
     static const uint16_t tls_ports[] = {443, 465, 563, 636, 853,
                                          989, 990, 993, 995, 6697};
-    if (has_agreed(f->hs)) {
-        return false;
-    }
-    struct hs_target target;
-    uint16_t port = hs_tunnel_target(f->hs, &target)
-                        ? target.port
-                        : f->hs->addr[SIDE_SERVER].port;
     for (size_t i = 0; i < sizeof tls_ports / sizeof tls_ports[0]; i++) {
-        if (port == tls_ports[i]) {
+        if (f->hs->addr[SIDE_SERVER].port == tls_ports[i]) {
             return false;
         }
     }
@@ -81,73 +74,20 @@ static bool is_client_astray(const struct facts *f)
     return false;
 }
 
-/* The headers of the answer are not its sender's: somebody else's words. */
-static void page_injected(const struct facts *f, struct hypotheses *hy)
-{
-    struct hypothesis *h =
-        hypothesis_add(hy, "server_not_tls", CONF_POSSIBLE, 60);
-    hypothesis_side(h, FIX_NETWORK);
-    quote(f, h, HS_RAW_SERVER_FIRST, "answer");
-}
-
-/* Where an HTTP redirect leads (RFC 9110 section 10.2.2). */
-static struct span redirect_of(struct span s)
-{
-    static const char name[] = "\r\nlocation: ";
-    const size_t n = sizeof name - 1;
-    for (size_t i = 0; i + n < s.n; i++) {
-        if (strncasecmp((const char *)s.p + i, name, n) == 0) {
-            return span_sub(s, i + n, s.n);
-        }
-    }
-    return span_sub(s, s.n, 0);
-}
-
-static void explain_portal(const struct facts *f, struct hypothesis *h)
-{
-    struct span to = redirect_of(f->hs->raw[HS_RAW_SERVER_FIRST]);
-    if (to.n) {
-        hypothesis_because(h, "it sends the client to %s", say_line(to).s);
-    }
-    hypothesis_because(h, "an HTTP server cannot read a request in a "
-                          "ClientHello: who answers it with a redirect says "
-                          "that to everybody, as captive portals and filters "
-                          "do");
-}
-
 static void server_plain(const struct facts *f, struct hypotheses *hy,
                          bool header)
 {
-    if (f->end->by == BY_MIDDLEBOX) {
-        page_injected(f, hy);
-        return;
-    }
     struct hypothesis *h =
         hypothesis_add(hy, "server_not_tls",
                        header ? CONF_LIKELY : CONF_CERTAIN, header ? 70 : 92);
-    struct hs_target target;
-    bool agreed = has_agreed(f->hs);
-    if (agreed) {
-        hypothesis_reason(h, "the server agreed to TLS and then went on "
-                             "without it");
-    } else if (word(f) && hs_tunnel_target(f->hs, &target)) {
-        hypothesis_reason(h,
-                          "behind the proxy %s does not speak TLS on port %u "
-                          "but %s",
-                          say_span(target.host).s, target.port, word(f));
-    } else if (word(f)) {
+    if (word(f)) {
         hypothesis_reason(h, "the server does not speak TLS on port %u but %s",
                           f->hs->addr[SIDE_SERVER].port, word(f));
     }
     if (is_client_astray(f)) {
         hypothesis_side(h, FIX_CLIENT);
     }
-    if (!agreed) { /* else the first bytes are those of the prelude */
-        quote(f, h, HS_RAW_SERVER_FIRST, "server");
-    }
-    if (is_portal_answer(f->hs)) {
-        explain_portal(f, h);
-    }
+    quote(f, h, HS_RAW_SERVER_FIRST, "server");
 }
 
 static void client_plain(const struct facts *f, struct hypotheses *hy)
@@ -173,7 +113,8 @@ static void client_plain(const struct facts *f, struct hypotheses *hy)
     }
     struct span answer = hs->raw[HS_RAW_SERVER_FIRST];
     if (!f->end->has_alert && answer.n) {
-        hypothesis_because(h, "the server answered \"%s\"", say_line(answer).s);
+        hypothesis_because(h, "the server answered \"%s\"",
+                           first_line(answer).s);
     }
 }
 

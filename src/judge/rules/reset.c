@@ -37,10 +37,6 @@ static void tampered(const struct facts *f, struct hypotheses *hy,
                                o->text);
         }
     }
-    if (f->end->how == HOW_PLAINTEXT) {
-        hypothesis_because(h, "its first line is \"%s\"",
-                           say_line(f->hs->raw[HS_RAW_SERVER_FIRST]).s);
-    }
 }
 
 static void by_server(const struct facts *f, struct hypotheses *hy,
@@ -86,15 +82,12 @@ static void run(const struct facts *f, struct hypotheses *hy)
         tampered(f, hy, bits, after ? CONF_CERTAIN : CONF_LIKELY, 86);
         return;
     }
-    if (f->end->how != HOW_RESET || f->end->by != BY_SERVER) {
-        return;
-    }
-    bool hello = f->phase == PHASE_HELLO;
-    if (hello) {
+    if (f->end->how == HOW_RESET && f->end->by == BY_SERVER &&
+        f->phase == PHASE_HELLO) {
         by_server(f, hy, odd);
-    }
-    if (odd == 1) {
-        tampered(f, hy, bits, CONF_POSSIBLE, hello ? 58 : 45);
+        if (odd == 1) {
+            tampered(f, hy, bits, CONF_POSSIBLE, 58);
+        }
     }
 }
 
