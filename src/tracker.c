@@ -34,8 +34,9 @@ struct tracker {
     size_t frames_bytes;  /* of open flows' frame logs */
     uint32_t whole_left;  /* when all had been folded that could be */
     struct tracker_now now;
-    bool in_packet; /* else time, or the end, is at work */
-    bool one_more;  /* a flow became whole in this packet */
+    bool in_packet;      /* else time, or the end, is at work */
+    bool one_more;       /* a flow became whole in this packet */
+    struct flow *opened; /* a SYN of this one was this packet */
     struct tracker_counters counters;
     struct tls_decrypt_stats decrypted;
 };
@@ -277,6 +278,15 @@ static void fold_idle(struct tracker *t)
         if (f) {
             fold(t, f);
         }
+    }
+}
+
+/* Most SYNs of a flood stay alone: they are folded while all of it is at
+ * hand. */
+static void fold_opened(struct tracker *t)
+{
+    if (t->opened && flow_table_crowded(t->flows) && flow_is_plain(t->opened)) {
+        fold(t, t->opened);
     }
 }
 
@@ -590,6 +600,7 @@ static void opening_packet(struct tracker *t, struct flow *f,
         remove_flow(t, &f->head); /* connected and left: no TLS */
     } else if (k->flags & TCP_SYN) {
         touch(t, f, FLOW_OPENING);
+        t->opened = f;
     }
 }
 
@@ -779,6 +790,7 @@ void tracker_packet(struct tracker *t, const struct packet *k,
 {
     t->now = *now;
     t->in_packet = true;
+    t->opened = NULL;
     if (k->proto == PROTO_TCP) {
         tcp_packet(t, k);
     } else if (k->proto == PROTO_UDP || k->proto == PROTO_EAP) {
@@ -787,6 +799,7 @@ void tracker_packet(struct tracker *t, const struct packet *k,
         icmp_packet(t, k);
     }
     if (t->one_more) {
+        fold_opened(t);
         fold_idle(t);
     }
 }

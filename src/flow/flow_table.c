@@ -518,6 +518,18 @@ struct flow_head *flow_table_oldest(struct flow_table *t, enum flow_class class)
     return i == NIL ? NULL : flow_at(t, i);
 }
 
+/* Flows that were folded one after the other lie so, and are mostly given up
+ * so: what is some places further is needed soon. */
+static void look_along(const struct flow_table *t, uint32_t i)
+{
+    uint32_t at = i + AHEAD;
+    if (is_whole_index(i) || (i & (SLAB_FLOWS - 1)) + 2 * AHEAD >= SLAB_FLOWS) {
+        return;
+    }
+    __builtin_prefetch(flow_at(t, at + AHEAD));
+    __builtin_prefetch(&t->slots[flow_at(t, at)->hash & t->mask]);
+}
+
 /* Each call loads what it begins to load for the next one. */
 void flow_table_prefetch_next(const struct flow_table *t,
                               const struct flow_head *f)
@@ -525,6 +537,7 @@ void flow_table_prefetch_next(const struct flow_table *t,
     if (f->next == NIL) {
         return;
     }
+    look_along(t, f->next);
     const struct flow_head *next = flow_at(t, f->next);
     __builtin_prefetch(&t->slots[next->hash & t->mask]);
     if (next->form == FLOW_FOLDED) {
