@@ -514,6 +514,15 @@ static void not_tls(const struct reader *r, uint32_t len, bool alike)
     r->d->dead = true;
 }
 
+/* The alert of a server that has not chosen a version yet: RFC 5246 (appendix
+ * E.1) lets it fill in any, and BearSSL leaves zero there. */
+static bool is_unversioned_alert(const struct reader *r, uint16_t version,
+                                 uint16_t len)
+{
+    return r->d->type == CONTENT_ALERT_RECORD && version == 0 && len == 2 &&
+           r->hs->record_version[r->side] == UNSEEN_U16;
+}
+
 static void begin_record(const struct reader *r)
 {
     struct tls_dir *d = r->d;
@@ -523,8 +532,10 @@ static void begin_record(const struct reader *r)
     uint16_t len = cursor_u16(&c, "length");
     d->header_n = 0;
     bool draft = version >> 8 == 0x7f;
-    bool sane = d->type >= CONTENT_CCS && d->type <= CONTENT_HEARTBEAT &&
-                (version >> 8 == 3 || draft) && len <= LIMIT_RECORD_LENGTH;
+    bool sane =
+        d->type >= CONTENT_CCS && d->type <= CONTENT_HEARTBEAT &&
+        (version >> 8 == 3 || draft || is_unversioned_alert(r, version, len)) &&
+        len <= LIMIT_RECORD_LENGTH;
     if (!sane) {
         bool alike = d->type >= CONTENT_CCS && d->type <= CONTENT_APPLICATION &&
                      version >> 8 == 3;

@@ -66,6 +66,29 @@ Test(limits, the_timeline)
     hs_free(&hs);
 }
 
+/* What the first record of a server with this header is noted as. */
+static enum hs_kind first_noted(const char *bytes)
+{
+    struct handshake hs;
+    struct tls_state t = {0};
+    hs_init(&hs, LIMIT_SESSION_ARENA_BYTES);
+    tls_feed(&t, &hs, SIDE_SERVER, span_of(bytes, 7), 1, 1, true);
+    enum hs_kind kind = hs.events_n ? hs.events[0].kind : 0;
+    tls_fini(&t);
+    hs_free(&hs);
+    return kind;
+}
+
+/* BearSSL answers a hello that it refuses before it has a version. */
+Test(limits, versions_of_records)
+{
+    cr_expect_eq(first_noted("\x15\x03\x01\0\x02\x02\x46"), HS_ALERT);
+    cr_expect_eq(first_noted("\x15\0\0\0\x02\x02\x46"), HS_ALERT);
+    cr_expect_eq(first_noted("\x15\0\0\0\x03\x02\x46"), HS_PLAINTEXT);
+    cr_expect_eq(first_noted("\x16\0\0\0\x02\x02\x46"), HS_PLAINTEXT);
+    cr_expect_eq(first_noted("\x15\0\x01\0\x02\x02\x46"), HS_PLAINTEXT);
+}
+
 /* One message of `total` bytes in records of 16 KiB. */
 static bool limited_by_message(uint32_t total)
 {
