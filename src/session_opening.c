@@ -76,11 +76,14 @@ static void swap_sides(struct session *s)
     s->hs.client_swapped = !s->hs.client_swapped;
 }
 
-/* The server spoke first, in plaintext, and nobody asked for TLS. */
+/* The server spoke first, in plaintext, and the client said nothing before its
+ * hello: where both had spoken, they may have agreed on TLS in a protocol that
+ * we do not know. */
 static void note_banner(struct session *s, unsigned server_dir)
 {
     const struct prelude *p = &s->prelude;
-    if (p->spoke[server_dir] && !p->asked && !p->carrier) {
+    if (p->spoke[server_dir] && !p->spoke[1 - server_dir] && !p->asked &&
+        !p->carrier) {
         hs_note(&s->hs, HS_PLAINTEXT, SIDE_SERVER, 0, 0,
                 p->spoke_at[server_dir], p->spoke_frame[server_dir]);
     }
