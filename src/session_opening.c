@@ -79,11 +79,15 @@ static void swap_sides(struct session *s)
 /* The server spoke first, in plaintext, and the client said nothing before its
  * hello: where both had spoken, they may have agreed on TLS in a protocol that
  * we do not know. */
-static void note_banner(struct session *s, unsigned server_dir)
+static void note_banner(struct session *s, unsigned server_dir,
+                        struct stamp hello)
 {
     const struct prelude *p = &s->prelude;
-    if (p->spoke[server_dir] && !p->spoke[1 - server_dir] && !p->asked &&
-        !p->carrier) {
+    unsigned client_dir = 1 - server_dir;
+    /* A hello in tiny segments began as something that was said. */
+    bool answered =
+        p->spoke[client_dir] && p->spoke_frame[client_dir] != hello.frame;
+    if (p->spoke[server_dir] && !answered && !p->asked && !p->carrier) {
         hs_note(&s->hs, HS_PLAINTEXT, SIDE_SERVER, 0, 0,
                 p->spoke_at[server_dir], p->spoke_frame[server_dir]);
     }
@@ -98,7 +102,7 @@ static void begin_tls(struct session *s, unsigned client_dir, struct stamp at,
     s->mode = MODE_TLS;
     if (hello) {
         s->hs.when_hello = at.when;
-        note_banner(s, 1 - client_dir);
+        note_banner(s, 1 - client_dir, at);
     }
     prelude_tls_begins(&s->prelude, &s->hs, at.when, at.frame);
 }
