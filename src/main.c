@@ -492,7 +492,7 @@ static int close_stdout(int status)
         return status;
     }
     if (errno == EPIPE) {
-        return EXIT_OK;
+        return status;
     }
     fprintf(stderr, "tlswhy: standard output: %s\n", strerror(errno));
     return EXIT_ERROR;

@@ -11,7 +11,7 @@
 /* Address space, not memory: what is not touched takes none. */
 #define STEP_BYTES (64 << 20)
 
-static uintptr_t advised; /* up to where */
+static _Atomic uintptr_t advised; /* up to where */
 
 void heap_init(void)
 {
@@ -24,12 +24,15 @@ void heap_init(void)
 
 void heap_advise(void)
 {
+    uintptr_t from = advised;
     uintptr_t end = (uintptr_t)sbrk(0);
-    if (end <= advised || !advised) {
+    if (!from || end == from) {
         return;
     }
-    uintptr_t begin = advised & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the heap's end is a number */
-    madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-    advised = end;
+    advised = end; /* less than before when memory was given back */
+    if (end > from) {
+        uintptr_t begin = from & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr): the end is a number */
+        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    }
 }

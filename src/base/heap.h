@@ -11,7 +11,7 @@
 void heap_init(void);
 
 /* Asks for huge pages for what the heap has grown by since the last call; to be
- * called now and then, from one thread. Costs no system call while it has not
+ * called now and then, from any thread. Costs no system call while it has not
  * grown. Where the kernel has none, nothing changes. */
 void heap_advise(void);
 
