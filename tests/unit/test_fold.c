@@ -248,7 +248,7 @@ Test(fold, words_without_a_model)
     static struct folded f;
     struct alike *a = alike_new(0);
     for (unsigned i = 0; i < WORDS; i++) {
-        v[i] = (int64_t)(UINT64_C(1) << i) - (i % 2);
+        v[i] = (int64_t)((UINT64_C(1) << i) - i % 2);
     }
     cr_assert(fold_words(a, &f, v, 0));
     expect_unfolded_words(a, &f, v, 0);
