@@ -14,11 +14,14 @@
  */
 #include "base/alike.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <stdalign.h>
 #include <stdlib.h>
 
-#define SLOTS         1024u
+#define SETS          256u
+#define WAYS          4u /* keys that share a set */
+#define SLOTS         (SETS * WAYS)
 #define MODEL_MIN     48u /* shorter messages need none */
 #define MODEL_MAX     (32u * 1024)
 #define ZEROS_BYTES   (64u * 1024)
@@ -29,14 +32,16 @@
 struct model {
     uint64_t key;
     uint32_t refs;
-    uint32_t n;
+    uint32_t n : 31;
+    uint32_t kept : 1;           /* the table holds one of them */
     alignas(16) uint8_t bytes[]; /* of words: a struct pair for each two */
 };
 
 struct alike {
     size_t bytes, max_bytes;
-    unsigned hand; /* the next slot that makes room */
-    struct model *slots[SLOTS];
+    size_t idle_bytes;              /* of models that only the table holds */
+    unsigned hand;                  /* the next slot that makes room */
+    struct model *sets[SETS][WAYS]; /* the ones used last come first, about */
 };
 
 struct alike *alike_new(size_t max_bytes)
@@ -48,18 +53,57 @@ struct alike *alike_new(size_t max_bytes)
     return a;
 }
 
+static size_t size_of(const struct model *m)
+{
+    return sizeof *m + m->n;
+}
+
+static bool is_idle(const struct model *m)
+{
+    return m->kept && m->refs == 1;
+}
+
+/* One more packed message needs it. */
+static void hold(struct alike *a, struct model *m)
+{
+    a->idle_bytes -= is_idle(m) ? size_of(m) : 0;
+    m->refs++;
+}
+
 static void release(struct alike *a, struct model *m)
 {
-    if (m && --m->refs == 0) {
-        a->bytes -= sizeof *m + m->n;
+    if (--m->refs == 0) {
+        a->bytes -= size_of(m);
         free(m);
+    } else if (is_idle(m)) {
+        a->idle_bytes += size_of(m);
+    }
+}
+
+/* What a packed message held. */
+static void let_go(struct alike *a, struct model *m)
+{
+    if (m) {
+        release(a, m);
+    }
+}
+
+/* Takes a model from the table. */
+static void forget(struct alike *a, struct model **slot)
+{
+    struct model *m = *slot;
+    if (m) {
+        a->idle_bytes -= is_idle(m) ? size_of(m) : 0;
+        m->kept = false;
+        *slot = NULL;
+        release(a, m);
     }
 }
 
 void alike_free(struct alike *a)
 {
     for (unsigned i = 0; a && i < SLOTS; i++) {
-        release(a, a->slots[i]);
+        forget(a, &a->sets[i / WAYS][i % WAYS]);
     }
     free(a);
 }
@@ -69,42 +113,87 @@ size_t alike_bytes(const struct alike *a)
     return a->bytes;
 }
 
-static void make_room(struct alike *a, size_t n)
+/* Whether n bytes more fit. Models that something packed needs stay, and stay
+ * useful: without them in the table their memory would not be free either. */
+static bool make_room(struct alike *a, size_t n)
 {
-    for (unsigned i = 0; i < SLOTS && a->bytes + n > a->max_bytes; i++) {
-        release(a, a->slots[a->hand]);
-        a->slots[a->hand] = NULL;
+    if (a->bytes - a->idle_bytes + n > a->max_bytes) {
+        return false;
+    }
+    while (a->bytes + n > a->max_bytes) {
+        struct model **slot = &a->sets[a->hand / WAYS][a->hand % WAYS];
+        if (*slot && is_idle(*slot)) {
+            forget(a, slot);
+        }
         a->hand = (a->hand + 1) % SLOTS;
     }
+    return true;
 }
 
-/* A model of n bytes, still to be filled, in place of the one that a slot
- * had; NULL when there is no room. */
-static struct model *model_new(struct alike *a, struct model **slot, size_t n,
-                               uint64_t key)
+/* The slots in which a key's model of n bytes may be. */
+static struct model **set_of(struct alike *a, uint64_t key, size_t n)
 {
-    make_room(a, sizeof(struct model) + n);
-    if (a->bytes + n > a->max_bytes) {
-        return NULL;
+    return a->sets[(key ^ n) % SETS];
+}
+
+/* The model of n bytes of a key, or NULL. */
+static struct model *model_find(struct alike *a, uint64_t key, size_t n)
+{
+    struct model **set = set_of(a, key, n);
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct model *m = set[i];
+        if (m && m->key == key && m->n == n) {
+            if (i > 0) {
+                set[i] = set[i - 1];
+                set[i - 1] = m;
+            }
+            return m;
+        }
     }
-    struct model *m = malloc(sizeof *m + n);
+    return NULL;
+}
+
+/* Makes the first slot of a set free: of the model of the same key, if there is
+ * one, else of the one that was not used for longest. */
+static void first_free(struct alike *a, struct model **set, uint64_t key,
+                       size_t n)
+{
+    unsigned i = 0;
+    while (i < WAYS - 1 && set[i] && (set[i]->key != key || set[i]->n != n)) {
+        i++;
+    }
+    forget(a, &set[i]);
+    for (; i > 0; i--) {
+        set[i] = set[i - 1];
+    }
+    set[0] = NULL;
+}
+
+/* A model of n bytes, still to be filled, in place of the one that the key had;
+ * NULL when there is no room. */
+static struct model *model_new(struct alike *a, size_t n, uint64_t key)
+{
+    struct model *m = make_room(a, sizeof(struct model) + n)
+                          ? malloc(sizeof(struct model) + n)
+                          : NULL;
     if (!m) {
         return NULL;
     }
-    *m = (struct model){.key = key, .refs = 1, .n = (uint32_t)n};
-    a->bytes += sizeof *m + n;
-    release(a, *slot);
-    *slot = m;
+    *m = (struct model){
+        .key = key, .refs = 1, .n = (uint32_t)n & INT32_MAX, .kept = true};
+    struct model **set = set_of(a, key, n);
+    first_free(a, set, key, n);
+    set[0] = m;
+    a->bytes += size_of(m);
+    a->idle_bytes += size_of(m);
     return m;
 }
 
 /* Makes s the model of its key. */
-static void learn(struct alike *a, struct model **slot, struct span s,
-                  uint64_t key)
+static void learn(struct alike *a, struct span s, uint64_t key)
 {
-    struct model *m = s.n >= MODEL_MIN && s.n <= MODEL_MAX
-                          ? model_new(a, slot, s.n, key)
-                          : NULL;
+    struct model *m =
+        s.n >= MODEL_MIN && s.n <= MODEL_MAX ? model_new(a, s.n, key) : NULL;
     if (m) {
         memcpy(m->bytes, s.p, s.n);
     }
@@ -196,15 +285,14 @@ static void pack_runs(struct packer *w, struct span s, const uint8_t *model)
 void alike_pack(struct alike *a, struct packer *w, struct span s, uint64_t key)
 {
     static const uint8_t zeros[ZEROS_BYTES];
-    struct model **slot = &a->slots[(key ^ s.n) % SLOTS];
-    struct model *m = *slot;
+    struct model *m = model_find(a, key, s.n);
     uint8_t *begin = w->at++;
-    if (m && m->key == key && m->n == s.n) {
+    if (m) {
         *begin = true;
         pack_bytes(w, span_of(&m, ADDRESS_BYTES));
         pack_runs(w, s, m->bytes);
         if ((size_t)(w->at - begin) <= s.n / 4 * 3) {
-            m->refs++;
+            hold(a, m);
             return;
         }
         w->at = begin + 1;
@@ -217,7 +305,7 @@ void alike_pack(struct alike *a, struct packer *w, struct span s, uint64_t key)
         pack_uint(w, s.n);
         pack_bytes(w, s);
     }
-    learn(a, slot, s, key);
+    learn(a, s, key);
 }
 
 void alike_unpack(struct alike *a, struct cursor *c, uint8_t *to, size_t n)
@@ -242,7 +330,7 @@ void alike_unpack(struct alike *a, struct cursor *c, uint8_t *to, size_t n)
         }
         at += same + other;
     }
-    release(a, m);
+    let_go(a, m);
 }
 
 /* ---- words ---- */
@@ -250,6 +338,9 @@ void alike_unpack(struct alike *a, struct cursor *c, uint8_t *to, size_t n)
 typedef uint64_t two __attribute__((vector_size(16)));
 
 #define PAIRS (ALIKE_WORDS / 2)
+
+/* What has just become the model is packed in less than a quarter. */
+static_assert(ADDRESS_BYTES + 2 <= ALIKE_WORDS * WORD / 4, "another one does");
 
 /* Two words of a model: what they are, less the origin where they are times. */
 struct pair {
@@ -276,13 +367,16 @@ static const struct pair *pairs_of(const struct model *m)
     return (const struct pair *)(const void *)m->bytes;
 }
 
-/* The model that words are compared with: the last one of their key, or they
- * become it. NULL when there is none. */
+static size_t model_bytes(size_t words)
+{
+    return words / 2 * sizeof(struct pair);
+}
+
+/* Makes words the model of their key. NULL when there is no room. */
 static struct model *learn_words(struct alike *a, const struct alike_words *s,
                                  uint64_t key)
 {
-    struct model **slot = &a->slots[(key ^ s->n) % SLOTS];
-    struct model *m = model_new(a, slot, s->n / 2 * sizeof(struct pair), key);
+    struct model *m = model_new(a, model_bytes(s->n), key);
     struct pair *p = m ? (struct pair *)(void *)m->bytes : NULL;
     for (size_t i = 0; m && i < s->n; i++) {
         uint64_t time = is_time(s->v[i], s->origin) ? UINT64_MAX : 0;
@@ -290,14 +384,6 @@ static struct model *learn_words(struct alike *a, const struct alike_words *s,
         p[i / 2].word[i % 2] = (uint64_t)s->v[i] - ((uint64_t)s->origin & time);
     }
     return m;
-}
-
-static struct model *model_of_words(const struct alike *a,
-                                    const struct alike_words *s, uint64_t key)
-{
-    struct model *m = a->slots[(key ^ s->n) % SLOTS];
-    return m && m->key == key && m->n == s->n / 2 * sizeof(struct pair) ? m
-                                                                        : NULL;
 }
 
 /* Which bytes of a word differ, from the lowest to the highest: the first in
@@ -376,7 +462,7 @@ static bool may_all(const struct alike_words *s)
 bool alike_pack_words(struct alike *a, struct packer *w,
                       const struct alike_words *s, uint64_t key)
 {
-    struct model *m = model_of_words(a, s, key);
+    struct model *m = model_find(a, key, model_bytes(s->n));
     uint8_t *begin = w->at;
     for (int i = 0; i < 2; i++) {
         if (!m && may_all(s)) {
@@ -396,7 +482,7 @@ bool alike_pack_words(struct alike *a, struct packer *w,
         m = NULL;
     }
     if (m) {
-        m->refs++;
+        hold(a, m);
     }
     return true;
 }
@@ -426,5 +512,5 @@ void alike_unpack_words(struct alike *a, struct cursor *c, int64_t *to,
             to[at - 1] = (int64_t)((q->word[(at - 1) % 2] ^ differs) + time);
         }
     }
-    release(a, m);
+    let_go(a, m);
 }

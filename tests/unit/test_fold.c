@@ -10,6 +10,7 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -161,6 +162,66 @@ Test(fold, models_are_bounded)
         fold(a, &f, span_of(m, sizeof m), i);
         cr_assert_leq(alike_bytes(a), (size_t)9 << 20);
     }
+    alike_free(a);
+}
+
+/* Two programs that take turns keep a model each, whatever their keys. */
+Test(fold, keys_do_not_push_each_other_out)
+{
+    static uint8_t m[600];
+    static struct folded first, f[2];
+    struct alike *a = alike_new((size_t)8 << 20);
+    for (uint64_t other = 1; other < 3000; other++) {
+        for (unsigned i = 0; i < 2; i++) {
+            fill(m, sizeof m, i);
+            fold(a, &first, span_of(m, sizeof m), i * other);
+            expect_unfolded(a, &first, span_of(m, sizeof m));
+        }
+        for (unsigned i = 0; i < 2; i++) {
+            fill(m, sizeof m, i);
+            cr_assert_lt(fold(a, &f[i], span_of(m, sizeof m), i * other), 16u,
+                         "with key %" PRIu64, other);
+            expect_unfolded(a, &f[i], span_of(m, sizeof m));
+        }
+    }
+    alike_free(a);
+}
+
+/* When all the room is taken by models that are needed they stay in use, and
+ * new ones wait until there is room. */
+Test(fold, models_that_are_needed_stay_in_use)
+{
+    static uint8_t m[10000];
+    static struct folded first, held[2], f;
+    struct span s = span_of(m, sizeof m);
+    struct alike *a = alike_new(25000);
+    for (unsigned i = 0; i < 2; i++) {
+        fill(m, sizeof m, i);
+        fold(a, &first, s, i);
+        expect_unfolded(a, &first, s);
+        cr_assert_lt(fold(a, &held[i], s, i), 16u);
+    }
+    size_t full = alike_bytes(a);
+    fill(m, sizeof m, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_expect_gt(fold(a, &f, s, 2), sizeof m, "no room for its model");
+        expect_unfolded(a, &f, s);
+        cr_expect_eq(alike_bytes(a), full);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        fill(m, sizeof m, i);
+        cr_expect_lt(fold(a, &f, s, i), 16u, "model %u is of use", i);
+        expect_unfolded(a, &f, s);
+    }
+    fill(m, sizeof m, 0);
+    expect_unfolded(a, &held[0], s); /* nobody needs it any more */
+    fill(m, sizeof m, 2);
+    fold(a, &f, s, 2);
+    expect_unfolded(a, &f, s);
+    cr_expect_lt(fold(a, &f, s, 2), 16u, "there is room");
+    expect_unfolded(a, &f, s);
+    fill(m, sizeof m, 1);
+    expect_unfolded(a, &held[1], s);
     alike_free(a);
 }
 
