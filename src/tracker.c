@@ -220,6 +220,21 @@ static void forget(struct tracker *t, struct flow_head *head)
     t->counters.flows_evicted++;
 }
 
+/* Gives a flow its session back. False when memory is out: then the session is
+ * gone. */
+static bool unfold_session(struct tracker *t, void *folded, struct flow *f)
+{
+    t->session_bytes -= session_folded_bytes(folded);
+    if (!session_unfold(t->sessions, folded, f)) {
+        t->counters.flows_evicted++;
+        return false;
+    }
+    if (f->session) {
+        t->session_bytes += (size_t)session_growth(f->session);
+    }
+    return true;
+}
+
 /* The flow with its session, as the next packet wants it. NULL when memory is
  * out: then it is gone. */
 static struct flow *unfold(struct tracker *t, struct flow_head *head)
@@ -235,17 +250,9 @@ static struct flow *unfold(struct tracker *t, struct flow_head *head)
         forget(t, head);
         return NULL;
     }
-    if (!folded) {
-        return f;
-    }
-    t->session_bytes -= session_folded_bytes(folded);
-    if (!session_unfold(t->sessions, folded, f)) {
+    if (folded && !unfold_session(t, folded, f)) {
         flow_table_remove(t->flows, &f->head);
-        t->counters.flows_evicted++;
         return NULL;
-    }
-    if (f->session) {
-        t->session_bytes += (size_t)session_growth(f->session);
     }
     return f;
 }
@@ -322,24 +329,30 @@ static void count_unopened(struct tracker *t, const struct flow *f,
 static void give_up(struct tracker *t, struct flow_head *head, enum hs_end end,
                     bool silent)
 {
+    struct flow *f = flow_whole(head);
+    void *folded = flow_folded_session(head);
     if (flow_is_lone_syn(head)) {
         t->counters.unanswered += silent;
+    }
+    if (!f && !folded) {
         flow_table_remove(t->flows, head);
         return;
     }
-    if (!flow_folded_session(head) && !flow_whole(head)) {
-        flow_table_remove(t->flows, head);
-        return;
-    }
-    struct flow *f = unfold(t, head);
+    struct flow taken;
     if (!f) {
-        return;
+        taken = flow_table_take(t->flows, head);
+        if (!unfold_session(t, folded, &taken)) {
+            return;
+        }
     }
+    struct flow *ends = f ? f : &taken;
     if (silent) {
-        count_unopened(t, f, NULL);
+        count_unopened(t, ends, NULL);
     }
-    end_session(t, f, end);
-    remove_flow(t, &f->head);
+    end_session(t, ends, end);
+    if (f) {
+        remove_flow(t, &f->head);
+    }
 }
 
 static void expire(struct tracker *t, struct flow_head *head)

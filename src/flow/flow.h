@@ -185,9 +185,8 @@ void flow_table_touch(struct flow_table *t, struct flow_head *f,
 struct flow_head *flow_table_oldest(struct flow_table *t,
                                     enum flow_class class);
 
-/* Starts loading what giving up the next one of f's class needs. */
-void flow_table_prefetch_next(const struct flow_table *t,
-                              const struct flow_head *f);
+/* Starts loading what giving up the next ones of f's class needs. */
+void flow_table_prefetch_next(struct flow_table *t, const struct flow_head *f);
 
 /* ---- folding ----
  *
@@ -231,6 +230,9 @@ void flow_table_fold(struct flow_table *t, struct flow *f, void *session);
 /* Makes a folded flow whole again. If it had a session its details are the
  * caller's to set. NULL when memory is out: then the flow is as it was. */
 struct flow *flow_table_unfold(struct flow_table *t, struct flow_head *head);
+
+/* Takes a folded flow from the table, as flow_table_unfold() makes it. */
+struct flow flow_table_take(struct flow_table *t, struct flow_head *head);
 
 /* What was made of a folded flow's session, or NULL. */
 void *flow_folded_session(const struct flow_head *f);

@@ -19,6 +19,7 @@
 #define SLOTS_FIRST (1u << 13)
 #define CACHE_LINE  64u
 #define AHEAD       24u
+#define SCOUT_AHEAD 8u
 #define HUGE_PAGE   ((size_t)2 << 20)
 
 /* An index says in which store a flow is: whole flows, folded ones with
@@ -76,6 +77,10 @@ struct store {
 
 struct flow_list {
     uint32_t head, tail;
+    /* How far the loads are ahead of who is given up. The scout may have gone,
+     * or lie elsewhere by now: a place is always there to be read. */
+    uint32_t scout;
+    uint32_t ahead;
 };
 
 struct flow_table {
@@ -190,7 +195,8 @@ struct flow_table *flow_table_new(uint32_t max_flows)
         t->stores[i] = (struct store){.free_head = NIL, .bytes = bytes[i]};
     }
     for (unsigned i = 0; i < FLOW_CLASS_COUNT; i++) {
-        t->lists[i] = (struct flow_list){NIL, NIL};
+        t->lists[i] =
+            (struct flow_list){.head = NIL, .tail = NIL, .scout = NIL};
     }
     t->slots = slots_new(SLOTS_FIRST);
     if (!t->slots) {
@@ -522,30 +528,43 @@ struct flow_head *flow_table_oldest(struct flow_table *t, enum flow_class class)
  * so: what is some places further is needed soon. */
 static void look_along(const struct flow_table *t, uint32_t i)
 {
-    uint32_t at = i + AHEAD;
-    if (is_whole_index(i) || (i & (SLAB_FLOWS - 1)) + 2 * AHEAD >= SLAB_FLOWS) {
-        return;
+    if (!is_whole_index(i) && (i & (SLAB_FLOWS - 1)) + AHEAD < SLAB_FLOWS) {
+        __builtin_prefetch(flow_at(t, i + AHEAD));
     }
-    __builtin_prefetch(flow_at(t, at + AHEAD));
-    __builtin_prefetch(&t->slots[flow_at(t, at)->hash & t->mask]);
 }
 
-/* Each call loads what it begins to load for the next one. */
-void flow_table_prefetch_next(const struct flow_table *t,
-                              const struct flow_head *f)
+/* The scout takes a step, and starts to load what giving up the flow there
+ * needs. */
+static void scout(const struct flow_table *t, struct flow_list *l,
+                  const struct flow_head *from)
 {
-    if (f->next == NIL) {
+    const struct flow_head *f = l->scout == NIL ? from : flow_at(t, l->scout);
+    if (f->form == FLOW_FREE || f->class != from->class || f->next == NIL) {
+        l->scout = NIL;
+        l->ahead = 0;
         return;
     }
+    l->scout = f->next;
+    l->ahead++;
     look_along(t, f->next);
-    const struct flow_head *next = flow_at(t, f->next);
-    __builtin_prefetch(&t->slots[next->hash & t->mask]);
-    if (next->form == FLOW_FOLDED) {
-        __builtin_prefetch(folded_in(next)->u.session);
+    f = flow_at(t, f->next);
+    __builtin_prefetch(&t->slots[f->hash & t->mask]);
+    if (f->form == FLOW_FOLDED) {
+        __builtin_prefetch(folded_in(f)->u.session);
     }
-    if (next->next != NIL) {
-        __builtin_prefetch(flow_at(t, next->next));
+    if (f->next != NIL) {
+        __builtin_prefetch(flow_at(t, f->next));
     }
+}
+
+void flow_table_prefetch_next(struct flow_table *t, const struct flow_head *f)
+{
+    struct flow_list *l = &t->lists[f->class];
+    unsigned steps = l->ahead < SCOUT_AHEAD ? 2 : 1;
+    for (unsigned i = 0; i < steps; i++) {
+        scout(t, l, f);
+    }
+    l->ahead -= l->ahead > 0;
 }
 
 /* ---- folding ---- */
@@ -718,6 +737,26 @@ void flow_table_fold(struct flow_table *t, struct flow *f, void *session)
     replace(t, from, to);
 }
 
+/* What a folded flow is when it is whole. */
+static struct flow whole_of(const struct flow_head *head)
+{
+    const struct folded *d = folded_in(head);
+    struct flow f = {.head = *head};
+    f.head.form = FLOW_WHOLE;
+    f.head.own = true;
+    uint32_t n = ip_bytes(head->ip_version);
+    for (unsigned i = 0; i < 2; i++) {
+        f.end[i].port = d->port[i];
+        memcpy(f.end[i].ip, d->ip + (size_t)i * n, n);
+    }
+    f.half[0].isn = d->isn;
+    f.half[0].flags = d->syn ? HALF_SYN : 0;
+    if (d->lone) {
+        unfold_syn(d, &f);
+    }
+    return f;
+}
+
 struct flow *flow_table_unfold(struct flow_table *t, struct flow_head *head)
 {
     if (!has_room(t, STORE_WHOLE)) {
@@ -725,22 +764,16 @@ struct flow *flow_table_unfold(struct flow_table *t, struct flow_head *head)
     }
     uint32_t from = flow_index(t, head);
     uint32_t to = store_take(t, STORE_WHOLE);
-    const struct folded *d = folded_in(head);
     struct flow *f = (struct flow *)(void *)flow_at(t, to);
-    *f = (struct flow){.head = *head};
-    f->head.form = FLOW_WHOLE;
-    f->head.own = true;
-    uint32_t n = ip_bytes(head->ip_version);
-    for (unsigned i = 0; i < 2; i++) {
-        f->end[i].port = d->port[i];
-        memcpy(f->end[i].ip, d->ip + (size_t)i * n, n);
-    }
-    f->half[0].isn = d->isn;
-    f->half[0].flags = d->syn ? HALF_SYN : 0;
-    if (d->lone) {
-        unfold_syn(d, f);
-    }
+    *f = whole_of(head);
     replace(t, from, to);
+    return f;
+}
+
+struct flow flow_table_take(struct flow_table *t, struct flow_head *head)
+{
+    struct flow f = whole_of(head);
+    flow_table_remove(t, head);
     return f;
 }
 
