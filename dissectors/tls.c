@@ -514,8 +514,8 @@ static void not_tls(const struct reader *r, uint32_t len, bool alike)
     r->d->dead = true;
 }
 
-/* The alert of a server that has not chosen a version yet: RFC 5246 (appendix
- * E.1) lets it fill in any, and BearSSL leaves zero there. */
+/* BearSSL's alerts before a version is chosen: it writes the one that it will
+ * set then, which is still 0. No RFC allows it. */
 static bool is_unversioned_alert(const struct reader *r, uint16_t version,
                                  uint16_t len)
 {
