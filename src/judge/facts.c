@@ -437,6 +437,53 @@ static bool is_unexplained(const struct facts *f)
            f->client_stack == STACK_OPENSSL;
 }
 
+/* s2n-tls keeps still for 10 to 30 seconds before it ends a handshake that
+ * failed (s2n_connection_calculate_blinding), and a second for the way. */
+#define BLINDING_MIN (10 * TICK_SEC)
+#define BLINDING_MAX (31 * TICK_SEC)
+
+static bool has_whole_flight(const struct facts *f)
+{
+    const struct hs_dir *server = &f->hs->dir[SIDE_SERVER];
+    return f->hs->flavour == FLAVOUR_TLS && !hs_is_eap(f->hs) &&
+           f->end->stage == STAGE_SERVER_DONE &&
+           f->phase == PHASE_CERTIFICATE && server->unacked_bytes == 0 &&
+           server->lost_bytes == 0 && !f->undelivered[SIDE_SERVER] &&
+           !(f->end->blind & (BLIND_HOLES | BLIND_LIMIT));
+}
+
+/* What else it may have been waiting for: its user or a token, where its own
+ * certificate was asked for. */
+static bool has_other_reason(const struct facts *f)
+{
+    return f->client_auth_asked || f->server.asked_client_certificate ||
+           f->client.successes_here > 0;
+}
+
+/*
+ * Who has the server's whole flight and says nothing more is slow, gone, or in
+ * s2n-tls's pause after an error. Programs that show the certificate to their
+ * user before they go on look the same; stacks that are known to send an alert
+ * at once do not.
+ */
+static enum stillness stillness_of(const struct facts *f)
+{
+    const struct conclusion *end = f->end;
+    if (!has_whole_flight(f) || has_other_reason(f)) {
+        return STILL_NOT;
+    }
+    if (end->how == HOW_TIMEOUT) {
+        return f->client_stack == STACK_S2N       ? STILL_BLINDING
+               : f->client_stack == STACK_UNKNOWN ? STILL_PERHAPS
+                                                  : STILL_NOT;
+    }
+    bool wordless = f->alert == ALERT_NONE || f->alert == 0;
+    bool blinding = f->client_stack == STACK_S2N && wordless &&
+                    end->by == BY_CLIENT && f->quiet_ns >= BLINDING_MIN &&
+                    f->quiet_ns <= BLINDING_MAX;
+    return blinding ? STILL_BLINDING : STILL_NOT;
+}
+
 static enum objection objection_of(const struct facts *f)
 {
     const struct conclusion *end = f->end;
@@ -472,7 +519,8 @@ static enum objection objection_of(const struct facts *f)
     }
     bool silent = end->by == BY_CLIENT &&
                   (end->how == HOW_CLOSE || end->how == HOW_RESET);
-    return silent ? OBJECTION_SILENT : OBJECTION_NONE;
+    return silent || f->still == STILL_BLINDING ? OBJECTION_SILENT
+                                                : OBJECTION_NONE;
 }
 
 /* Whether the end came right after the server's Finished. */
@@ -545,6 +593,7 @@ void facts_derive(struct facts *f, const struct handshake *hs,
     f->faults_n = (unsigned)__builtin_popcount(f->faults);
     derive_client_auth(f);
     f->late_refusal = is_late_refusal(f);
+    f->still = stillness_of(f);
     f->objection = objection_of(f);
 }
 
@@ -556,5 +605,6 @@ void facts_inspected(struct facts *f, enum inspection i, bool distrusted,
     f->inspection_product = product;
     f->inspection_because = because;
     f->late_refusal = is_late_refusal(f);
+    f->still = stillness_of(f);
     f->objection = objection_of(f);
 }

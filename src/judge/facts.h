@@ -110,6 +110,13 @@ enum objection {
     OBJECTION_VAGUE,  /* handshake_failure (40) or OpenSSL's 80 there */
 };
 
+/* Whether the client keeps still at the server's certificate, and why. */
+enum stillness {
+    STILL_NOT,
+    STILL_PERHAPS,  /* of a stack that is not known */
+    STILL_BLINDING, /* as s2n-tls after an error */
+};
+
 /*
  * How unusual an offer is: 0 (any server can serve it) to 100 (hardly one
  * can). 50 and more is worth a claim when the server refused without saying
@@ -164,7 +171,8 @@ struct facts {
                           issuer's */
     unsigned faults;   /* FAULT_* of the server's certificate */
     unsigned faults_n; /* how many of them */
-    enum objection objection;   /* the client's, to the server's certificate */
+    enum objection objection; /* the client's, to the server's certificate */
+    enum stillness still;
     bool hello_refused;         /* the server's readable alert answered the
                                    ClientHello */
     bool refused_unsaid;        /* ... and its code names no reason: 40,

@@ -129,8 +129,8 @@ static inline void server_flight_12(struct scene *s)
                       .not_after = NOW + 60 * DAY,
                       .dns = {s->names, 1, true},
                       .has_san = true,
-                      .key = KEY_EC,
-                      .key_bits = 256,
+                      .key = KEY_RSA, /* as 0xc02f needs */
+                      .key_bits = 2048,
                       .signature_algorithm = span_text("ecdsa-with-SHA256")};
     s->leaf.subject.common_name = span_text("www.example.test");
     s->leaf.issuer.common_name = span_text("Example CA");

@@ -710,6 +710,82 @@ Test(fallback, no_sentinel_no_claim)
     check(&s, "illegal_parameter", CONF_LIKELY);
 }
 
+/* A suite for ECDSA, and a certificate with an RSA key (Pike's servers). */
+Test(alert_meaning, the_suite_does_not_fit_the_certificate)
+{
+    static const struct {
+        uint16_t suite, alert;
+        enum cert_key key;
+        enum confidence confidence;
+    } rows[] = {
+        {0xc02c, 47, KEY_RSA, CONF_CERTAIN},
+        {0xc030, 47, KEY_EC, CONF_CERTAIN},
+        {0xc02c, 47, KEY_RSA_PSS, CONF_CERTAIN},
+        {0xc030, 47, KEY_ED25519, CONF_CERTAIN},
+        {0x009d, 47, KEY_EC, CONF_CERTAIN}, /* static RSA */
+        {0xc02c, 43, KEY_RSA, CONF_LIKELY},
+        {0xc02c, 47, KEY_EC, CONF_LIKELY},      /* fits */
+        {0xc02c, 47, KEY_ED25519, CONF_LIKELY}, /* RFC 8422 section 2.1 */
+        {0xc030, 47, KEY_RSA_PSS, CONF_LIKELY}, /* RFC 8446 section 4.2.3 */
+        {0xc032, 47, KEY_EC, CONF_LIKELY},      /* ECDH_RSA: the issuer's key */
+        {0xc019, 47, KEY_EC, CONF_LIKELY},      /* anonymous */
+        {0x00ad, 47, KEY_EC, CONF_LIKELY},      /* RSA_PSK: another rule's */
+        {0xc02c, 47, KEY_OTHER, CONF_LIKELY},   /* not known */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        s.hs.choice.cipher = rows[i].suite;
+        uint16_t offered[] = {rows[i].suite};
+        s.hs.offer.ciphers = LIST(offered);
+        s.leaf.key = rows[i].key;
+        alert(&s, SIDE_CLIENT, rows[i].alert);
+        check(&s, "illegal_parameter", rows[i].confidence);
+    }
+}
+
+/* What we did not see of the flight may have been another certificate. */
+Test(alert_meaning, the_suite_does_not_fit_what_was_seen)
+{
+    for (int late = 0; late < 2; late++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        static const uint16_t offered[] = {0xc02c};
+        s.hs.choice.cipher = offered[0];
+        s.hs.offer.ciphers = LIST(offered);
+        if (late) { /* it had taken the certificate */
+            note(&s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 0);
+        } else {
+            s.hs.dir[SIDE_SERVER].gap_bytes = 100;
+            note(&s, HS_GAP, SIDE_SERVER, 100, 0);
+        }
+        alert(&s, SIDE_CLIENT, 47);
+        struct verdict *v = judged(&s);
+        cr_expect(v->confidence != CONF_CERTAIN, "%s", v->cause->slug);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
+/* A key agreed outside of TLS, and a server that closes: perhaps over it. */
+Test(psk, closed_without_an_alert)
+{
+    for (int external = 0; external < 2; external++) {
+        struct scene s;
+        open_scene(&s);
+        s.hs.offer.has_psk = true;
+        s.hs.offer.psk_external = external;
+        note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, "server_closed");
+        cr_expect_eq(has_alternative(v, "unknown_psk"), external);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
 Test(renegotiation, server_hello_lacks_it)
 {
     struct scene s;
@@ -2354,6 +2430,112 @@ Test(silence, client_stops)
     check(&s, "client_stalled", CONF_LIKELY);
 }
 
+static void be_s2n(struct scene *s)
+{
+    static const uint16_t extensions[] = {43, 10, 51, 13, 0, 5, 35, 11, 45, 23};
+    s->hs.offer.has_scsv = true;
+    s->hs.offer.has_renegotiation_info = false;
+    s->hs.offer.point_formats = span_of("\0", 1);
+    s->hs.offer.extensions = LIST(extensions);
+}
+
+static void be_openssl(struct scene *s)
+{
+    s->hs.offer.has_etm = true;
+    s->hs.offer.point_formats = span_of("\0\1\2", 3);
+}
+
+/* s2n-tls keeps still after any error. */
+Test(silence, s2n_keeps_still)
+{
+    for (int expired = 0; expired < 2; expired++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        be_s2n(&s);
+        s.leaf.not_after = expired ? NOW - DAY : s.leaf.not_after;
+        go_silent(&s);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, expired ? "server_certificate_expired"
+                                                 : "server_certificate_"
+                                                   "rejected");
+        cr_expect_eq(v->confidence, CONF_LIKELY);
+        cr_expect(has_alternative(v, "client_stalled"));
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
+/* Nothing else does for so long, and nothing says it where there was another
+ * reason to wait, or where the client may not have got the certificate. */
+Test(silence, s2n_may_wait_for_something_else)
+{
+    for (int i = 0; i < 3; i++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        be_s2n(&s);
+        s.leaf.not_after = NOW - DAY;
+        s.hs.certificate_request.seen = i == 0;
+        s.hs.dir[SIDE_SERVER].unacked_bytes = i == 1 ? 100 : 0;
+        s.hs.dir[SIDE_SERVER].lost_bytes = i == 2 ? 100 : 0;
+        go_silent(&s);
+        struct verdict *v = judged(&s);
+        cr_expect(strncmp(v->cause->slug, "server_certificate_", 19) != 0,
+                  "%d: %s", i, v->cause->slug);
+        cr_expect(!has_alternative(v, "server_certificate_rejected"), "%d", i);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
+/* It ends its pause after 10 to 30 seconds, not sooner nor later. */
+Test(silence, s2n_leaves_after_a_while)
+{
+    static const struct {
+        int64_t seconds;
+        const char *cause;
+    } rows[] = {{3, "client_closed"},
+                {10, "server_certificate_rejected"},
+                {30, "server_certificate_rejected"},
+                {45, "client_closed"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        be_s2n(&s);
+        s.when += rows[i].seconds * TICK_SEC;
+        note(&s, HS_FIN, SIDE_CLIENT, 0, 0);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, rows[i].cause, "%zu: %s", i,
+                         v->cause->slug);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
+/* Of a stack that is not known, it may be a program that asks its user; those
+ * that are known to send alerts have just stopped. */
+Test(silence, client_stops_at_a_bad_certificate)
+{
+    for (int known = 0; known < 2; known++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        if (known) {
+            be_openssl(&s);
+        }
+        s.leaf.not_after = NOW - DAY;
+        go_silent(&s);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, "client_stalled");
+        cr_expect_eq(has_alternative(v, "server_certificate_rejected"), !known);
+        cr_expect(!has_alternative(v, "server_certificate_expired"));
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
 Test(not_tls, the_hello_comes_back)
 {
     struct scene s;
@@ -2582,6 +2764,29 @@ Test(large_hello, proved_by_a_smaller_one)
     cr_expect_str_eq(v->cause->slug, "large_client_hello");
     cr_expect_eq(v->confidence, CONF_CERTAIN);
     cr_expect(text_has(&v->evidence, "1720 bytes"));
+    verdict_free(v);
+    hs_free(&s.hs);
+    judge_free(j);
+}
+
+/* The same client took this server's certificate before. */
+Test(silence, s2n_that_had_no_objection)
+{
+    struct judge *j = judge_new(NULL);
+    struct scene other, s;
+    open_scene_12(&other);
+    server_flight_12(&other);
+    late_close(&other);
+    finish(&other);
+    judge_learn(j, &other.hs);
+    hs_free(&other.hs);
+    open_scene_12(&s);
+    server_flight_12(&s);
+    be_s2n(&s);
+    go_silent(&s);
+    struct verdict *v = judge_in(j, &s);
+    cr_expect_str_eq(v->cause->slug, "client_stalled");
+    cr_expect(!has_alternative(v, "server_certificate_rejected"));
     verdict_free(v);
     hs_free(&s.hs);
     judge_free(j);

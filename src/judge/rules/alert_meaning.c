@@ -49,6 +49,68 @@ static void add_foreign_suite(const struct facts *f, struct hypotheses *hy)
     }
 }
 
+/*
+ * Up to TLS 1.2 the suite says of which kind the server's key is: EdDSA goes
+ * with ECDHE_ECDSA (RFC 8422 section 2.1), and a key for RSASSA-PSS with the
+ * suites of RSA that sign (RFC 8446 section 4.2.3). Fixed Diffie-Hellman is
+ * named after the issuer's key, anonymous suites have none.
+ */
+static bool is_wrong_key(enum cert_key key, const struct known_suite *suite)
+{
+    bool rsa = key == KEY_RSA || key == KEY_RSA_PSS;
+    bool curve = key == KEY_EC || key == KEY_ED25519 || key == KEY_ED448;
+    if (suite->kx == KX_ECDHE && suite->auth == AUTH_ECDSA) {
+        return rsa || key == KEY_DSA;
+    }
+    bool of_rsa =
+        suite->kx == KX_RSA || suite->kx == KX_DHE || suite->kx == KX_ECDHE;
+    return of_rsa && suite->auth == AUTH_RSA && (curve || key == KEY_DSA);
+}
+
+/* Both in clear and whole: the suite, and the certificate behind it. */
+static const struct known_suite *suite_of_leaf(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    const struct server_choice *c = &hs->choice;
+    bool whole = c->seen && !c->malformed && !c->partial && f->leaf &&
+                 !f->leaf->malformed && !hs->server_chain.malformed &&
+                 !(f->end->blind & (BLIND_HOLES | BLIND_LIMIT));
+    return whole && !f->server_tls13 && f->phase == PHASE_CERTIFICATE
+               ? known_suite(c->cipher)
+               : NULL;
+}
+
+static const char *key_words(enum cert_key key)
+{
+    return key == KEY_RSA       ? "RSA"
+           : key == KEY_RSA_PSS ? "RSA-PSS"
+           : key == KEY_EC      ? "EC"
+           : key == KEY_DSA     ? "DSA"
+                                : "EdDSA";
+}
+
+/* OpenSSL says 47, others what they say to keys that they cannot use. */
+static void add_wrong_key(const struct facts *f, struct hypotheses *hy)
+{
+    bool fits = f->alert_by_client && (f->alert == 47 || f->alert == 43);
+    const struct known_suite *suite = fits ? suite_of_leaf(f) : NULL;
+    if (!suite || !is_wrong_key(f->leaf->key, suite)) {
+        return;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "illegal_parameter",
+                       f->alert == 47 ? CONF_CERTAIN : CONF_LIKELY, 86);
+    hypothesis_side(h, FIX_SERVER);
+    hypothesis_reason(h, "the server chose a cipher suite that its "
+                         "certificate does not fit");
+    hypothesis_because(h,
+                       "%s needs a certificate for %s, and the server's key "
+                       "is of the kind %s",
+                       say_suite(f->hs->choice.cipher).s,
+                       suite->auth == AUTH_ECDSA ? "ECDSA or EdDSA" : "RSA",
+                       key_words(f->leaf->key));
+}
+
 /* Mbed TLS 3 offers RSA-PSS and refuses it in TLS 1.2. */
 static void add_pss(const struct facts *f, struct hypothesis *h)
 {
@@ -93,6 +155,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     add_malformed(f, hy);
     add_foreign_suite(f, hy);
+    add_wrong_key(f, hy);
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (meanings[i].alert != f->alert) {
             continue;

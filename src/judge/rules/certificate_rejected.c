@@ -7,6 +7,9 @@
 #include "judge/facts.h"
 #include "judge/say.h"
 
+/* Whether these are faults depends on whose roots are asked. */
+#define ISSUER_FAULTS ((unsigned)(FAULT_UNKNOWN_ISSUER | FAULT_INCOMPLETE))
+
 /* OpenSSL, Java and others have codes of their own for issuer and expiry: by
  * 42 they mean what is left. Go and GnuTLS say 42 to everything, and so does
  * uTLS, a Go client in the clothes of a browser, whose own code would be 46. */
@@ -117,9 +120,8 @@ static void by_name(const struct facts *f, struct hypotheses *hy)
                            say_names(f->leaf).s, say_name(&f->leaf->issuer).s);
     }
     if (is_what_is_left(f)) {
-        const unsigned own = FAULT_UNKNOWN_ISSUER | FAULT_INCOMPLETE;
-        if (!(f->faults & ~own) && !odd && !broken && f->name_checked &&
-            !f->common_name_only) {
+        if (!(f->faults & ~ISSUER_FAULTS) && !odd && !broken &&
+            f->name_checked && !f->common_name_only) {
             clock_behind(f, hy);
         } else {
             what_is_left(hy);
@@ -164,6 +166,36 @@ static void silent(const struct facts *f, struct hypotheses *hy)
     }
 }
 
+/* s2n-tls after an error: of the certificate, as long as nothing else is seen.
+ * A fault of its own leads. */
+static void blinding(const struct facts *f, struct hypotheses *hy)
+{
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_rejected", CONF_LIKELY,
+                       f->faults & ~ISSUER_FAULTS ? 46 : 64);
+    hypothesis_because(h, "the client keeps still after the server's "
+                          "certificate, as s2n-tls does for 10 to 30 seconds "
+                          "after an error");
+    if (!f->leaf) {
+        hypothesis_side(h, FIX_SERVER);
+        possible_faults(f, hy);
+    }
+}
+
+/* Slow or gone, most likely (silence.c); where the certificate has a fault of
+ * its own, or is hidden, there is another way to read it. */
+static void perhaps(const struct facts *f, struct hypotheses *hy)
+{
+    if (f->leaf && !(f->faults & ~ISSUER_FAULTS)) {
+        return;
+    }
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_certificate_rejected", CONF_POSSIBLE, 30);
+    hypothesis_because(h, "the client said nothing more after the server's "
+                          "certificate, as programs do that wait for their "
+                          "user's consent to it");
+}
+
 /* The alert names nothing, but comes where a certificate is turned down. */
 static void vague(const struct facts *f, struct hypotheses *hy)
 {
@@ -185,6 +217,10 @@ static void vague(const struct facts *f, struct hypotheses *hy)
 
 static void run(const struct facts *f, struct hypotheses *hy)
 {
+    if (f->still != STILL_NOT) {
+        (f->still == STILL_BLINDING ? blinding : perhaps)(f, hy);
+        return;
+    }
     switch (f->objection) {
     case OBJECTION_NAMED:
         by_name(f, hy);

@@ -44,6 +44,22 @@ static void refused_hello(const struct facts *f, struct hypotheses *hy)
     }
 }
 
+/* Programs over GnuTLS close without an alert. A ticket of a server that adds
+ * nothing to its age (RFC 8446 section 4.6.1 asks for a random value) shows 0,
+ * too, while it is new. */
+static void closed(const struct facts *f, struct hypotheses *hy)
+{
+    const struct conclusion *end = f->end;
+    if (end->by != BY_SERVER || f->phase != PHASE_HELLO || !f->server_silent ||
+        (end->how != HOW_CLOSE && end->how != HOW_RESET) ||
+        !f->hs->offer.psk_external) {
+        return;
+    }
+    struct hypothesis *h = hypothesis_add(hy, "unknown_psk", CONF_POSSIBLE, 52);
+    hypothesis_because(h, "the ClientHello offers a key whose ticket age is 0, "
+                          "as of one agreed outside of TLS");
+}
+
 static void run(const struct facts *f, struct hypotheses *hy)
 {
     if (f->alert == 115) {
@@ -54,6 +70,7 @@ static void run(const struct facts *f, struct hypotheses *hy)
         refused_hello(f, hy);
         return;
     }
+    closed(f, hy);
     bool old = f->hs->choice.seen && !f->server_tls13 &&
                is_psk_suite(f->hs->choice.cipher);
     bool fits =
