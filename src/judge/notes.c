@@ -170,6 +170,33 @@ static bool note_given_up(const struct facts *f, struct text_list *out)
     return true;
 }
 
+static unsigned after_finished(const struct handshake *hs)
+{
+    const struct hs_event *c = hs_find(hs, HS_FINISHED, SIDE_CLIENT);
+    const struct hs_event *s = hs_find(hs, HS_FINISHED, SIDE_SERVER);
+    if (!c || !s) {
+        return hs->events_n;
+    }
+    return (unsigned)((c > s ? c : s) - hs->events) + 1;
+}
+
+/* The server left right after both Finished (TLS <= 1.2), before it sent data
+ * and before the client left. */
+static bool has_server_left(const struct handshake *hs)
+{
+    for (unsigned i = after_finished(hs); i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        bool end = e->kind == HS_FIN || e->kind == HS_RST;
+        if (end || e->kind == HS_ENCRYPTED_ALERT || e->kind == HS_GAP) {
+            return end && e->side == SIDE_SERVER;
+        }
+        if (e->kind == HS_APPLICATION_DATA && e->side == SIDE_SERVER) {
+            return false;
+        }
+    }
+    return false;
+}
+
 static void note_client(const struct facts *f, struct text_list *out)
 {
     const struct cert *c = f->client_leaf;
@@ -184,19 +211,14 @@ static void note_client(const struct facts *f, struct text_list *out)
              "HTTP 400)",
              say_name(&c->subject).s, say_date(c->not_after).s);
     }
+    if (f->client_auth_sent && has_server_left(f->hs)) {
+        note(out, "the server closed right after the handshake without sending "
+                  "any data: servers that look at the client's certificate "
+                  "only then do so (rsyslog with GnuTLS)");
+    }
 }
 
 /* ---- another handshake inside the connection (TLS <= 1.2) ---- */
-
-static unsigned after_finished(const struct handshake *hs)
-{
-    const struct hs_event *c = hs_find(hs, HS_FINISHED, SIDE_CLIENT);
-    const struct hs_event *s = hs_find(hs, HS_FINISHED, SIDE_SERVER);
-    if (!c || !s) {
-        return hs->events_n;
-    }
-    return (unsigned)((c > s ? c : s) - hs->events) + 1;
-}
 
 struct renegotiation {
     const struct hs_event *begun; /* HelloRequest or ClientHello */

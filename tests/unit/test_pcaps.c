@@ -646,6 +646,25 @@ Test(pcaps, clients_that_leave_after_the_handshake)
     cr_expect_eq(n.totals.left_servers_n, 0u);
 }
 
+Test(pcaps, servers_that_leave_after_the_handshake)
+{
+    static const char left[] =
+        "the server closed right after the handshake without sending any data: "
+        "servers that look at the client's certificate only then do so "
+        "(rsyslog with GnuTLS)";
+    static const struct {
+        const char *name;
+        unsigned told;
+    } rows[] = {{"hangup_client_unknown_12_rsyslog", 1},
+                {"ok_12_mbedtls_client_cert", 0},
+                {"ok_12_wolfssl_client_cert", 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct harm n = records_of(rows[i].name, left);
+        cr_expect_eq(n.told, rows[i].told, "%s", rows[i].name);
+        cr_expect_eq(n.totals.succeeded, 1u, "%s", rows[i].name);
+    }
+}
+
 Test(pcaps, probes_are_harmless_and_bursts_of_clients_are_not)
 {
     struct harm n = harm_of("probe_nmap_ciphers");

@@ -3,7 +3,7 @@
 # Stacks that seldom say what they mind: BearSSL, whose alerts to a hello have no version
 # and which rejects certificates without a word, and s2n-tls (of the AWS SDKs), which keeps
 # still for 10 to 30 seconds first; Pike's own TLS; and NBD, whose way to TLS is binary. Needs
-# besides the rest (Debian 12): libbearssl-dev pike8.0-core nbdkit qemu-utils; aws-crt comes
+# besides the rest (Debian 12): libbearssl-dev pike8.0-core nbdkit qemu-utils rsyslog-gnutls; aws-crt comes
 # from npm.
 
 eval "$(declare -f build_peers | sed '1s/build_peers/build_peers_before_small/')"
@@ -21,6 +21,7 @@ version_of() {
     pike) pike8.0 --version 2>&1 | sed -n '1s/^\(Pike v[^ ]* release [0-9]*\).*/\1/p' ;;
     nbdkit | nbdkit_psk) nbdkit --version | sed 's/$/ (GnuTLS)/' ;;
     nbd*) qemu-img --version | sed -n '1s/^\(qemu-img\) version \([^ ]*\).*/\1 \2 (GnuTLS)/p' ;;
+    rsyslog) rsyslogd -v | sed -n '1s/^rsyslogd *\([^ ]*\).*/rsyslog \1 (GnuTLS)/p' ;;
     *) version_of_before_small "$@" ;;
     esac
 }
@@ -95,3 +96,17 @@ client nbd tls-creds-psk,username=alice
 set_ port 10809
 truth failure server close - - unknown_psk,server_closed -
 remark 'the key differs (illegal parameter: its binder); nbdkit closes without an alert'
+
+server_rsyslog() { # CERTIFICATE
+    cat >rsyslog.conf <<END
+global(DefaultNetstreamDriver="gtls" DefaultNetstreamDriverCAFile="$pki/root.crt"
+       DefaultNetstreamDriverCertFile="$pki/$1.pem" DefaultNetstreamDriverKeyFile="$pki/$1.key" workDirectory="$dir")
+module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/certvalid")
+input(type="imtcp" port="$port")
+*.* action(type="omfile" file="$dir/messages")
+END
+    in_server rsyslogd -n -f rsyslog.conf -i "$dir/rsyslog.pid"
+}
+pair hangup_client_unknown_12_rsyslog 'rsyslog rsa' "$(as client_stranger) -tls1_2" success - - - - - 1.2
+set_ port 6514
+remark 'rsyslog looks at the client certificate after the handshake: signer not found'
