@@ -786,6 +786,62 @@ Test(psk, closed_without_an_alert)
     }
 }
 
+/* Behind an empty certificate these can mean nothing else; what is about keys
+ * and Finished can (node-forge says 47). */
+Test(client_certificate, other_words_for_none)
+{
+    static const struct {
+        unsigned alert;
+        const char *cause;
+    } rows[] = {{47, "client_certificate_missing"},
+                {43, "client_certificate_missing"},
+                {48, "client_certificate_missing"},
+                {51, "decrypt_error"},
+                {20, "bad_record_mac"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        request_certificate(&s);
+        client_certificate(&s, true);
+        alert(&s, SIDE_SERVER, rows[i].alert);
+        check(&s, rows[i].cause, CONF_LIKELY);
+    }
+}
+
+/* A client that cannot answer a CertificateRequest, not even with nothing. */
+Test(client_certificate, the_request_is_passed_over)
+{
+    enum { SKIPS, ANSWERS, UNASKED, BLIND, CASES };
+    for (int i = 0; i < CASES; i++) {
+        struct scene s;
+        open_scene_12(&s);
+        server_flight_12(&s);
+        if (i != UNASKED) {
+            request_certificate(&s);
+        }
+        if (i == BLIND) {
+            s.hs.dir[SIDE_CLIENT].gap_bytes = 10;
+            note(&s, HS_GAP, SIDE_CLIENT, 10, 0);
+        }
+        if (i == ANSWERS) {
+            client_certificate(&s, true);
+        } else {
+            note(&s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 40);
+        }
+        alert(&s, SIDE_SERVER, 10);
+        struct verdict *v = judged(&s);
+        bool certain = strcmp(v->cause->slug, "unexpected_message") == 0 &&
+                       v->confidence == CONF_CERTAIN;
+        cr_expect_eq(certain, i == SKIPS, "%d", i);
+        cr_expect(i != SKIPS || v->side == FIX_CLIENT);
+        cr_expect(i != SKIPS ||
+                  has_alternative(v, "client_certificate_missing"));
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
 Test(renegotiation, server_hello_lacks_it)
 {
     struct scene s;

@@ -40,10 +40,13 @@ static void missing(const struct facts *f, struct hypotheses *hy)
     bool seen = f->hs->client_chain.seen;
     bool fits = a == 116 || a == 40 || a == 42 || a == 50 || a == 41 ||
                 a == 49 || a == 46;
+    /* node-forge says 47; the other codes are about certificates, and there is
+     * none. */
+    bool may = seen && (a == 43 || a == 44 || a == 45 || a == 47 || a == 48);
     enum confidence c = CONF_LIKELY;
     if (a == 116 || (seen && fits)) {
         c = CONF_CERTAIN;
-    } else if (a != ALERT_NONE && !fits) {
+    } else if (a != ALERT_NONE && !fits && !may) {
         c = CONF_POSSIBLE;
     }
     struct hypothesis *h =
@@ -195,6 +198,44 @@ static void sent(const struct facts *f, struct hypotheses *hy)
     rejected(f, hy);
 }
 
+/*
+ * The client went on to its key exchange without a Certificate, although it has
+ * to answer a request, with an empty one if need be (RFC 5246 section 7.4.6).
+ * In SSL 3.0 a warning takes its place (RFC 6101 section 5.6.6).
+ */
+static bool is_request_skipped(const struct facts *f)
+{
+    const struct handshake *hs = f->hs;
+    return f->alert_by_server && f->client_auth_asked && !f->server_tls13 &&
+           version_rank(hs->version) > 0x0300 &&
+           hs_find(hs, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT) &&
+           !hs_find(hs, HS_CERTIFICATE, SIDE_CLIENT) &&
+           !hs->client_chain.seen &&
+           !(f->end->blind & (BLIND_HOLES | BLIND_LIMIT));
+}
+
+/* Servers miss the message, whether they need a certificate or not. */
+static void skipped(const struct facts *f, struct hypotheses *hy)
+{
+    bool missed = f->alert == 10;
+    if (!missed && f->alert != 40 && f->alert != 41 && f->alert != 42) {
+        return;
+    }
+    struct hypothesis *h = hypothesis_add(
+        hy, missed ? "unexpected_message" : "client_certificate_missing",
+        missed ? CONF_CERTAIN : CONF_LIKELY, 86);
+    hypothesis_side(h, FIX_CLIENT);
+    hypothesis_reason(h, "the server asked for a client certificate, and the "
+                         "client passed over the request");
+    hypothesis_because(h, "after the CertificateRequest the client sent its "
+                          "ClientKeyExchange without a Certificate, which has "
+                          "to come first, if empty (RFC 5246 section 7.4.6)");
+    if (missed) {
+        hypothesis_keep(hypothesis_add(hy, "client_certificate_missing",
+                                       CONF_POSSIBLE, 50));
+    }
+}
+
 /* The request or the answer is among what the capture lacks; a server that
  * complains of a certificate can mean no other than the client's. */
 static bool is_word_of_server(const struct facts *f)
@@ -236,6 +277,10 @@ static void run(const struct facts *f, struct hypotheses *hy)
     }
     if (f->alert == 41 && f->alert_by_client) {
         hypothesis_add(hy, "client_certificate_missing", CONF_LIKELY, 70);
+        return;
+    }
+    if (is_request_skipped(f)) {
+        skipped(f, hy);
         return;
     }
     if (!f->client_auth_answered) {
