@@ -438,6 +438,14 @@ client_silent_then_probe() {
     sleep 2.5
 }
 
+# A connection, and eleven seconds after it is over another one, which shows how
+# long the silence lasted.
+client_then_probe() { # KIND ARGUMENT...
+    "client_$@"
+    sleep 11
+    client_raw connect
+}
+
 # ---- other languages and libraries
 
 server_botan() { # CERTIFICATE [POLICY LINE]...

@@ -12,6 +12,12 @@ fin            at the ClientHello: a forged FIN to the client, the hello dropped
 flip SIDE N    the Nth data segment from SIDE (client, server) is damaged: a
                bit of its last byte is turned, checksum made right
 cut SIDE N     from the Nth data segment of SIDE on, nothing of SIDE passes
+lose SIDE N K  the Nth data segment from SIDE is lost K times
+gone SIDE N    from the Nth data segment of SIDE on, nothing passes either way
+late SIDE MS   data segments of SIDE take that much longer, and the rest overtakes
+               them
+page           at the ClientHello: an HTTP redirect to the client in the server's
+               name, without the options and the flag of the server's segments
 delay MS       that much more each way
 
 What follows is injected beside the real packets, all of which pass, so the ends
@@ -67,8 +73,13 @@ def alert(code):
     return bytes([0x15, 3, 3, 0, 2, 2, code])
 
 
-def injected(ip, tcp, flags, data, why):
-    """A packet like this one with other contents, wrong in the way of `why`."""
+def injected(ip, tcp, flags, data, why, options=None):
+    """A packet like this one with other contents, wrong in the way of `why`; with
+    other options, if any are given, and then without "don't fragment"."""
+    fragment = 0x4000
+    if options is not None:
+        tcp = tcp[:12] + bytes([(20 + len(options)) << 2]) + tcp[13:20] + options
+        fragment = 0
     head = (tcp[12] >> 4) * 4
     seq, ack = struct.unpack("!II", tcp[4:12])
     if why == "sequence":
@@ -80,12 +91,23 @@ def injected(ip, tcp, flags, data, why):
     # "ttl": a hop short of the end on the far side, which the near side sees.
     ttl = {"ttl": 1, "nothing": 50}.get(why, ip[8])
     number = 0x1234 if why in ("ttl", "nothing") else struct.unpack("!H", ip[4:6])[0]
-    ip = ip[:2] + struct.pack("!HHHBB", 20 + head + len(data), number, 0x4000, ttl, 6) + ip[10:20]
+    ip = ip[:2] + struct.pack("!HHHBB", 20 + head + len(data), number, fragment, ttl, 6) + ip[10:20]
     tcp = tcp[:4] + struct.pack("!II", seq & 0xffffffff, ack & 0xffffffff) + tcp[12:13] + bytes([flags]) + tcp[14:head]
     packet = finish(ip, tcp + data)
     if why == "checksum":
         packet = packet[:36] + bytes([packet[36] ^ 0x55]) + packet[37:]
     return packet
+
+
+def source_of(ip):
+    """The header of what comes back."""
+    return ip[:12] + ip[16:20] + ip[12:16]
+
+
+def answer_of(tcp, ack, said=0):
+    """The header of what comes back, behind so many bytes."""
+    sport, dport, _, seq = struct.unpack("!HHII", tcp[:12])
+    return struct.pack("!HHII", dport, sport, (seq + said) & 0xffffffff, ack) + tcp[12:]
 
 
 class Link:
@@ -113,13 +135,16 @@ links = {"client": Link("c", "10.1.0.2"), "server": Link("s", "10.2.0.2")}
 for link in links.values():
     link.find()
 count = {"client": 0, "server": 0}
+PAGE = b"HTTP/1.1 302 Found\r\nLocation: http://blocked.example.test/\r\nContent-Length: 0\r\n\r\n"
 fired = cut = False
+losing = None
+lost = 0
 queue = []
 
 
 def handle(side, packet):
     """The packets to send in place of this one, as (to side, bytes)."""
-    global fired, cut
+    global fired, cut, losing, lost
     other = "server" if side == "client" else "client"
     head = (packet[0] & 15) * 4
     packet = packet[:struct.unpack("!H", packet[2:4])[0]]
@@ -133,7 +158,7 @@ def handle(side, packet):
     result = [(other, finish(ip, tcp))]
     if data:
         count[side] += 1
-    if cut and side == rest[0]:
+    if cut and (side == rest[0] or mode == "gone"):
         return []
     hello = side == "client" and data[:1] == b"\x16" and data[5:6] == b"\x01"
     end = (seq + len(data)) & 0xffffffff
@@ -166,7 +191,21 @@ def handle(side, packet):
             place += len(tcp)
         tcp = tcp[:place] + bytes([tcp[place] ^ 1]) + tcp[place + 1:]
         return [(other, finish(ip, tcp))]
-    if mode == "cut" and data and side == rest[0] and count[side] == int(rest[1]):
+    if mode == "lose" and data and side == rest[0]:
+        if count[side] == int(rest[1]):
+            losing = seq
+        if seq == losing and lost < int(rest[2]):
+            lost += 1
+            return []
+    if mode == "late" and data and side == rest[0]:
+        return [(other, result[0][1], float(rest[1]) / 1000)]
+    if mode == "page" and (hello or fired) and side == "client":
+        # What the client says to the page stays here.
+        page = injected(source_of(ip), answer_of(tcp, end), 0x18, PAGE, "nothing", b"")
+        close = injected(source_of(ip), answer_of(tcp, end, len(PAGE)), 0x11, b"", "nothing", b"")
+        again, fired = fired, True
+        return [] if again else [("client", page), ("client", close)]
+    if mode in ("cut", "gone") and data and side == rest[0] and count[side] == int(rest[1]):
         cut = True
         return []
     return result
@@ -180,8 +219,9 @@ while True:
             packet, address = link.sock.recvfrom(65536)
             if address[2] == socket.PACKET_OUTGOING or packet[16:19] == packet[12:15]:
                 continue
-            for to, out in handle(side, packet):
-                queue.append((time.monotonic() + delay, to, out))
+            for to, out, *more in handle(side, packet):
+                queue.append((time.monotonic() + delay + sum(more), to, out))
+            queue.sort(key=lambda entry: entry[0])
     while queue and queue[0][0] <= time.monotonic():
         _, to, out = queue.pop(0)
         links[to].send(out)

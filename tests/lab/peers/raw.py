@@ -113,7 +113,7 @@ def serve_one(conn):
                 break
         conn.close()
         return
-    if mode in ("smtp_silent", "smtp_reset"):
+    if mode in ("smtp_silent", "smtp_reset", "smtp_421"):
         conn.sendall(b"220 mail.example.test ESMTP\r\n")
         conn.recv(4096)
         conn.sendall(b"250-mail.example.test\r\n250 STARTTLS\r\n")
@@ -122,6 +122,9 @@ def serve_one(conn):
         print("server: got", len(conn.recv(65536)), "bytes, and says nothing more", flush=True)
         if mode == "smtp_reset":
             reset(conn)
+        elif mode == "smtp_421":
+            conn.sendall(b"421 4.3.0 mail.example.test TLS is not available, closing\r\n")
+            conn.close()
         else:
             time.sleep(60)
         return
@@ -136,6 +139,7 @@ def serve_one(conn):
     hello = conn.recv(65536)
     print("server: got", len(hello), "bytes", hello[:6].hex(), flush=True)
     answers = {
+        "portal": b"HTTP/1.1 302 Found\r\nLocation: http://portal.example.test/login\r\nContent-Length: 0\r\n\r\n",
         "http": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
         "cipher_not_offered": record(22, server_hello(cipher=0x0005), 0x0303),
         "server_hello": record(22, server_hello(), 0x0303),
@@ -154,6 +158,10 @@ def serve_one(conn):
         time.sleep(0.05)
         conn.close()
         return
+    if mode == "alert_reset":
+        conn.sendall(record(21, bytes([2, int(argument)]), 0x0303))
+        reset(conn)
+        return
     if mode == "reset":
         time.sleep(0.05)
         reset(conn)
@@ -166,7 +174,7 @@ def serve_one(conn):
         time.sleep(float(argument or 60))
         conn.close()
         return
-    if mode in ("http", "ssh", "smtp", "alert"):
+    if mode in ("http", "portal", "ssh", "smtp", "alert"):
         time.sleep(0.1)
         conn.close()
         return
