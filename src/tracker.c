@@ -25,6 +25,10 @@
 /* When memory is short: from how many whole flows on they are folded. */
 #define FOLD_ALL_AT 256u
 
+/* How late copies of a packet and answers to it come, of a connection that is
+ * over. */
+#define STRAGGLERS (5 * TICK_SEC)
+
 struct tracker {
     struct tracker_options o;
     struct flow_table *flows;
@@ -61,11 +65,13 @@ static tick_t class_timeout(const struct tracker *t, unsigned class)
         return 150 * TICK_MSEC;
     case FLOW_SETTLED:
         return 300 * TICK_MSEC; /* a retransmission takes 200 */
+    case FLOW_ECHOING:
+        return 60 * TICK_SEC; /* who closed repeats its last words for long */
     case FLOW_DEAD:
     case FLOW_CLASS_COUNT:
         break;
     }
-    return 5 * TICK_SEC;
+    return STRAGGLERS;
 }
 
 /* Every touch is noted with its step, so that flows touched at the same time
@@ -85,7 +91,8 @@ size_t tracker_bytes(const struct tracker *t)
 /* Reported, or settled: what still comes is not looked at. */
 static bool is_over(const struct flow_head *f)
 {
-    return f->class == FLOW_DEAD || f->class == FLOW_SETTLED;
+    return f->class == FLOW_DEAD || f->class == FLOW_ECHOING ||
+           f->class == FLOW_SETTLED;
 }
 
 /* ---- a connection is over ---- */
@@ -166,14 +173,27 @@ static void drop_session(struct tracker *t, struct flow *f)
     }
 }
 
-/* Ends the session of a flow and hands its handshake on. Returns whether what
- * comes late on these ports could be taken for a new attempt: so may all of it
- * that another interface saw, too. */
-static bool end_session(struct tracker *t, struct flow *f, enum hs_end end)
+/* Where a flow whose handshake is over waits for what comes late and could be
+ * taken for a new attempt, or FLOW_CLASS_COUNT: so may what another interface
+ * saw, and of a failure what TCP sends again. Ports of UDP are used again at
+ * once. */
+static enum flow_class wait_after(const struct tracker *t, const struct flow *f,
+                                  bool success)
+{
+    if (!success && f->head.proto == PROTO_TCP) {
+        return FLOW_ECHOING;
+    }
+    return !success || t->o.many_sources ? FLOW_DEAD : FLOW_CLASS_COUNT;
+}
+
+/* Ends the session of a flow and hands its handshake on. Returns in which class
+ * it waits now; FLOW_CLASS_COUNT: it may go. */
+static enum flow_class end_session(struct tracker *t, struct flow *f,
+                                   enum hs_end end)
 {
     struct session *s = f->session;
     if (!s) {
-        return false;
+        return FLOW_CLASS_COUNT;
     }
     session_settle(s, f);
     if (session_is_tls(s)) {
@@ -183,10 +203,10 @@ static bool end_session(struct tracker *t, struct flow *f, enum hs_end end)
         hs.timeout_ms = (uint32_t)(t->o.handshake_timeout / TICK_MSEC);
         hs.frames = take_frames(t, f);
         drop_session(t, f);
-        return !finish_handshake(t, &hs, f) || t->o.many_sources;
+        return wait_after(t, f, finish_handshake(t, &hs, f));
     }
     drop_session(t, f);
-    return false;
+    return FLOW_CLASS_COUNT;
 }
 
 static enum hs_end end_of_class(unsigned class)
@@ -373,8 +393,9 @@ static void expire(struct tracker *t, struct flow_head *head)
     if (f->head.class == FLOW_OPENING) {
         count_unopened(t, f, NULL);
     }
-    if (end_session(t, f, end_of_class(f->head.class))) {
-        touch(t, f, FLOW_DEAD);
+    enum flow_class next = end_session(t, f, end_of_class(f->head.class));
+    if (next != FLOW_CLASS_COUNT) {
+        touch(t, f, next);
         fold_idle(t);
     } else {
         remove_flow(t, &f->head);
@@ -407,9 +428,9 @@ static bool over_memory(const struct tracker *t)
 static bool evict_one(struct tracker *t)
 {
     static const enum flow_class order[] = {
-        FLOW_SETTLED,     FLOW_DEAD,     FLOW_OPENING,
-        FLOW_PRELUDE,     FLOW_SETTLING, FLOW_STALLED,
-        FLOW_HALF_CLOSED, FLOW_CLOSING,  FLOW_ACTIVE};
+        FLOW_SETTLED, FLOW_DEAD,     FLOW_ECHOING, FLOW_OPENING,
+        FLOW_PRELUDE, FLOW_SETTLING, FLOW_STALLED, FLOW_HALF_CLOSED,
+        FLOW_CLOSING, FLOW_ACTIVE};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         struct flow_head *f = flow_table_oldest(t->flows, order[i]);
         if (!f) {
@@ -532,12 +553,14 @@ static void note_syn(struct flow *f, unsigned dir, const struct packet *k)
     f->frame_syn_delta[dir] = (uint32_t)(k->frame - f->frame_first);
 }
 
-/* A SYN that does not belong to the flow of these ports: they are reused. */
-static bool is_reuse(const struct flow_head *f, unsigned dir,
-                     const struct packet *k)
+/* A SYN that does not belong to the flow of these ports: they are reused. Long
+ * after the end no copy of the first one comes any more. */
+static bool is_reuse(const struct tracker *t, const struct flow_head *f,
+                     unsigned dir, const struct packet *k)
 {
+    bool late = is_over(f) && t->now.clock - f->touched >= STRAGGLERS;
     return (k->flags & TCP_SYN) && !(k->flags & TCP_ACK) &&
-           (dir != 0 || !flow_began_with(f, k->seq));
+           (dir != 0 || late || !flow_began_with(f, k->seq));
 }
 
 static void note_half(struct flow *f, unsigned dir, const struct packet *k)
@@ -589,12 +612,11 @@ static void obey(struct tracker *t, struct flow *f, enum session_want want)
         }
         break;
     }
-    case WANT_FINISH:
-        touch(t, f,
-              end_session(t, f, HS_END_SETTLED) && t->o.many_sources
-                  ? FLOW_DEAD
-                  : FLOW_SETTLED);
+    case WANT_FINISH: {
+        enum flow_class next = end_session(t, f, HS_END_SETTLED);
+        touch(t, f, t->o.many_sources ? next : FLOW_SETTLED);
         break;
+    }
     case WANT_DROP:
         drop_session(t, f);
         remove_flow(t, &f->head);
@@ -639,7 +661,7 @@ static struct flow *flow_of(struct tracker *t, const struct packet *k,
                             unsigned *dir)
 {
     struct flow_head *head = flow_table_find(t->flows, k, dir);
-    if (head && is_reuse(head, *dir, k)) {
+    if (head && is_reuse(t, head, *dir, k)) {
         give_up(t, head, HS_END_REUSED, false);
         head = NULL;
     }

@@ -94,6 +94,7 @@ enum flow_class {
     FLOW_HALF_CLOSED, /* one FIN; the other side may still have a word */
     FLOW_CLOSING,     /* ended; waiting a moment for what belongs to it */
     FLOW_DEAD,        /* reported; absorbs stragglers */
+    FLOW_ECHOING,     /* TCP, reported as failed; absorbs repetitions */
     FLOW_SETTLED,     /* succeeded for sure; absorbs retransmissions */
     FLOW_CLASS_COUNT
 };

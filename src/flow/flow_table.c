@@ -571,7 +571,8 @@ void flow_table_prefetch_next(struct flow_table *t, const struct flow_head *f)
 
 static bool is_over(const struct flow *f)
 {
-    return f->head.class == FLOW_DEAD || f->head.class == FLOW_SETTLED;
+    return f->head.class == FLOW_DEAD || f->head.class == FLOW_ECHOING ||
+           f->head.class == FLOW_SETTLED;
 }
 
 /* One SYN, or the same again, of which nothing is odd. */

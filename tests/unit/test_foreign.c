@@ -249,3 +249,11 @@ Test(foreign, what_the_ends_sent_is_theirs)
         cr_expect_eq(s.foreign, 0u, "%s", names[i]);
     }
 }
+
+/* Who closed repeats its last words for minutes: they are no other attempt. */
+Test(foreign, not_what_is_repeated_after_the_end)
+{
+    struct seen s = analyse("alert_resent");
+    cr_expect_eq(s.records, 1u);
+    cr_expect_eq(s.outcome, OUTCOME_FAILURE);
+}
