@@ -367,16 +367,25 @@ static void note_foreign(struct session *s, const struct packet *p,
     }
 }
 
-/* Adds bits to the event of a kind that a frame brought. */
-static void mark(struct session *s, enum hs_kind kind, uint64_t frame,
-                 uint16_t bits)
+/* The event of a kind that a frame brought. */
+static struct hs_event *event_of(struct session *s, enum hs_kind kind,
+                                 uint64_t frame)
 {
     for (unsigned i = s->hs.events_n; i-- > 0;) {
         struct hs_event *e = &s->hs.events[i];
         if (e->kind == kind && e->frame == frame) {
-            e->aux |= bits;
-            return;
+            return e;
         }
+    }
+    return NULL;
+}
+
+static void mark(struct session *s, enum hs_kind kind, uint64_t frame,
+                 uint16_t bits)
+{
+    struct hs_event *e = event_of(s, kind, frame);
+    if (e) {
+        e->aux |= bits;
     }
 }
 
@@ -396,19 +405,61 @@ static void note_reset(struct session *s, struct flow *f,
     w->rst_noted = true;
     s->hs.rst_seen[side] = true;
     w->rst_frame = p->frame;
+    w->rst_seq = p->seq;
     w->rst_at = p->when;
     hs_note(&s->hs, HS_RST, side, 0, aux, p->when, p->frame);
 }
 
+/* Whether a packet was sent before the reset, which overtook it: its place is
+ * in front of it. That of a FIN may be the reset's own, when the reset answers
+ * what the peer said before it got the FIN. */
+static bool is_overtaken(const struct sender *w, const struct packet *p)
+{
+    int32_t off = (int32_t)(p->seq + p->payload_wire_bytes - w->rst_seq);
+    return off < 0 ||
+           (off == 0 && (p->payload_wire_bytes || (p->flags & TCP_FIN)));
+}
+
 /* The "sender" of a reset goes on as if nothing was: it was not its reset. A
- * millisecond allows for packets that overtook it. */
+ * millisecond allows for data that the reset overtook. What carries none has no
+ * place of its own: it is given more time, and proves less. */
 static void note_life_after_reset(struct session *s, const struct packet *p,
                                   unsigned dir)
 {
+    struct sender *w = &s->sender[dir];
+    if (!w->rst_noted || (p->flags & TCP_RST)) {
+        return;
+    }
+    bool data = p->payload_wire_bytes > 0;
+    if (is_overtaken(w, p)) {
+        w->rst_overtook = true;
+    } else if (p->when - w->rst_at > (data ? 1 : 20) * TICK_MSEC) {
+        mark(s, HS_RST, w->rst_frame,
+             data ? HS_RST_DATA_AFTER : HS_RST_ACK_AFTER);
+    }
+}
+
+/* What came late may fill the place in front of the reset, but for a FIN, which
+ * need not have come: then the reset is in its place. Where something is still
+ * missing nobody knows what came in which order: nothing is after anything. */
+static void settle_reset(struct session *s, unsigned dir)
+{
     const struct sender *w = &s->sender[dir];
-    if (w->rst_noted && !(p->flags & TCP_RST) &&
-        p->when - w->rst_at > TICK_MSEC) {
-        mark(s, HS_RST, w->rst_frame, HS_RST_DATA_AFTER);
+    const struct tcp_stream *t = &s->stream[dir];
+    struct hs_event *e =
+        w->rst_noted ? event_of(s, HS_RST, w->rst_frame) : NULL;
+    if (!e) {
+        return;
+    }
+    if (w->rst_overtook && t->started && w->rst_seq - t->next <= 1) {
+        e->aux &= (uint16_t)~HS_RST_SEQ_ODD;
+    }
+    bool holes = tcp_stream_hole(t) > 0 || dir_stats(s, dir)->gap_bytes > 0;
+    if (holes) {
+        e->aux &= (uint16_t)~HS_RST_DATA_AFTER;
+    }
+    if (holes || (e->aux & HS_RST_SEQ_ODD)) {
+        e->aux &= (uint16_t)~HS_RST_ACK_AFTER;
     }
 }
 
@@ -1035,6 +1086,7 @@ static void flush_streams(struct session *s, struct flow *f)
     for (unsigned dir = 0; dir < 2; dir++) {
         struct sink_context ctx = {s, dir};
         struct stream_sink sink = {on_data, on_gap, &ctx};
+        settle_reset(s, dir);
         if (is_lost_on_path(s, f, dir)) {
             dir_stats(s, dir)->lost_bytes = tcp_stream_hole(&s->stream[dir]);
         } else {

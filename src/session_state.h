@@ -29,8 +29,10 @@ struct sender {
     uint32_t hello_end; /* sequence number behind the hello */
     bool hello_end_seen;
     bool fin_noted, rst_noted;
+    bool rst_overtook; /* something that was sent before it came behind it */
     uint64_t fin_frame, rst_frame; /* of these events */
     uint16_t fin_aux;              /* HS_RST_* bits of its FIN */
+    uint32_t rst_seq;
     tick_t rst_at;
     uint32_t resent_seq; /* what hs_dir.resent is about */
 };

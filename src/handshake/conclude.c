@@ -159,6 +159,19 @@ static const struct hs_event *plaintext_before(const struct scan *s)
     return NULL;
 }
 
+/* What its sender said before the reset, which overtook it on the way. */
+static bool alert_was_overtaken(const struct handshake *hs, unsigned i)
+{
+    const struct hs_event *rst = &hs->events[i];
+    for (i++; i < hs->events_n && !conclude_is_foreign(rst); i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_ALERT && e->side == rst->side && alert_ends(hs, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool event_ends(const struct scan *s, unsigned i)
 {
     const struct handshake *hs = s->hs;
@@ -167,6 +180,7 @@ static bool event_ends(const struct scan *s, unsigned i)
     case HS_ALERT:
         return alert_ends(hs, i) && !hs_ended_nothing(hs, e);
     case HS_RST:
+        return close_ends(hs, i) && !alert_was_overtaken(hs, i);
     case HS_EAP_FAILURE:
         return close_ends(hs, i);
     case HS_FIN:
@@ -242,11 +256,12 @@ static unsigned bits_set(unsigned v)
 }
 
 /* Somebody else's reset or FIN: told by what its headers cannot explain. */
-static bool is_foreign(const struct hs_event *e)
+bool conclude_is_foreign(const struct hs_event *e)
 {
-    unsigned odd = e->aux & (HS_RST_TTL_ODD | HS_RST_IPID_ODD | HS_RST_SEQ_ODD |
-                             HS_RST_EARLY | HS_RST_DF_ODD | HS_ODD_CHECKSUM |
-                             HS_ODD_ACK | HS_ODD_OPTIONS | HS_RST_BARE);
+    unsigned odd =
+        e->aux & (HS_RST_TTL_ODD | HS_RST_IPID_ODD | HS_RST_SEQ_ODD |
+                  HS_RST_EARLY | HS_RST_DF_ODD | HS_ODD_CHECKSUM | HS_ODD_ACK |
+                  HS_ODD_OPTIONS | HS_RST_BARE | HS_RST_ACK_AFTER);
     return (e->aux & HS_RST_DATA_AFTER) || bits_set(odd) >= 2;
 }
 
@@ -289,7 +304,7 @@ void conclude_fail_by(struct conclusion *out, const struct hs_event *e)
         break;
     case HS_RST:
         out->how = HOW_RESET;
-        if (is_foreign(e)) {
+        if (conclude_is_foreign(e)) {
             out->by = BY_MIDDLEBOX;
         }
         break;
@@ -304,7 +319,7 @@ void conclude_fail_by(struct conclusion *out, const struct hs_event *e)
         break;
     default:
         out->how = HOW_CLOSE;
-        if (is_foreign(e)) {
+        if (conclude_is_foreign(e)) {
             out->by = BY_MIDDLEBOX;
         }
         break;
@@ -693,8 +708,8 @@ static void blame_foreign(const struct handshake *hs, struct conclusion *out)
     }
     for (unsigned i = 0; i < hs->events_n; i++) {
         const struct hs_event *e = &hs->events[i];
-        if (e->kind == HS_FOREIGN && (e->aux & HS_ODD_TAKEN) && is_foreign(e) &&
-            e->frame <= out->frame_decisive &&
+        if (e->kind == HS_FOREIGN && (e->aux & HS_ODD_TAKEN) &&
+            conclude_is_foreign(e) && e->frame <= out->frame_decisive &&
             (e->frame == out->frame_decisive || out->by != by_side(e)) &&
             !is_borne_out(hs, e)) {
             out->by = BY_MIDDLEBOX;

@@ -27,6 +27,9 @@ struct scan {
 /* FIN, RST, or EAP-Failure. */
 bool conclude_is_close(const struct hs_event *e);
 
+/* Whether it is somebody else's reset or FIN. */
+bool conclude_is_foreign(const struct hs_event *e);
+
 /* Whether a client that closed by `close` did it right after the handshake was
  * finished, as those do that judge the certificate only then. */
 bool conclude_is_prompt(const struct hs_event *finished,

@@ -130,6 +130,8 @@ enum {
     HS_ODD_FIN = 4096,      /* or a FIN, that no stack accepts */
     HS_RST_BARE = 8192,     /* acknowledges nothing, and is the first that its
                               sender says to data: no application's */
+    HS_RST_ACK_AFTER = 16384, /* something of the "sender" came after it, which
+                                 may have been late */
 };
 
 /* aux bit of HS_OTHER_HANDSHAKE: it is the message that its receiver sent. */

@@ -12,6 +12,7 @@ const struct foreign_oddity foreign_oddities[] = {
     {HS_RST_IPID_ODD, "its IP identification does not fit the sender's others"},
     {HS_RST_SEQ_ODD, "its sequence number is not the sender's next byte"},
     {HS_RST_DATA_AFTER, "its supposed sender went on sending data after it"},
+    {HS_RST_ACK_AFTER, "something of its supposed sender came after it"},
     {HS_RST_EARLY, "it came sooner than the real peer could have answered"},
     {HS_RST_DF_ODD,
      "its \"don't fragment\" flag is unlike the sender's others"},

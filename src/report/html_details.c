@@ -217,6 +217,7 @@ static void reset_note(struct text *t, uint16_t aux)
         {HS_RST_IPID_ODD, "IP-ID does not fit"},
         {HS_RST_SEQ_ODD, "sequence number does not fit"},
         {HS_RST_DATA_AFTER, "the sender went on after it"},
+        {HS_RST_ACK_AFTER, "something of the sender came after it"},
         {HS_RST_EARLY, "sooner than the peer can answer"},
         {HS_RST_DF_ODD, "DF bit is not the sender's"},
         {HS_ODD_CHECKSUM, "checksum is wrong"},

@@ -260,6 +260,23 @@ Test(conclude13, finished_and_answer)
     expect_success(&s);
 }
 
+/* A reset that overtook its sender's alert; and one that was not its sender's,
+ * who went on. */
+Test(conclude12, alert_that_a_reset_overtook)
+{
+    struct script s;
+    for (int alive = 0; alive < 2; alive++) {
+        begin(&s, 0x0303, 0xc02f);
+        ev(&s, C, HS_CLIENT_HELLO, 310);
+        s.hs.when_hello = TICK_MSEC;
+        ev(&s, S, HS_RST, 0);
+        s.hs.events[s.hs.events_n - 1].aux = alive ? HS_RST_DATA_AFTER : 0;
+        alert(&s, S, 2, 40);
+        expect_failure(&s, STAGE_CLIENT_HELLO, alive ? BY_MIDDLEBOX : BY_SERVER,
+                       alive ? HOW_RESET : HOW_ALERT);
+    }
+}
+
 Test(conclude13, encrypted_alert_in_place_of_finished)
 {
     static const uint32_t alerts[] = {19, 35};

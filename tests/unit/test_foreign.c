@@ -250,6 +250,15 @@ Test(foreign, what_the_ends_sent_is_theirs)
     }
 }
 
+/* The reset overtook what its sender had said before it. */
+Test(foreign, not_a_reset_that_overtook_an_alert)
+{
+    struct seen s = analyse("reset_overtakes_alert");
+    cr_expect_eq(s.records, 1u);
+    cr_expect_eq(s.by, BY_SERVER);
+    cr_expect_str_neq(s.cause, "connection_tampered");
+}
+
 /* Who closed repeats its last words for minutes: they are no other attempt. */
 Test(foreign, not_what_is_repeated_after_the_end)
 {

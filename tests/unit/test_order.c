@@ -118,6 +118,123 @@ static void expect_one(struct frames *l, const char *what,
     frames_free(l);
 }
 
+/* ---- resets ---- */
+
+static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 40};
+
+/* One packet of the server behind the hello, by its place behind what the
+ * server had sent. */
+struct step {
+    tick_t after;
+    int seq;
+    unsigned flags;
+    size_t from, n; /* of the alert */
+    uint8_t ttl;
+};
+
+enum { STEPS = 5 };
+
+struct reset_case {
+    const char *what;
+    struct step steps[STEPS];
+    struct want want;
+};
+
+#define US  (TICK_MSEC / 1000)
+#define RST (TCP_RST | TCP_ACK)
+#define FIN (TCP_FIN | TCP_ACK)
+
+static void run_reset(const struct reset_case *c)
+{
+    struct frames in = load("reset_after_hello");
+    struct frames out = {0};
+    const struct piece *rst = last_of(&in, 443);
+    put_first(&out, &in, in.n - 1);
+    for (size_t i = 0; i < STEPS && c->steps[i].flags; i++) {
+        const struct step *s = &c->steps[i];
+        put(&out, rst,
+            &(struct change){.after = s->after,
+                             .seq = rst->k.seq + (uint32_t)s->seq,
+                             .ack = rst->k.ack,
+                             .flags = s->flags,
+                             .payload = span_of(alert + s->from, s->n),
+                             .ttl = s->ttl});
+    }
+    expect_one(&out, c->what, &c->want);
+    frames_free(&in);
+}
+
+/* All of it is the server's own; the path, or the capture, mixed up the
+ * order. */
+Test(order, not_what_a_reset_overtook)
+{
+    static const struct want close = {.outcome = "failure", .by = "server"};
+    static const struct want said = {
+        .outcome = "failure", .by = "server", .how = "alert"};
+    const struct reset_case cases[] = {
+        {"reset, FIN",
+         {{0, 1, RST, 0, 0, 0}, {20 * US, 0, FIN, 0, 0, 0}},
+         close},
+        {"reset, late FIN",
+         {{0, 1, RST, 0, 0, 0}, {50 * TICK_MSEC, 0, FIN, 0, 0, 0}},
+         close},
+        {"reset in the FIN's place",
+         {{0, 0, RST, 0, 0, 0}, {50 * TICK_MSEC, 0, FIN, 0, 0, 0}},
+         close},
+        {"alert, reset, FIN",
+         {{0, 0, TCP_ACK, 0, 7, 0},
+          {200 * US, 8, RST, 0, 0, 0},
+          {5 * TICK_MSEC, 7, FIN, 0, 0, 0}},
+         said},
+        {"reset, alert, FIN",
+         {{0, 8, RST, 0, 0, 0},
+          {30 * TICK_MSEC, 0, TCP_ACK, 0, 7, 0},
+          {10 * US, 7, FIN, 0, 0, 0}},
+         said},
+        {"reset, alert with FIN",
+         {{0, 8, RST, 0, 0, 0}, {30 * TICK_MSEC, 0, FIN, 0, 7, 0}},
+         said},
+        {"reset, alert; the FIN never comes",
+         {{0, 8, RST, 0, 0, 0}, {30 * TICK_MSEC, 0, TCP_ACK, 0, 7, 0}},
+         said},
+        {"reset, acknowledgement",
+         {{0, 0, RST, 0, 0, 0}, {15 * TICK_MSEC, 0, TCP_ACK, 0, 0, 0}},
+         close},
+        {"reset, much later an acknowledgement",
+         {{0, 0, RST, 0, 0, 0}, {80 * TICK_MSEC, 0, TCP_ACK, 0, 0, 0}},
+         close},
+        {"a lost segment, reset, what came behind the lost one",
+         {{0, 8, RST, 0, 0, 0}, {5 * TICK_MSEC, 3, TCP_ACK, 3, 4, 0}},
+         close},
+        {"a lost segment, reset by what was acknowledged, the rest",
+         {{0, 0, RST, 0, 0, 0}, {5 * TICK_MSEC, 3, TCP_ACK, 3, 4, 0}},
+         close},
+        {"reset, data just behind it",
+         {{0, 0, RST, 0, 0, 0}, {800 * US, 0, TCP_ACK, 0, 7, 0}},
+         close},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        run_reset(&cases[i]);
+    }
+}
+
+/* Its supposed sender goes on where the reset was: it did not send it. Captures
+ * can mix up much, so that this alone is not certain. */
+Test(order, what_goes_on_after_a_reset)
+{
+    const struct reset_case cases[] = {
+        {"data behind it",
+         {{0, 0, RST, 0, 0, 0}, {60 * TICK_MSEC, 0, TCP_ACK, 0, 7, 0}},
+         {.by = "middlebox", .tampered = true, .confidence = "likely"}},
+        {"data behind one from elsewhere",
+         {{0, 0, RST, 0, 0, 40}, {60 * TICK_MSEC, 0, TCP_ACK, 0, 7, 0}},
+         {.by = "middlebox", .tampered = true, .confidence = "certain"}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        run_reset(&cases[i]);
+    }
+}
+
 /* ---- ports that are used again ---- */
 
 /* The whole capture twice; `other`: with other sequence numbers. */

@@ -79,15 +79,20 @@ static void run(const struct facts *f, struct hypotheses *hy)
     unsigned odd = foreign_count(bits);
     bool after = (bits & HS_RST_DATA_AFTER) != 0;
     if (f->end->by == BY_MIDDLEBOX || odd >= 2 || after) {
-        tampered(f, hy, bits, after ? CONF_CERTAIN : CONF_LIKELY, 86);
+        /* Captures of several queues or places mix up the order of packets. */
+        bool sure = after && odd >= 2;
+        tampered(f, hy, bits, sure ? CONF_CERTAIN : CONF_LIKELY, 86);
         return;
     }
-    if (f->end->how == HOW_RESET && f->end->by == BY_SERVER &&
-        f->phase == PHASE_HELLO) {
+    if (f->end->how != HOW_RESET || f->end->by != BY_SERVER) {
+        return;
+    }
+    bool hello = f->phase == PHASE_HELLO;
+    if (hello) {
         by_server(f, hy, odd);
-        if (odd == 1) {
-            tampered(f, hy, bits, CONF_POSSIBLE, 58);
-        }
+    }
+    if (odd == 1 && !(bits & HS_RST_ACK_AFTER)) {
+        tampered(f, hy, bits, CONF_POSSIBLE, hello ? 58 : 35);
     }
 }
 
