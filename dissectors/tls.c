@@ -473,6 +473,20 @@ static void end_record(const struct reader *r)
     }
 }
 
+/* Called where a record ends, `behind` bytes before the end of what came. If
+ * the first protected record of a client comes before the server's flight it is
+ * early data, and where its Finished is will not be known. */
+static void note_finish_end(const struct reader *r, size_t behind)
+{
+    struct tls_dir *d = r->d;
+    bool hidden = r->side == SIDE_CLIENT && r->hs->encrypted[SIDE_SERVER] &&
+                  r->t->app_records[SIDE_CLIENT] == 1;
+    if (!d->finish_ended && (d->finished || hidden)) {
+        d->finish_ended = true;
+        d->finish_end = d->fed - (uint32_t)behind;
+    }
+}
+
 /* Alerts in clear: pairs of bytes. After ChangeCipherSpec a record of two
  * bytes can be no encrypted one. */
 static void alert_bytes(const struct reader *r, struct span part)
@@ -655,6 +669,7 @@ void tls_feed(struct tls_state *t, struct handshake *hs, enum side side,
 {
     struct tls_dir *d = &t->dir[side];
     struct reader r = {t, hs, d, side, when, frame};
+    d->fed += (uint32_t)bytes.n;
     if (d->lost && !resync(d, bytes, start)) {
         return;
     }
@@ -672,6 +687,7 @@ void tls_feed(struct tls_state *t, struct handshake *hs, enum side side,
         bytes = span_sub(bytes, n, bytes.n);
         if (d->body_left == 0) {
             end_record(&r);
+            note_finish_end(&r, bytes.n);
         }
     }
 }
@@ -681,6 +697,7 @@ void tls_gap(struct tls_state *t, struct handshake *hs, enum side side,
 {
     struct tls_dir *d = &t->dir[side];
     struct reader r = {t, hs, d, side, when, frame};
+    d->fed += n;
     if (d->dead) {
         return;
     }
@@ -697,6 +714,7 @@ void tls_gap(struct tls_state *t, struct handshake *hs, enum side side,
     d->body_left -= n;
     if (d->body_left == 0) {
         end_record(&r);
+        note_finish_end(&r, 0);
     }
 }
 

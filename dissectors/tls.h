@@ -42,6 +42,11 @@ struct tls_dir {
     uint16_t kept;      /* the current record's number; 0: it is not kept */
     uint8_t *kept_body; /* where its bytes go */
     uint32_t sealed_n;  /* protected records so far */
+    /* counted from where TLS begins, what is missing included */
+    uint32_t fed;        /* bytes so far */
+    uint32_t finish_end; /* behind the record with its Finished; TLS 1.3 hides
+                            that, it is this record or one behind it */
+    bool finish_ended;
 };
 
 struct tls_state {

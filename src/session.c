@@ -1024,6 +1024,19 @@ bool session_is_tls(const struct session *s)
 
 /* ---- the end ---- */
 
+/* Whether the record with the Finished was never acknowledged, whatever became
+ * of what came behind it. Where TLS is wrapped in another protocol, its bytes
+ * are not those of the stream. */
+static bool is_finish_unacked(const struct session *s,
+                              const struct flow_half *h, unsigned dir)
+{
+    const struct tls_dir *d = &s->tls.dir[side_of(s, dir)];
+    const struct tcp_stream *t = &s->stream[dir];
+    uint32_t end = t->next - (d->fed - d->finish_end);
+    return d->finish_ended && t->started && !s->prelude.wrapped &&
+           (int32_t)(h->acked - end) < 0;
+}
+
 static void fill_transport(struct session *s, const struct flow *f,
                            unsigned dir)
 {
@@ -1052,6 +1065,7 @@ static void fill_transport(struct session *s, const struct flow *f,
         (h->flags & HALF_SYN) && (int32_t)(h->acked - (h->isn + 1)) > 0;
     d->hello_acked =
         w->hello_end_seen && (int32_t)(h->acked - w->hello_end) >= 0;
+    d->finish_unacked = is_finish_unacked(s, h, dir);
 }
 
 /* A hole that the receiver never acknowledged is not ours: the bytes got lost

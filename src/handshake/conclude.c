@@ -721,6 +721,65 @@ static void blame_foreign(const struct handshake *hs, struct conclusion *out)
     }
 }
 
+/* ---- finished on one side only ---- */
+
+static const struct hs_event *first_close(const struct handshake *hs)
+{
+    for (const struct hs_event *e = hs->events; e < hs->events + hs->events_n;
+         e++) {
+        if (conclude_is_close(e)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+/* The side whose Finished did not arrive, or SIDE_NONE. */
+static enum side unheard_side(const struct handshake *hs)
+{
+    for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        const struct hs_dir *d = &hs->dir[side];
+        if (d->finish_unacked && hs_dir_in_vain(d)) {
+            return (enum side)side;
+        }
+    }
+    return SIDE_NONE;
+}
+
+/* How long a Finished may be on its way: a little less than is waited for what
+ * comes behind it. */
+#define FINISH_PATIENCE (9 * TICK_SEC)
+
+/* A Finished that was sent again and again and never acknowledged did not
+ * arrive: its sender believes that all is well, and its peer still waits. */
+static void revoke_unheard(const struct handshake *hs, struct conclusion *out)
+{
+    const uint32_t blind = BLIND_HOLES | BLIND_LIMIT;
+    enum side side = unheard_side(hs);
+    if (side == SIDE_NONE || out->outcome != OUTCOME_SUCCESS) {
+        return;
+    }
+    out->outcome = OUTCOME_UNKNOWN;
+    out->established = false;
+    out->late_rejection_possible = false;
+    out->stage =
+        side == SIDE_CLIENT ? STAGE_CLIENT_FINISHED : STAGE_SERVER_FINISHED;
+    if (out->blind & blind) {
+        return; /* the acknowledgement may be what is missing */
+    }
+    const struct hs_event *close = first_close(hs);
+    tick_t since = hs->dir[side].resent_first;
+    if (close && close->when - since < FINISH_PATIENCE) {
+        conclude_fail_by(out, close);
+    } else if (close || hs->capture_last - since >= FINISH_PATIENCE) {
+        out->outcome = OUTCOME_FAILURE;
+        out->by = BY_NOBODY;
+        out->how = HOW_TIMEOUT;
+    } else {
+        out->blind |= BLIND_CAPTURE_ENDED;
+    }
+}
+
 static void swap_timelines(struct handshake *hs)
 {
     struct hs_event *events = hs->events;
@@ -745,6 +804,7 @@ void hs_conclude(struct handshake *hs)
     if (hs_is_eap(hs)) {
         settle_eap(hs, out);
     }
+    revoke_unheard(hs, out);
     blame_foreign(hs, out);
     out->blind |= hs->limited ? BLIND_LIMIT : 0;
     if (out->has_alert && out->alert_encrypted &&

@@ -177,9 +177,12 @@ static void judge_answer(struct scan *s, const struct flight13 *f)
         bool server_first = close >= 0 &&
                             hs->events[close].side == SIDE_SERVER &&
                             !client_closing(f, hs, f->client_finished, close);
-        if (server_first && cert) {
+        /* Where the Finished came, the two may have been done. */
+        bool foreign = close >= 0 && hs->dir[SIDE_CLIENT].finish_unacked &&
+                       conclude_is_foreign(&hs->events[close]);
+        if (server_first && (cert || foreign)) {
             conclude_fail_by(s->out, &hs->events[close]);
-            s->out->rejected_after_finished = true;
+            s->out->rejected_after_finished = !foreign;
             return;
         }
         if (!server_first) {

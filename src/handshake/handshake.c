@@ -219,6 +219,16 @@ void hs_sort(struct handshake *hs)
     }
 }
 
+/* Sent again so often and over such a time, data did not just cross a close. */
+#define RESENT_ENOUGH 3u
+#define RESENT_OVER   TICK_SEC
+
+bool hs_dir_in_vain(const struct hs_dir *d)
+{
+    return d->unacked_bytes > 0 && d->resent >= RESENT_ENOUGH &&
+           tick_sub(d->resent_last, d->resent_first) >= RESENT_OVER;
+}
+
 const struct hs_event *hs_find(const struct handshake *hs, enum hs_kind kind,
                                enum side side)
 {

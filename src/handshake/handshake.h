@@ -357,6 +357,8 @@ struct hs_dir {
     uint64_t unacked_bytes; /* data the peer never acknowledged */
     bool acked_any_data;    /* the peer acknowledged some data of it */
     bool hello_acked;       /* all bytes of the first hello acknowledged */
+    bool finish_unacked;    /* its Finished was never acknowledged */
+    bool acked_beyond;      /* the peer reported bytes behind a hole (SACK) */
     bool cut;               /* snapshot length cut its data */
     uint8_t ttl_syn, ttl_min, ttl_max; /* 0: not seen; RSTs not counted */
     uint16_t mss;                      /* from its SYN */
@@ -371,6 +373,10 @@ struct hs_dir {
     uint32_t resent;
     tick_t resent_first, resent_last;
 };
+
+/* It sent something again and again, and the peer never acknowledged it: so
+ * often and over such a time, data did not just cross a close. */
+bool hs_dir_in_vain(const struct hs_dir *d);
 
 /* What the capture lacks (contract: tlswhy.blind_spots), as bits. */
 enum {

@@ -260,6 +260,92 @@ Test(conclude13, finished_and_answer)
     expect_success(&s);
 }
 
+/* The client believes that all is well, and its Finished never arrived. */
+static void send_in_vain(struct script *s, enum side side, uint32_t times)
+{
+    struct hs_dir *d = &s->hs.dir[side];
+    d->finish_unacked = true;
+    d->unacked_bytes = 80;
+    d->resent = times;
+    d->resent_first = (tick_t)s->frame * TICK_MSEC;
+    d->resent_last = d->resent_first + 2 * TICK_SEC;
+    s->hs.capture_last = d->resent_first + 10 * TICK_SEC;
+}
+
+Test(conclude13, finished_that_never_arrives)
+{
+    struct script s;
+    for (int closed = 0; closed < 2; closed++) {
+        begin(&s, 0x0304, SHA384_SUITE);
+        flight13(&s, 69);
+        ev(&s, C, HS_PROTECTED, 69);
+        ev(&s, C, HS_PROTECTED, 96);
+        send_in_vain(&s, C, 5);
+        if (closed) {
+            ev(&s, C, HS_FIN, 0);
+        }
+        expect_failure(&s, STAGE_CLIENT_FINISHED,
+                       closed ? BY_CLIENT : BY_NOBODY,
+                       closed ? HOW_CLOSE : HOW_TIMEOUT);
+    }
+    begin(&s, 0x0304, SHA384_SUITE);
+    flight13(&s, 69);
+    ev(&s, C, HS_PROTECTED, 69);
+    send_in_vain(&s, C, 5);
+    s.hs.capture_last -= 7 * TICK_SEC;
+    expect_unknown(&s, BLIND_CAPTURE_ENDED);
+}
+
+Test(conclude13, finished_that_was_only_late)
+{
+    struct script s;
+    for (int late = 0; late < 2; late++) {
+        begin(&s, 0x0304, SHA384_SUITE);
+        flight13(&s, 69);
+        ev(&s, C, HS_PROTECTED, 69);
+        send_in_vain(&s, C, late ? 5 : 1);
+        s.hs.dir[C].finish_unacked = late == 0;
+        ev(&s, C, HS_FIN, 0);
+        expect_success(&s);
+    }
+}
+
+/* Before the server could say anything: its own reset tells nothing, somebody
+ * else's kept the two apart, unless the Finished had come before it. */
+Test(conclude13, reset_right_after_finished)
+{
+    struct script s;
+    for (int n = 0; n < 4; n++) {
+        bool foreign = n & 1;
+        bool came = n & 2;
+        begin(&s, 0x0304, SHA384_SUITE);
+        flight13(&s, 69);
+        ev(&s, C, HS_PROTECTED, 69);
+        ev(&s, S, HS_RST, 0);
+        s.hs.dir[C].finish_unacked = !came;
+        if (foreign) {
+            s.hs.events[s.hs.events_n - 1].aux = HS_RST_TTL_ODD | HS_RST_DF_ODD;
+        }
+        if (foreign && !came) {
+            expect_failure(&s, STAGE_CLIENT_FINISHED, BY_MIDDLEBOX, HOW_RESET);
+        } else {
+            expect_unknown(&s, 0);
+        }
+    }
+}
+
+Test(conclude12, finished_that_never_arrives)
+{
+    struct script s;
+    begin(&s, 0x0303, 0xc02f);
+    server_flight12(&s);
+    client_flight12(&s);
+    ev(&s, S, HS_CHANGE_CIPHER_SPEC, 1);
+    ev(&s, S, HS_FINISHED, 40);
+    send_in_vain(&s, S, 6);
+    expect_failure(&s, STAGE_SERVER_FINISHED, BY_NOBODY, HOW_TIMEOUT);
+}
+
 /* A reset that overtook its sender's alert; and one that was not its sender's,
  * who went on. */
 Test(conclude12, alert_that_a_reset_overtook)

@@ -235,6 +235,96 @@ Test(order, what_goes_on_after_a_reset)
     }
 }
 
+/* ---- the last flight ---- */
+
+/* The client's Finished and its request in one segment, acknowledged up to some
+ * byte or not at all, and what is not acknowledged sent again `again` times. */
+struct flight_case {
+    const char *what;
+    int acked; /* bytes of the segment; -1: no acknowledgement */
+    tick_t ack_after;
+    unsigned again;
+    tick_t later; /* when another packet ends the capture; 0: none does */
+    struct want want;
+};
+
+enum { FINISHED_BYTES = 80, FLIGHT_BYTES = 182 };
+
+static void run_flight(const struct flight_case *c)
+{
+    struct frames in = load("finish_lost_13");
+    struct frames out = {0};
+    size_t n = 0;
+    const struct piece *flight = last_of(&in, 60063); /* both, again */
+    while (in.v[n].k.seq != flight->k.seq || !piece_has_data(&in.v[n])) {
+        n++;
+    }
+    cr_assert_eq(flight->k.payload.n, (size_t)FLIGHT_BYTES);
+    put_first(&out, &in, n);
+    struct change sent = {.after = TICK_MSEC,
+                          .seq = flight->k.seq,
+                          .ack = flight->k.ack,
+                          .flags = TCP_ACK | TCP_PSH,
+                          .payload = flight->k.payload};
+    put(&out, flight, &sent);
+    if (c->acked >= 0) {
+        put(&out, last_of(&in, 443),
+            &(struct change){.after = c->ack_after,
+                             .seq = flight->k.ack,
+                             .ack = flight->k.seq + (uint32_t)c->acked,
+                             .flags = TCP_ACK});
+        sent.seq += (uint32_t)c->acked;
+        sent.payload = span_sub(sent.payload, (size_t)c->acked, SIZE_MAX);
+    }
+    sent.after = 250 * TICK_MSEC;
+    for (unsigned i = 0; i < c->again; i++, sent.after *= 2) {
+        put(&out, flight, &sent);
+    }
+    if (c->later) {
+        put_later(&out, c->later);
+    }
+    expect_one(&out, c->what, &c->want);
+    frames_free(&in);
+}
+
+Test(order, finished_and_a_request_in_one_segment)
+{
+    static const struct want good = {.outcome = "success"};
+    const tick_t minute = 60 * TICK_SEC;
+    const struct flight_case cases[] = {
+        {"acknowledged", FLIGHT_BYTES, TICK_MSEC, 0, minute, good},
+        {"acknowledged; the capture ends", FLIGHT_BYTES, TICK_MSEC, 0, 0, good},
+        {"acknowledged late", FLIGHT_BYTES, 200 * TICK_MSEC, 0, minute, good},
+        {"the request is not", FINISHED_BYTES, TICK_MSEC, 5, minute, good},
+        {"the request is not; the capture ends", FINISHED_BYTES, TICK_MSEC, 5,
+         0, good},
+        {"the request is not, in part", FINISHED_BYTES + 10, TICK_MSEC, 5,
+         minute, good},
+        {"sent; the capture ends", -1, 0, 0, 0, good},
+        {"sent again; the capture ends", -1, 0, 1, 0, good},
+        {"never; the capture ends", -1, 0, 4, 0, {.outcome = "unknown"}},
+        {"never",
+         -1,
+         0,
+         5,
+         minute,
+         {.outcome = "failure",
+          .by = "nobody",
+          .how = "timeout",
+          .cause = "server_stalled",
+          .confidence = "likely"}},
+        {"a part of the Finished",
+         FINISHED_BYTES - 10,
+         TICK_MSEC,
+         5,
+         minute,
+         {.outcome = "failure", .by = "nobody", .cause = "server_stalled"}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        run_flight(&cases[i]);
+    }
+}
+
 /* ---- ports that are used again ---- */
 
 /* The whole capture twice; `other`: with other sequence numbers. */

@@ -3,6 +3,31 @@
 # What the way does to handshakes that both ends would have finished, seen from
 # either end: what one side believes done, the other still waits for.
 
+scenario finish_lost_13
+server nginx rsa 'ssl_protocols TLSv1.3'
+client curl
+router middlebox cut client 2
+set_ limit 15
+truth failure nobody timeout - - server_stalled 1.3
+remark 'curl finished and asked for a page; nothing of it gets through'
+
+scenario finish_late_13
+server nginx rsa 'ssl_protocols TLSv1.3'
+client curl
+router middlebox lose client 2 4
+truth success - - - - - 1.3
+remark 'near miss: the Finished of curl is lost four times, then it arrives'
+
+scenario finish_lost_12_server_side
+server nginx rsa 'ssl_protocols TLSv1.2'
+client curl
+router middlebox cut server 3
+set_ where server
+set_ limit 14
+set_ capture_for 16
+truth failure nobody timeout - - server_flight_lost 1.2
+remark 'the last flight of nginx, which makes the handshake whole, never reaches curl'
+
 scenario reset_overtakes_alert
 server raw alert_reset 40
 client curl
