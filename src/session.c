@@ -858,11 +858,15 @@ static void note_resent(struct session *s, const struct flow *f,
     if (w->resent_seq != h->acked) {
         w->resent_seq = h->acked;
         d->resent = 0;
+        d->resent_size = 0;
     } else if (d->resent && p->when - d->resent_last < RESENT_APART) {
         return;
     }
     if (d->resent++ == 0) {
         d->resent_first = p->when;
+    }
+    if (p->payload_wire_bytes > d->resent_size) {
+        d->resent_size = p->payload_wire_bytes;
     }
     d->resent_last = p->when;
 }
@@ -907,6 +911,9 @@ static bool ack_packet(struct session *s, struct flow *f,
     bool progress = s->doubts[other].n > 0 && settle_doubts(s, f, other, p);
     const struct flow_half *h = &f->half[other];
     bool fin = (h->flags & HALF_FIN) && p->ack == h->fin_seq + 1;
+    if (p->acks_beyond && s->stream[other].started) {
+        dir_stats(s, other)->acked_beyond = true;
+    }
     tcp_stream_acked(&s->stream[other], fin ? h->fin_seq : p->ack, at, &sink);
     note_fin(s, f, other, at);
     return progress;

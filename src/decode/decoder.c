@@ -87,6 +87,7 @@ static bool usual_tcp(struct packet *out, struct span s, size_t wire)
     out->header_bytes = (uint8_t)header;
     out->has_timestamp = false;
     out->has_signature = false;
+    out->acks_beyond = false;
     out->icmp_type = 0;
     out->icmp_code = 0;
     out->icmp_mtu = 0;

@@ -344,6 +344,7 @@ bool ip_quoted(struct span quoted, struct packet *out)
     out->header_bytes = 0;
     out->has_timestamp = false;
     out->has_signature = false;
+    out->acks_beyond = false;
     out->icmp_type = 0;
     out->icmp_code = 0;
     out->icmp_mtu = 0;

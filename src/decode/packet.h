@@ -55,6 +55,7 @@ struct packet {
     uint8_t header_bytes;  /* of TCP, right before payload.p; 0: unknown */
     bool has_timestamp;    /* TCP timestamps option present */
     bool has_signature;    /* TCP MD5 signature option present (RFC 2385) */
+    bool acks_beyond;      /* TCP SACK of what came behind a hole (RFC 2018) */
     uint32_t flow_hash;    /* the flow table's own; 0 until it computed it */
     uint32_t tunnel;       /* 0, or a number of the encapsulation it was in
                               (VNI, TEID, MPLS label ...), for evidence */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Transport headers: TCP (RFC 9293; of its options the maximum segment size
- * and whether there are timestamps, RFC 7323), UDP (RFC 768), and ICMP errors
+ * Transport headers: TCP (RFC 9293; of its options the maximum segment size,
+ * whether there are timestamps, RFC 7323, and whether something arrived behind
+ * a hole, RFC 2018), UDP (RFC 768), and ICMP errors
  * (RFC 792, RFC 1191, RFC 4443, RFC 4884). Options that make no sense end the
  * reading of options and nothing else.
  */
@@ -20,6 +21,7 @@ static void clear_tcp(struct packet *out)
     out->header_bytes = 0;
     out->has_timestamp = false;
     out->has_signature = false;
+    out->acks_beyond = false;
 }
 
 static void clear_icmp(struct packet *out)
@@ -65,6 +67,10 @@ static void read_option(struct packet *out, struct cursor *c)
         out->has_timestamp = true;
     } else if (kind == 19 && len == 18 && cursor_ok(&value)) {
         out->has_signature = true;
+    } else if (kind == 5 && len >= 10) {
+        uint32_t left = cursor_u32(&value, "left edge");
+        /* Below the acknowledgement it reports a duplicate (RFC 2883). */
+        out->acks_beyond = cursor_ok(&value) && (int32_t)(left - out->ack) > 0;
     }
 }
 
@@ -105,6 +111,7 @@ enum decode_result tcp_decode(struct walk *w, struct slice s)
     out->header_bytes = header <= s.bytes.n ? (uint8_t)header : 0;
     out->has_timestamp = false;
     out->has_signature = false;
+    out->acks_beyond = false;
     if (header > 20) {
         tcp_options(out, span_sub(s.bytes, 20, header - 20));
     }

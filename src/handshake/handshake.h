@@ -371,6 +371,7 @@ struct hs_dir {
      * sent again before either side closed, copies of one moment counted
      * once; when first and when last. */
     uint32_t resent;
+    uint32_t resent_size; /* of the largest segment that was sent again so */
     tick_t resent_first, resent_last;
 };
 

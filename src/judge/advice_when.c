@@ -35,6 +35,12 @@ unsigned http_status(const struct handshake *hs)
     return number_of(span_sub(hs->carrier_note, 9, 3));
 }
 
+static bool is_answer_lost(const struct facts *f)
+{
+    return f->after_server_hello && (f->undelivered[SIDE_CLIENT] ||
+                                     f->hs->dir[SIDE_CLIENT].lost_bytes > 0);
+}
+
 static bool is_ended_by_client(const struct facts *f)
 {
     return f->end->by == BY_CLIENT || f->late_refusal;
@@ -59,7 +65,7 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(by_client, is_ended_by_client(f))                                     \
     WORD(by_server, f->end->by == BY_SERVER)                                   \
     WORD(by_nobody, f->end->by == BY_NOBODY)                                   \
-    WORD(undelivered, f->undelivered[SIDE_CLIENT] && f->after_server_hello)    \
+    WORD(undelivered, is_answer_lost(f))                                       \
     WORD(reset, f->end->how == HOW_RESET)                                      \
     WORD(waited, f->waited_ns >= TICK_SEC)                                     \
     WORD(close, f->end->how == HOW_CLOSE)                                      \

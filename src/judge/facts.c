@@ -91,28 +91,29 @@ static bool is_server_silent(const struct handshake *hs)
     return d->bytes == 0 || (counted && whole && !hs->server_began);
 }
 
-/* Sent again so often and over such a time, data did not just cross a close. */
-#define RESENT_ENOUGH 3u
-#define RESENT_OVER   TICK_SEC
-
 /*
  * The kernel acknowledges without the program (RFC 9293 section 3.10.7.4): what
  * the last acknowledgement of a side does not cover, that side did not get, and
  * its close is then no answer to it. Where the capture lacks packets, the
- * acknowledgement may be among them; after an alert, there was an answer. A
- * side that says nothing at all any more may just be gone.
+ * acknowledgement may be among them; after an alert, there was an answer.
  */
 static bool is_undelivered(const struct handshake *hs, enum side side)
 {
     const struct conclusion *end = &hs->end_state;
     const struct hs_dir *d = &hs->dir[side];
-    const struct hs_dir *peer = &hs->dir[1 - side];
     const uint32_t blind = BLIND_HOLES | BLIND_ONE_DIRECTION | BLIND_LIMIT;
     bool answer = end->has_alert && end->alert_code != 0;
     return hs->transport == TRANSPORT_TCP && !(end->blind & blind) && !answer &&
-           end->by != BY_MIDDLEBOX && d->unacked_bytes > 0 &&
-           d->resent >= RESENT_ENOUGH && peer->last >= d->resent_first &&
-           tick_sub(d->resent_last, d->resent_first) >= RESENT_OVER;
+           end->by != BY_MIDDLEBOX && hs_dir_in_vain(d);
+}
+
+/* The other side was there while this one sent the same again and again. Who
+ * says nothing at all any more may just be gone. */
+static bool is_heard(const struct handshake *hs, enum side side)
+{
+    const struct hs_dir *d = &hs->dir[side];
+    return d->resent == 0 || d->acked_beyond ||
+           hs->dir[side_other(side)].last >= d->resent_first;
 }
 
 static tick_t last_step(const struct handshake *hs, tick_t ended)
@@ -163,6 +164,8 @@ static void derive_course(struct facts *f)
     f->server_silent = is_server_silent(hs);
     f->undelivered[SIDE_CLIENT] = is_undelivered(hs, SIDE_CLIENT);
     f->undelivered[SIDE_SERVER] = is_undelivered(hs, SIDE_SERVER);
+    f->heard[SIDE_CLIENT] = is_heard(hs, SIDE_CLIENT);
+    f->heard[SIDE_SERVER] = is_heard(hs, SIDE_SERVER);
     f->after_certificate =
         f->after_server_hello && was_server_certificate_visible(f);
     f->phase = phase_of(f);

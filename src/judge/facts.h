@@ -185,6 +185,9 @@ struct facts {
                                    again for a while, and nothing that the
                                    other said acknowledges it, its close
                                    neither */
+    bool heard[2];              /* by the side that sent again: meanwhile the
+                                   other said something, or showed that it got
+                                   later bytes */
     bool late_refusal;          /* the handshake finished, but the client
                                    closed at once and the server's
                                    certificate is visibly wrong */

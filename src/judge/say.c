@@ -371,6 +371,45 @@ struct say say_ending(const struct facts *f)
     }
 }
 
+struct say say_line(struct span s)
+{
+    size_t n = 0;
+    while (n < s.n && n < 80 && s.p[n] >= 0x20 && s.p[n] < 0x7f) {
+        n++;
+    }
+    return say_span(span_sub(s, 0, n));
+}
+
+/* Codes of RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1, and
+ * of RFC 4443 section 3.1. */
+struct say say_unreachable(uint8_t ip_version, uint8_t code)
+{
+    static const char *const v4[] = {
+        [0] = "network unreachable",
+        [1] = "host unreachable",
+        [2] = "protocol unreachable",
+        [3] = "port unreachable",
+        [6] = "network unknown",
+        [7] = "host unknown",
+        [9] = "network administratively prohibited",
+        [10] = "host administratively prohibited",
+        [13] = "administratively prohibited, as filters say",
+    };
+    static const char *const v6[] = {
+        [0] = "no route",
+        [1] = "administratively prohibited, as filters say",
+        [3] = "address unreachable",
+        [4] = "port unreachable",
+        [5] = "the source address is not allowed",
+        [6] = "the route rejects it",
+    };
+    bool six = ip_version == 6;
+    size_t n = six ? sizeof v6 / sizeof *v6 : sizeof v4 / sizeof *v4;
+    const char *name = code < n ? (six ? v6 : v4)[code] : NULL;
+    return said("%s (type %u code %u)", name ? name : "unreachable",
+                six ? 1u : 3u, code);
+}
+
 /* ---- the way ---- */
 
 struct say say_injected(const struct handshake *hs)

@@ -43,6 +43,12 @@ struct say say_server(const struct handshake *hs);
 /* " in frame 12"; empty where frames have no numbers. */
 struct say say_frame(const struct handshake *hs, uint64_t frame);
 
+/* The first line of a text, as far as it can be printed. */
+struct say say_line(struct span s);
+
+/* Why ICMP or ICMPv6 says that a destination is unreachable. */
+struct say say_unreachable(uint8_t ip_version, uint8_t code);
+
 /* What lay between the two, as far as it said so: a tunnel's target, the client
  * of a PROXY header, the parties of an 802.1X log-in. Empty when nothing did.
  */

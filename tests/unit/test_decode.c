@@ -639,6 +639,27 @@ Test(decode, tcp_usual_timestamps)
     cr_assert(payload_is("hello"));
 }
 
+/* Blocks behind the acknowledgement tell of a hole, one before it of a
+ * duplicate (RFC 2883 section 4). */
+Test(decode, tcp_sack)
+{
+    static const char *const options[] = {
+        "0101 050a 00002000 00003000",
+        "0101 050a 00000800 00000900",
+        "0101 050a 00002000",
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct bytes b = {.n = 0};
+        size_t ip = ip4(&b, 6);
+        hex(&b, i == 2 ? "c000 01bb 01020304 00001000 70 10 ffff 0000 0000"
+                       : "c000 01bb 01020304 00001000 80 10 ffff 0000 0000");
+        hex(&b, options[i]);
+        ip4_end(&b, ip);
+        cr_assert_eq(run(101, &b), DECODE_PACKET);
+        cr_expect_eq(got.acks_beyond, i == 0, "%zu", i);
+    }
+}
+
 Test(decode, tcp_options_that_lie)
 {
     static const char *const options[] = {

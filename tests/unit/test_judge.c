@@ -2348,7 +2348,7 @@ static void send_in_vain(struct scene *s, enum side side, uint32_t times)
 {
     struct hs_dir *d = &s->hs.dir[side];
     d->resent = d->retransmits = d->retransmits_big = times;
-    d->unacked_bytes = 1448;
+    d->unacked_bytes = d->resent_size = 1448;
     d->resent_first = s->when;
     d->resent_last = s->when + 2 * TICK_SEC;
     s->when += 4 * TICK_SEC;
@@ -2401,13 +2401,136 @@ Test(undelivered, server_flight_and_the_server_gives_up)
     send_in_vain(&s, SIDE_SERVER, 8);
     note(&s, HS_FIN, SIDE_SERVER, 0, 0);
     check(&s, "server_flight_lost", CONF_CERTAIN);
-    /* A client that says nothing any more may just be gone. */
+}
+
+/* A peer that says nothing any more may just be gone: no word of the path MTU.
+ */
+static void expect_unheard(struct scene *s, const char *cause, const char *why)
+{
+    struct verdict *v = judged(s);
+    cr_expect_str_eq(v->cause->slug, cause);
+    cr_expect_eq(v->confidence, CONF_LIKELY);
+    cr_expect_eq(v->side, FIX_NETWORK);
+    cr_expect_not_null(strstr(v->reason, why), "%s", v->reason);
+    verdict_free(v);
+    hs_free(&s->hs);
+}
+
+Test(undelivered, and_nobody_is_heard_any_more)
+{
+    struct scene s;
+    for (int timeout = 0; timeout < 2; timeout++) {
+        open_scene_12(&s);
+        server_flight_12(&s);
+        send_in_vain(&s, SIDE_SERVER, 8);
+        s.hs.dir[SIDE_CLIENT].last = NOW;
+        if (timeout) {
+            go_silent(&s);
+        } else {
+            note(&s, HS_FIN, SIDE_SERVER, 0, 0);
+        }
+        expect_unheard(&s, "server_flight_lost", "the client is gone");
+    }
     open_scene_12(&s);
     server_flight_12(&s);
-    send_in_vain(&s, SIDE_SERVER, 8);
-    s.hs.dir[SIDE_CLIENT].last = NOW;
-    note(&s, HS_FIN, SIDE_SERVER, 0, 0);
-    check_not(&s, "server_flight_lost");
+    note(&s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 70);
+    send_in_vain(&s, SIDE_CLIENT, 5);
+    s.hs.dir[SIDE_SERVER].last = NOW;
+    go_silent(&s);
+    expect_unheard(&s, "server_stalled", "server's host is gone");
+}
+
+/* A server that waits acknowledges all the same. */
+Test(undelivered, not_what_was_acknowledged)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    note(&s, HS_CLIENT_KEY_EXCHANGE, SIDE_CLIENT, 0, 70);
+    note(&s, HS_FINISHED, SIDE_CLIENT, 0, 40);
+    go_silent(&s);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_stalled");
+    cr_expect_eq(v->side, FIX_SERVER);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* Captured at the server: the tail of the client's answer comes, its large
+ * beginning does not. */
+Test(undelivered, a_part_of_the_clients_answer)
+{
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    s.hs.dir[SIDE_CLIENT].lost_bytes = 1448;
+    go_silent(&s);
+    expect_unheard(&s, "server_stalled", "a part of the client's answer");
+}
+
+Test(undelivered, what_icmp_says)
+{
+    struct scene s;
+    lose_hello(&s, 5);
+    note(&s, HS_ICMP, SIDE_CLIENT, 3 << 8 | 13, 0);
+    go_silent(&s);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "client_hello_lost");
+    cr_expect(text_has(&v->evidence, "administratively prohibited"));
+    cr_expect_not_null(strstr(v->reason, "a filter"), "%s", v->reason);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* Datagrams are not acknowledged: who repeats its flight does not know why. */
+Test(silence, server_repeats_its_datagrams)
+{
+    struct scene s;
+    for (int again = 0; again < 2; again++) {
+        open_scene_12(&s);
+        s.hs.flavour = FLAVOUR_DTLS;
+        s.hs.transport = TRANSPORT_UDP;
+        server_flight_12(&s);
+        s.hs.dir[SIDE_SERVER].retransmits = again ? 4 : 0;
+        go_silent(&s);
+        check(&s, "client_stalled", again ? CONF_POSSIBLE : CONF_LIKELY);
+    }
+}
+
+/* The port behind a proxy is what counts, not the proxy's. */
+Test(not_tls, behind_a_proxy)
+{
+    struct scene s;
+    open_scene(&s);
+    s.hs.carrier = "http-connect";
+    s.hs.carrier_asked = span_text("CONNECT mail.example.test:25");
+    s.hs.peer_protocol = "smtp";
+    note(&s, HS_CARRIER_OK, SIDE_SERVER, 0, 0);
+    note(&s, HS_PLAINTEXT, SIDE_SERVER, 0, 40);
+    struct verdict *v = judged(&s);
+    cr_expect_str_eq(v->cause->slug, "server_not_tls");
+    cr_expect_eq(v->side, FIX_CLIENT);
+    cr_expect_not_null(strstr(v->reason, "mail.example.test"), "%s", v->reason);
+    verdict_free(v);
+    hs_free(&s.hs);
+}
+
+/* Of a ClientHello that does not fit one segment only the first one comes. */
+Test(silence, the_rest_of_a_hello_does_not_come)
+{
+    struct scene s;
+    for (int full = 0; full < 2; full++) {
+        open_scene(&s);
+        s.hs.events_n = 2;
+        s.hs.offer = (struct client_offer){0};
+        s.hs.flavour = FLAVOUR_TLS;
+        s.hs.dir[SIDE_SERVER].mss = 1460;
+        s.hs.dir[SIDE_CLIENT].max_segment = full ? 1448 : 700;
+        s.hs.dir[SIDE_CLIENT].bytes = s.hs.dir[SIDE_CLIENT].stream_bytes =
+            s.hs.dir[SIDE_CLIENT].max_segment;
+        go_silent(&s);
+        check(&s, full ? "large_client_hello" : "client_stalled", CONF_LIKELY);
+    }
 }
 
 Test(undelivered, clients_certificate)

@@ -43,6 +43,11 @@ static void run(const struct facts *f, struct hypotheses *hy)
         weight = 84;
     }
     struct hypothesis *h = hypothesis_add(hy, "large_client_hello", c, weight);
+    /* Kernels acknowledge: a segment that gets lost again and again never came
+     * to the server. */
+    if (half || end->by == BY_MIDDLEBOX) {
+        hypothesis_side(h, FIX_NETWORK);
+    }
     hypothesis_because(
         h,
         "the ClientHello takes %u bytes%s, more than one "

@@ -38,6 +38,43 @@ static void add_mtu(const struct facts *f, struct hypothesis *h)
     }
 }
 
+/* What ICMP said of packets of `side` that did not arrive, but for their size.
+ */
+static const struct hs_event *find_undeliverable(const struct facts *f,
+                                                 enum side side)
+{
+    const struct handshake *hs = f->hs;
+    uint8_t unreachable = hs->ip_version == 6 ? 1 : 3;
+    for (uint16_t i = 0; i < hs->events_n; i++) {
+        const struct hs_event *e = &hs->events[i];
+        if (e->kind == HS_ICMP && e->side == side &&
+            e->aux >> 8 == unreachable && !is_too_big(e)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+/* A filter says so itself (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
+static bool is_prohibited(const struct facts *f, const struct hs_event *e)
+{
+    unsigned code = e->aux & 0xff;
+    return f->hs->ip_version == 6 ? code == 1
+                                  : code == 9 || code == 10 || code == 13;
+}
+
+static void add_icmp(const struct facts *f, struct hypothesis *h,
+                     enum side side)
+{
+    const struct hs_event *e = find_undeliverable(f, side);
+    if (e) {
+        hypothesis_because(
+            h, "ICMP said that it cannot be delivered: %s%s",
+            say_unreachable(f->hs->ip_version, (uint8_t)e->aux).s,
+            say_frame(f->hs, e->frame).s);
+    }
+}
+
 /* Whether it closed or reset the connection. */
 static bool has_left(const struct facts *f, enum ended_by who)
 {
@@ -55,10 +92,19 @@ static void lost(const struct facts *f, struct hypotheses *hy)
     bool sure = (d->retransmits > 0 && !closed) || find_too_big(f->hs);
     struct hypothesis *h = hypothesis_add(
         hy, "client_hello_lost", sure ? CONF_CERTAIN : CONF_LIKELY, 82);
-    hypothesis_because(h,
-                       "the server never acknowledged the ClientHello of "
-                       "%u bytes",
-                       f->hs->offer.bytes);
+    if (d->acked_any_data) {
+        hypothesis_reason(h, "only a part of the ClientHello was acknowledged: "
+                             "the rest was lost, or something drops it");
+        hypothesis_because(h,
+                           "of the ClientHello of %u bytes the server "
+                           "acknowledged only the beginning",
+                           f->hs->offer.bytes);
+    } else {
+        hypothesis_because(h,
+                           "the server never acknowledged the ClientHello of "
+                           "%u bytes",
+                           f->hs->offer.bytes);
+    }
     if (d->retransmits) {
         hypothesis_because(h,
                            "the client sent it again (%u retransmitted "
@@ -72,7 +118,12 @@ static void lost(const struct facts *f, struct hypotheses *hy)
                            f->end->how == HOW_RESET ? "reset" : "close",
                            say_duration(f->waited_ns).s);
     }
+    const struct hs_event *icmp = find_undeliverable(f, SIDE_CLIENT);
+    if (icmp && is_prohibited(f, icmp)) {
+        hypothesis_reason(h, "a filter on the way rejects the ClientHello");
+    }
     add_mtu(f, h);
+    add_icmp(f, h, SIDE_CLIENT);
 }
 
 /* Not certain: where large packets of the server are lost in front of the
@@ -97,7 +148,6 @@ static void unanswered(const struct facts *f, struct hypotheses *hy)
 
 static void unanswered_udp(const struct facts *f, struct hypotheses *hy)
 {
-    const struct hs_event *icmp = hs_find(f->hs, HS_ICMP, SIDE_CLIENT);
     unsigned again = f->hs->dir[SIDE_CLIENT].retransmits;
     struct hypothesis *h =
         hypothesis_add(hy, "client_hello_unanswered", CONF_LIKELY, 70);
@@ -109,15 +159,15 @@ static void unanswered_udp(const struct facts *f, struct hypotheses *hy)
                            "time%s)",
                            again, again == 1 ? "" : "s");
     }
-    if (icmp && !is_too_big(icmp)) {
+    const struct hs_event *icmp = find_undeliverable(f, SIDE_CLIENT);
+    if (icmp && is_prohibited(f, icmp)) {
+        hypothesis_side(h, FIX_NETWORK);
+        hypothesis_reason(h, "a filter on the way rejects the ClientHello");
+    } else if (icmp) {
         hypothesis_reason(h, "the ClientHello could not be delivered: nothing "
                              "takes it at the server, or a filter rejects it");
-        hypothesis_because(h,
-                           "ICMP said that it cannot be delivered: type %u "
-                           "code %u%s",
-                           (unsigned)icmp->aux >> 8, (unsigned)icmp->aux & 0xff,
-                           say_frame(f->hs, icmp->frame).s);
     }
+    add_icmp(f, h, SIDE_CLIENT);
 }
 
 static void at_hello(const struct facts *f, struct hypotheses *hy)
@@ -198,14 +248,33 @@ static void after_cookie(const struct facts *f, struct hypotheses *hy,
                           "lost in front of the capture");
 }
 
+/* Datagrams are not acknowledged: that one side goes on to repeat its flight
+ * shows only that no answer comes. */
+static bool repeats_unheard(const struct facts *f, bool client)
+{
+    enum side peer = client ? SIDE_SERVER : SIDE_CLIENT;
+    return f->hs->flavour == FLAVOUR_DTLS && f->phase != PHASE_HELLO &&
+           f->hs->dir[peer].retransmits > 1;
+}
+
 static void stalled(const struct facts *f, struct hypotheses *hy)
 {
     bool client = is_clients_turn(f);
-    struct hypothesis *h = hypothesis_add(
-        hy, client ? "client_stalled" : "server_stalled",
-        f->end->how == HOW_TIMEOUT || f->end->by == BY_SERVER ? CONF_LIKELY
-                                                              : CONF_POSSIBLE,
-        60);
+    bool unheard = repeats_unheard(f, client);
+    bool silent = f->end->how == HOW_TIMEOUT || f->end->by == BY_SERVER;
+    struct hypothesis *h =
+        hypothesis_add(hy, client ? "client_stalled" : "server_stalled",
+                       silent && !unheard ? CONF_LIKELY : CONF_POSSIBLE, 60);
+    if (unheard) {
+        hypothesis_side(h, FIX_NETWORK);
+        hypothesis_because(h,
+                           "the %s went on to repeat its flight: it, or the "
+                           "%s's answer, gets lost on the way, or the %s is "
+                           "gone",
+                           client ? "server" : "client",
+                           client ? "client" : "server",
+                           client ? "client" : "server");
+    }
     if (is_cookie_all(f)) {
         after_cookie(f, hy, h);
     } else if (f->phase == PHASE_HELLO && !client) {
@@ -225,6 +294,17 @@ static void stalled(const struct facts *f, struct hypotheses *hy)
     }
 }
 
+/* What came of the ClientHello ends where a full segment does: programs write
+ * it at once, so the rest of it was sent, too. */
+static bool is_rest_lost(const struct facts *f)
+{
+    const struct hs_dir *d = &f->hs->dir[SIDE_CLIENT];
+    uint16_t most = f->hs->dir[SIDE_SERVER].mss;
+    const unsigned options = 40; /* RFC 9293 section 3.1: at most */
+    return most > options && d->max_segment + options >= most &&
+           d->stream_bytes > 0 && d->stream_bytes % d->max_segment == 0;
+}
+
 /* A ClientHello that began and was never finished. */
 static void half_hello(const struct facts *f, struct hypotheses *hy)
 {
@@ -232,8 +312,22 @@ static void half_hello(const struct facts *f, struct hypotheses *hy)
     if (d->bytes == 0 || f->hs->flavour != FLAVOUR_TLS) {
         return;
     }
+    bool lost = is_rest_lost(f);
+    if (lost) {
+        struct hypothesis *h =
+            hypothesis_add(hy, "large_client_hello", CONF_LIKELY, 64);
+        hypothesis_side(h, FIX_NETWORK);
+        hypothesis_reason(h, "only the first segment of a ClientHello that "
+                             "needs more than one arrived");
+        hypothesis_because(h,
+                           "%llu bytes of the ClientHello came, up to the end "
+                           "of a full segment of %u bytes, and nothing after "
+                           "it: what follows was lost on the way, or dropped",
+                           (unsigned long long)d->stream_bytes, d->max_segment);
+    }
     struct hypothesis *h =
-        hypothesis_add(hy, "client_stalled", CONF_LIKELY, 62);
+        hypothesis_add(hy, "client_stalled", lost ? CONF_POSSIBLE : CONF_LIKELY,
+                       lost ? 40 : 62);
     hypothesis_because(h,
                        "the client began a ClientHello and stopped after %llu "
                        "bytes",
@@ -259,28 +353,49 @@ static bool flight_torn(const struct facts *f, struct hypotheses *hy)
     return true;
 }
 
-/* The server's full segments do not get through. */
+/* The server's full segments do not get through; or nothing of it does, and who
+ * hears nothing from the client cannot tell the path from the client. */
 static bool flight_lost(const struct facts *f, struct hypotheses *hy)
 {
     const struct hs_dir *d = &f->hs->dir[SIDE_SERVER];
-    if (d->retransmits_big == 0 || d->unacked_bytes == 0) {
+    /* What is sent again in vain is what counts, where that is known. */
+    bool big = d->resent ? d->resent_size >= 1200 : d->retransmits_big > 0;
+    bool heard = f->heard[SIDE_SERVER] || find_too_big(f->hs);
+    if ((!big && !f->undelivered[SIDE_SERVER]) || d->unacked_bytes == 0) {
         return false;
     }
+    bool sure = big && heard && (d->retransmits_big > 1 || find_too_big(f->hs));
     struct hypothesis *h = hypothesis_add(
-        hy, "server_flight_lost",
-        d->retransmits_big > 1 || find_too_big(f->hs) ? CONF_CERTAIN
-                                                      : CONF_LIKELY,
-        84);
-    hypothesis_because(h,
-                       "the server sent its large segments again (%u times), "
-                       "and %llu bytes were never acknowledged",
-                       d->retransmits_big,
-                       (unsigned long long)d->unacked_bytes);
+        hy, "server_flight_lost", sure ? CONF_CERTAIN : CONF_LIKELY, 84);
+    if (big) {
+        hypothesis_because(h,
+                           "the server sent its large segments again (%u "
+                           "times), and %llu bytes were never acknowledged",
+                           d->retransmits_big,
+                           (unsigned long long)d->unacked_bytes);
+    } else {
+        hypothesis_because(h,
+                           "the server sent %llu bytes again (%u times), and "
+                           "they were never acknowledged",
+                           (unsigned long long)d->unacked_bytes, d->resent);
+    }
     if (d->max_segment) {
         hypothesis_because(h, "its largest segment carries %u bytes",
                            d->max_segment);
     }
+    if (!big || !heard) {
+        hypothesis_reason(h, "nothing acknowledges the server's flight: it "
+                             "gets lost on the way, or the client is gone");
+    }
     add_mtu(f, h);
+    add_icmp(f, h, SIDE_SERVER);
+    if (!heard) {
+        hypothesis_because(h, "nothing at all came from the client any more, "
+                              "so that large and small packets cannot be told "
+                              "apart");
+        h = hypothesis_add(hy, "client_stalled", CONF_POSSIBLE, 40);
+        hypothesis_because(h, "the client's host may be gone, or off the net");
+    }
     return true;
 }
 
@@ -296,17 +411,57 @@ static void answer_lost(const struct facts *f, struct hypotheses *hy)
     hypothesis_reason(h,
                       "the client's answer to the server's flight got lost on "
                       "the way%s",
-                      closed ? ", and the server gave up waiting for it" : "");
+                      closed                  ? ", and the server gave up "
+                                                "waiting for it"
+                      : f->heard[SIDE_CLIENT] ? ""
+                                              : ", or the server's host is "
+                                                "gone");
     hypothesis_because(h,
                        "the client sent it again %u times, and %llu bytes were "
                        "never acknowledged%s",
                        d->resent, (unsigned long long)d->unacked_bytes,
                        closed ? ", by the server's close neither" : "");
+    if (d->acked_beyond) {
+        hypothesis_because(h, "the server reported what came behind it, so "
+                              "that some packets pass and others do not");
+    } else if (!f->heard[SIDE_CLIENT]) {
+        hypothesis_because(h, "nothing at all came from the server any more, "
+                              "not even an acknowledgement, as a host gives "
+                              "whose program is only busy");
+    }
     if (d->max_segment) {
         hypothesis_because(h, "its largest segment carries %u bytes",
                            d->max_segment);
     }
     add_mtu(f, h);
+    add_icmp(f, h, SIDE_CLIENT);
+}
+
+/* The end of the client's answer arrived here, its beginning never did. */
+static bool answer_torn(const struct facts *f, struct hypotheses *hy)
+{
+    const struct hs_dir *d = &f->hs->dir[SIDE_CLIENT];
+    const uint32_t blind = BLIND_ONE_DIRECTION | BLIND_LIMIT;
+    bool judged = f->end->has_alert && f->alert != 0;
+    if (d->lost_bytes == 0 || !f->after_server_hello ||
+        has_left(f, BY_CLIENT) || judged || (f->end->blind & blind)) {
+        return false;
+    }
+    bool closed = has_left(f, BY_SERVER);
+    struct hypothesis *h = hypothesis_add(
+        hy, closed ? "server_closed" : "server_stalled", CONF_LIKELY, 84);
+    hypothesis_side(h, FIX_NETWORK);
+    hypothesis_reason(h,
+                      "a part of the client's answer got lost on the way, and "
+                      "the server %s",
+                      closed ? "gave up waiting for it" : "waits for it");
+    hypothesis_because(h,
+                       "%llu bytes of the client never arrived, and what came "
+                       "after them did: large packets get lost, small ones "
+                       "pass",
+                       (unsigned long long)d->lost_bytes);
+    add_mtu(f, h);
+    return true;
 }
 
 /* Something was lost for good before the end: what the end says is nobody's
@@ -367,7 +522,9 @@ static void server_gave_up(const struct facts *f, struct hypotheses *hy)
 {
     const struct conclusion *end = f->end;
     bool left = end->how == HOW_CLOSE || end->how == HOW_RESET;
-    if (!left || end->by != BY_SERVER || f->quiet_ns < PATIENCE) {
+    bool torn = f->phase == PHASE_BEFORE && is_rest_lost(f);
+    if (!left || end->by != BY_SERVER ||
+        f->quiet_ns < (torn ? TICK_SEC : PATIENCE)) {
         return;
     }
     if (f->phase == PHASE_BEFORE) {
@@ -388,7 +545,8 @@ static void run(const struct facts *f, struct hypotheses *hy)
                    (end->how == HOW_CLOSE || end->how == HOW_RESET ||
                     end->how == HOW_QUIC_CLOSE || goodbye);
     bool left = has_left(f, BY_CLIENT) || has_left(f, BY_SERVER);
-    if ((left || end->how == HOW_TIMEOUT) && undelivered(f, hy)) {
+    if ((left || end->how == HOW_TIMEOUT) &&
+        (undelivered(f, hy) || answer_torn(f, hy))) {
         return;
     }
     if (end->how != HOW_TIMEOUT && !gave_up) {

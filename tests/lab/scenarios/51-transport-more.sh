@@ -28,6 +28,60 @@ set_ capture_for 16
 truth failure nobody timeout - - server_flight_lost 1.2
 remark 'the last flight of nginx, which makes the handshake whole, never reaches curl'
 
+scenario answer_lost_12
+server nginx rsa 'ssl_protocols TLSv1.2'
+client curl
+router middlebox gone client 2
+set_ limit 15
+truth failure nobody timeout - - server_stalled 1.2
+remark 'from the key exchange of curl on nothing passes, as when a NAT forgets'
+
+scenario answer_torn_client_side
+server nginx rsa 'ssl_protocols TLSv1.2' "ssl_client_certificate $pki/client_ca.pem" 'ssl_verify_client on'
+client s_client -cert "$pki/client.pem" -key "$pki/client.key" -cert_chain "$pki/client_ca.pem"
+router in_router iptables -A FORWARD -i c -m length --length 1300:65535 -j DROP
+set_ limit 14
+set_ capture_for 16
+truth failure nobody timeout - - server_stalled 1.2
+remark 'the certificate of the client takes two segments, of which the large one is lost'
+
+scenario answer_torn_server_side
+server nginx rsa 'ssl_protocols TLSv1.2' "ssl_client_certificate $pki/client_ca.pem" 'ssl_verify_client on'
+client then_probe s_client -cert "$pki/client.pem" -key "$pki/client.key" -cert_chain "$pki/client_ca.pem"
+router in_router iptables -A FORWARD -i c -m length --length 1300:65535 -j DROP
+set_ where server
+set_ limit 4
+truth failure nobody timeout - - server_stalled 1.2
+remark 'the same, captured at the server'
+
+scenario flight_lost_client_gone
+server nginx rsa 'ssl_protocols TLSv1.3'
+client curl
+router middlebox gone server 1
+set_ where server
+set_ limit 14
+set_ capture_for 15
+truth failure nobody timeout - - server_flight_lost,client_stalled -
+remark 'captured at the server: from its answer on nothing passes, either way'
+
+scenario hello_half_lost
+server nginx rsa
+client then_probe node24
+router in_router iptables -A FORWARD -i c -p tcp -m length --length 150:500 -j DROP
+set_ where server
+set_ limit 4
+truth failure nobody timeout - - large_client_hello,client_hello_lost -
+remark 'captured at the server: of a post-quantum hello only the first segment passes'
+
+scenario hello_lost_icmp
+server nginx rsa
+client curl
+router in_router iptables -A FORWARD -i c -m length --length 400:65535 -j REJECT --reject-with icmp-admin-prohibited
+set_ capture_for 15
+set_ limit 16
+truth failure nobody timeout - - client_hello_lost -
+remark 'the router turns packets over 400 bytes down and says so by ICMP'
+
 scenario reset_overtakes_alert
 server raw alert_reset 40
 client curl
