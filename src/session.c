@@ -263,6 +263,8 @@ static void learn_looks(struct session *s, const struct flow *f,
     w->ip_id_counts = w->ip_id_seen && step > 0 && step < 256;
     w->ip_id = p->ip_id;
     w->ip_id_seen = true;
+    w->timestamps =
+        w->timestamps || (p->has_timestamp && !(p->flags & TCP_SYN));
     uint32_t window = (uint32_t)p->window << f->half[dir].window_shift;
     w->window = window > w->window ? window : w->window;
 }
@@ -532,8 +534,9 @@ static uint16_t unacceptable(const struct session *s, const struct flow *f,
     if (h->flags & other->flags & HALF_SYN) {
         bool timestamps = h->flags & other->flags & HALF_TIMESTAMP;
         bool signature = h->flags & HALF_SIGNATURE;
-        if (p->has_signature != signature ||
-            (timestamps && !p->has_timestamp)) {
+        bool whole = p->header_bytes > 0; /* else the capture cut it */
+        if (whole && (p->has_signature != signature ||
+                      (timestamps && !p->has_timestamp))) {
             odd |= HS_ODD_OPTIONS;
         }
         bool before = (int32_t)(p->ack - (other->isn + 1)) < 0;
@@ -647,8 +650,10 @@ static bool take_one(struct session *s, struct flow *f, unsigned dir,
     struct hs_dir *d = dir_stats(s, dir);
     x->taken = true;
     /* It was taken, so what would have kept a stack from taking it is the
-     * capture's doing. */
-    if (__builtin_popcount(x->odd & ~(unsigned)UNACCEPTABLE) >= 2) {
+     * capture's doing; but none takes the options of one packet away. */
+    unsigned capture = HS_ODD_CHECKSUM | HS_ODD_ACK |
+                       (s->sender[dir].timestamps ? 0 : HS_ODD_OPTIONS);
+    if (__builtin_popcount(x->odd & ~capture) >= 2) {
         note_doubted(s, dir, x, HS_ODD_TAKEN);
     }
     if (x->odd & HS_ODD_CHECKSUM) {

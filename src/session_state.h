@@ -21,6 +21,7 @@ struct sender {
     uint32_t window; /* the largest it advertised, in bytes */
     uint16_t ip_id;
     bool ip_id_seen, ip_id_counts; /* ids of this side rise by little */
+    bool timestamps;               /* of TCP, and not only in its SYN */
     uint8_t df_seen;               /* bit 0: packets without DF, bit 1: with */
     uint8_t turn[TURN_BYTES];      /* first bytes of the current turn */
     uint8_t turn_n;

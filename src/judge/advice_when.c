@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "judge/advice_when.h"
 
+#include "judge/http_page.h"
+
 static bool starts(struct span word, const char *prefix, struct span *rest)
 {
     if (!span_starts(word, prefix)) {
@@ -97,6 +99,7 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(ca_expired, is_only_ca_expired(f))                                    \
     WORD(cn_only, f->common_name_only)                                         \
     WORD(chain_rule, f->trust.violation != NULL)                               \
+    WORD(portal, http_page_is_portal(f->hs))                                   \
     WORD(eap, hs_is_eap(f->hs))                                                \
     WORD(eap_radius, hs_is_eap(f->hs) && f->hs->transport == TRANSPORT_UDP)
 

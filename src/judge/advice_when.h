@@ -25,6 +25,8 @@
  *   nla                  an RDP server wants CredSSP, which was not offered
  *   ca_expired           of the server's chain, only a CA's certificate has
  *                        expired
+ *   portal               the answer to the ClientHello is an HTTP redirect to
+ *                        another site, as captive portals and filters send
  *   eap eap_radius       it is part of an 802.1X log-in; seen in RADIUS
  *   peer_X               the side that speaks no TLS speaks X (http, ssh ...)
  */

@@ -266,3 +266,17 @@ Test(foreign, not_what_is_repeated_after_the_end)
     cr_expect_eq(s.records, 1u);
     cr_expect_eq(s.outcome, OUTCOME_FAILURE);
 }
+
+/* A page that a filter sent in the server's name, and one of who is asked. */
+Test(foreign, a_page_in_place_of_tls)
+{
+    struct seen s = analyse("fake_page");
+    cr_expect_eq(s.by, BY_MIDDLEBOX);
+    cr_expect_str_eq(s.cause, "connection_tampered");
+    cr_expect_not_null(strstr(s.evidence, "302 Found"), "%s", s.evidence);
+    s = analyse("page_portal");
+    cr_expect_eq(s.by, BY_SERVER);
+    cr_expect_str_eq(s.cause, "server_not_tls");
+    cr_expect_not_null(strstr(s.evidence, "portal.example.test"), "%s",
+                       s.evidence);
+}

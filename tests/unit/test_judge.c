@@ -6,6 +6,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -2282,6 +2283,84 @@ Test(carrier, accepted)
     check_not(&s, "proxy_refused");
 }
 
+/* A server cannot have read a request in a ClientHello. Where it leads tells
+ * whose answer it is. */
+Test(not_tls, pages_that_lead_elsewhere)
+{
+    static const struct {
+        const char *answer;
+        const char *to; /* as the evidence says */
+        bool portal;
+    } pages[] = {
+        {"302 Found\r\nLocation: http://portal.example/login\r\n\r\n",
+         "to http://portal.example/login", true},
+        {"307 X\r\nServer: x\r\nlocation:http://192.0.2.9/?u=1\r\n\r\n",
+         "to http://192.0.2.9/", true},
+        {"511 Network Authentication Required\r\n\r\n", NULL, true},
+        /* near misses */
+        {"301 Moved Permanently\r\nLocation: https://www.Example.com/\r\n\r\n",
+         "to https://www.Example.com/", false},
+        {"301 Moved Permanently\r\nLocation: https://example.com:8443/\r\n\r\n",
+         "to https://example.com:8443/", false},
+        {"302 Found\r\nLocation: /login\r\n\r\n", "to /login", false},
+        {"302 Found\r\nLocation: https://198.51.100.5/\r\n\r\n",
+         "to https://198.51.100.5/", false},
+        {"304 Not Modified\r\nLocation: http://portal.example/\r\n\r\n", NULL,
+         false},
+        {"302 Found\r\n\r\nLocation: http://portal.example/\r\n", NULL, false},
+        {"302 Found\r\nLocation: http://portal.exam", NULL, false},
+        {"400 Bad Request\r\nLocation: http://portal.example/\r\n\r\n", NULL,
+         false},
+    };
+    struct scene s;
+    for (size_t i = 0; i < COUNT(pages); i++) {
+        char first[256];
+        snprintf(first, sizeof first, "HTTP/1.1 %s", pages[i].answer);
+        open_scene(&s);
+        s.hs.offer.has_sni = true;
+        s.hs.offer.sni = span_text("www.example.com");
+        s.hs.peer_protocol = "http";
+        s.hs.raw[HS_RAW_SERVER_FIRST] = span_text(first);
+        note(&s, HS_PLAINTEXT, SIDE_SERVER, 0, 60);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, "server_not_tls");
+        cr_expect_eq(v->confidence,
+                     pages[i].portal ? CONF_LIKELY : CONF_CERTAIN, "%zu", i);
+        cr_expect_eq(strstr(v->reason, "captive portals") != NULL,
+                     pages[i].portal, "%zu: %s", i, v->reason);
+        cr_expect_eq(text_has(&v->evidence, "it sends the client"),
+                     pages[i].to != NULL, "%zu", i);
+        if (pages[i].to) {
+            cr_expect(text_has(&v->evidence, pages[i].to), "%zu", i);
+        }
+        cr_expect(!pages[i].portal || !text_has(&v->fix, "http:// or"), "%zu",
+                  i);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
+/* Who agreed to STARTTLS is at fault, not a client on the wrong port. */
+Test(not_tls, after_it_had_agreed)
+{
+    struct scene s;
+    for (int agreed = 0; agreed < 2; agreed++) {
+        open_scene(&s);
+        s.hs.addr[SIDE_SERVER].port = 25;
+        s.hs.peer_protocol = "smtp";
+        if (agreed) {
+            s.hs.carrier = "starttls-smtp";
+            note(&s, HS_CARRIER_OK, SIDE_SERVER, 0, 0);
+        }
+        note(&s, HS_PLAINTEXT, SIDE_SERVER, 0, 40);
+        struct verdict *v = judged(&s);
+        cr_expect_str_eq(v->cause->slug, "server_not_tls");
+        cr_expect_eq(v->side, agreed ? FIX_SERVER : FIX_CLIENT);
+        verdict_free(v);
+        hs_free(&s.hs);
+    }
+}
+
 /* ---- silence ---- */
 
 static void go_silent(struct scene *s)
@@ -3481,7 +3560,7 @@ Test(advice, every_condition_word_in_the_data_is_known)
         "proxy",      "client_auth", "pq",         "socks",       "target",
         "reply_4",    "reply_5",     "ca_expired", "undelivered", "eap",
         "eap_radius", "only13",      "hidden",     "few_suites",  "nla",
-        "nested",     "waited",      "cn_only",    "chain_rule"};
+        "nested",     "waited",      "cn_only",    "chain_rule",  "portal"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

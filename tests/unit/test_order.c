@@ -377,3 +377,83 @@ Test(order, ports_that_are_used_again)
                  2u);
     cr_expect_eq(records_of_two("quic_go_expired", 20 * TICK_SEC, false), 2u);
 }
+
+/* ---- options ---- */
+
+/* A page in place of the server's answer, behind `acked` an acknowledgement of
+ * the hello. */
+static void run_page(const char *what, bool acked, bool no_timestamps,
+                     uint8_t ttl, size_t snap, const struct want *want)
+{
+    struct frames in = load("page_portal");
+    struct frames out = {0};
+    const struct piece *page = NULL;
+    for (size_t i = 0; i < in.n; i++) {
+        const struct piece *p = &in.v[i];
+        bool server = p->k.src.port == 443;
+        if (server && piece_has_data(p)) {
+            page = p;
+            put(&out, p,
+                &(struct change){.seq = p->k.seq,
+                                 .ack = p->k.ack,
+                                 .flags = p->k.flags,
+                                 .payload = p->k.payload,
+                                 .no_timestamps = no_timestamps,
+                                 .ttl = ttl});
+        } else if (acked || !server || (p->k.flags & TCP_SYN)) {
+            frames_put_same(&out, p);
+        }
+        struct frame *f = &out.v[out.n - 1].f;
+        f->data.n = f->data.n > snap ? snap : f->data.n;
+        f->when = p->f.when;
+    }
+    cr_assert_not_null(page);
+    expect_one(&out, what, want);
+    frames_free(&in);
+}
+
+Test(order, a_page_without_timestamps)
+{
+    static const struct want own = {.outcome = "failure", .by = "server"};
+    static const struct want forged = {
+        .outcome = "failure", .by = "middlebox", .tampered = true};
+    run_page("none, and from elsewhere", true, true, 40, SIZE_MAX, &forged);
+    /* near misses */
+    run_page("from elsewhere", true, false, 40, SIZE_MAX, &own);
+    run_page("none", true, true, 0, SIZE_MAX, &own);
+    run_page("none of that side", false, true, 40, SIZE_MAX, &own);
+}
+
+/* A reset may come without them (RFC 7323 section 3.2), and a capture that cut
+ * the headers shows none. */
+Test(order, what_else_has_no_timestamps)
+{
+    struct frames in = load("reset_after_hello");
+    struct frames out = {0};
+    const struct piece *rst = last_of(&in, 443);
+    put_first(&out, &in, in.n - 1);
+    put(&out, rst,
+        &(struct change){.after = 50 * TICK_MSEC,
+                         .seq = rst->k.seq,
+                         .ack = rst->k.ack,
+                         .flags = RST,
+                         .no_timestamps = true});
+    expect_one(&out, "reset", &(struct want){.cause = "client_hello_reset"});
+    frames_free(&in);
+    in = load("alpn_12_go");
+    out = (struct frames){0};
+    for (size_t i = 0; i < in.n; i++) {
+        frames_put_same(&out, &in.v[i]);
+        struct piece *p = &out.v[out.n - 1];
+        if (p->plain && piece_has_data(p) && p->k.src.port == 443) {
+            p->f.data.n = p->tcp + 20;
+            p->bytes[p->ip + TTL_AT] = 40;
+        }
+    }
+    json_t *all = frames_analyse(&out, NULL);
+    json_t *r = json_array_get(all, 0);
+    cr_expect_str_neq(text_of(r, "tlswhy", "ended_by"), "middlebox");
+    json_decref(all);
+    frames_free(&in);
+    frames_free(&out);
+}

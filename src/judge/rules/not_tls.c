@@ -3,23 +3,15 @@
  * One side does not speak TLS: what it sent first is no TLS record (RFC 8446
  * section 5.1).
  */
+#include "judge/advice_when.h"
 #include "judge/facts.h"
+#include "judge/http_page.h"
 #include "judge/say.h"
 
 /* What the side that speaks no TLS speaks: "http", "ssh"; NULL: not known. */
 static const char *word(const struct facts *f)
 {
     return f->hs->peer_protocol;
-}
-
-/* The first line of what was sent, for the evidence. */
-static struct say first_line(struct span s)
-{
-    size_t n = 0;
-    while (n < s.n && n < 80 && s.p[n] >= 0x20 && s.p[n] < 0x7f) {
-        n++;
-    }
-    return say_span(span_sub(s, 0, n));
 }
 
 /* The first bytes as they are: 2a 31 0d 0a */
@@ -40,7 +32,7 @@ static void quote(const struct facts *f, struct hypothesis *h,
                   enum hs_raw which, const char *who)
 {
     struct span first = f->hs->raw[which];
-    struct say line = first_line(first);
+    struct say line = say_line(first);
     if (strlen(line.s) >= 3) {
         hypothesis_because(h, "the %s's first bytes are \"%s\"", who, line.s);
     } else if (first.n) {
@@ -49,6 +41,13 @@ static void quote(const struct facts *f, struct hypothesis *h,
     } else {
         hypothesis_because(h, "the %s's first bytes are no TLS record", who);
     }
+}
+
+/* The server took STARTTLS, or what the protocol has for it. */
+static bool has_agreed(const struct handshake *hs)
+{
+    return hs_find(hs, HS_CARRIER_OK, SIDE_NONE) &&
+           carrier_starts(hs, "starttls");
 }
 
 /* A protocol that begins with its own banner and turns to TLS by a command, or
@@ -61,8 +60,15 @@ static bool is_client_astray(const struct facts *f)
                                         "sieve", "irc",  "postgresql"};
     static const uint16_t tls_ports[] = {443, 465, 563, 636, 853,
                                          989, 990, 993, 995, 6697};
+    if (has_agreed(f->hs)) {
+        return false;
+    }
+    struct hs_target target;
+    uint16_t port = hs_tunnel_target(f->hs, &target)
+                        ? target.port
+                        : f->hs->addr[SIDE_SERVER].port;
     for (size_t i = 0; i < sizeof tls_ports / sizeof tls_ports[0]; i++) {
-        if (f->hs->addr[SIDE_SERVER].port == tls_ports[i]) {
+        if (port == tls_ports[i]) {
             return false;
         }
     }
@@ -74,20 +80,67 @@ static bool is_client_astray(const struct facts *f)
     return false;
 }
 
+/* The headers of the answer are not its sender's: somebody else's words. */
+static void page_injected(const struct facts *f, struct hypotheses *hy)
+{
+    struct hypothesis *h =
+        hypothesis_add(hy, "server_not_tls", CONF_POSSIBLE, 60);
+    hypothesis_side(h, FIX_NETWORK);
+    quote(f, h, HS_RAW_SERVER_FIRST, "answer");
+}
+
+/* A page that sends the client elsewhere. */
+static void explain_page(const struct facts *f, struct hypothesis *h)
+{
+    struct span to = http_page_target(f->hs);
+    if (to.n) {
+        hypothesis_because(h, "it sends the client to %s", say_line(to).s);
+    }
+    if (http_page_is_portal(f->hs)) {
+        hypothesis_reason(h, "the answer is not TLS but an HTTP page that "
+                             "leads elsewhere, as captive portals and filters "
+                             "send");
+        hypothesis_because(h, "an HTTP server cannot read a request in a "
+                              "ClientHello: who answers it like that says so "
+                              "to everybody");
+    } else if (to.n) {
+        hypothesis_because(h, "servers that only send clients on to HTTPS do "
+                              "so in plain HTTP");
+    }
+}
+
 static void server_plain(const struct facts *f, struct hypotheses *hy,
                          bool header)
 {
+    if (f->end->by == BY_MIDDLEBOX) {
+        page_injected(f, hy);
+        return;
+    }
+    bool unsure = header || http_page_is_portal(f->hs);
     struct hypothesis *h =
         hypothesis_add(hy, "server_not_tls",
-                       header ? CONF_LIKELY : CONF_CERTAIN, header ? 70 : 92);
-    if (word(f)) {
+                       unsure ? CONF_LIKELY : CONF_CERTAIN, header ? 70 : 92);
+    struct hs_target target;
+    bool agreed = has_agreed(f->hs);
+    if (agreed) {
+        hypothesis_reason(h, "the server agreed to TLS and then went on "
+                             "without it");
+    } else if (word(f) && hs_tunnel_target(f->hs, &target)) {
+        hypothesis_reason(h,
+                          "behind the proxy %s does not speak TLS on port %u "
+                          "but %s",
+                          say_span(target.host).s, target.port, word(f));
+    } else if (word(f)) {
         hypothesis_reason(h, "the server does not speak TLS on port %u but %s",
                           f->hs->addr[SIDE_SERVER].port, word(f));
     }
     if (is_client_astray(f)) {
         hypothesis_side(h, FIX_CLIENT);
     }
-    quote(f, h, HS_RAW_SERVER_FIRST, "server");
+    if (!agreed) { /* else the first bytes are those of the prelude */
+        quote(f, h, HS_RAW_SERVER_FIRST, "server");
+    }
+    explain_page(f, h);
 }
 
 static void client_plain(const struct facts *f, struct hypotheses *hy)
@@ -113,8 +166,7 @@ static void client_plain(const struct facts *f, struct hypotheses *hy)
     }
     struct span answer = hs->raw[HS_RAW_SERVER_FIRST];
     if (!f->end->has_alert && answer.n) {
-        hypothesis_because(h, "the server answered \"%s\"",
-                           first_line(answer).s);
+        hypothesis_because(h, "the server answered \"%s\"", say_line(answer).s);
     }
 }
 

@@ -37,6 +37,10 @@ static void tampered(const struct facts *f, struct hypotheses *hy,
                                o->text);
         }
     }
+    if (f->end->how == HOW_PLAINTEXT) {
+        hypothesis_because(h, "its first line is \"%s\"",
+                           say_line(f->hs->raw[HS_RAW_SERVER_FIRST]).s);
+    }
 }
 
 static void by_server(const struct facts *f, struct hypotheses *hy,

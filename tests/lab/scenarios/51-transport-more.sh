@@ -82,6 +82,26 @@ set_ limit 16
 truth failure nobody timeout - - client_hello_lost -
 remark 'the router turns packets over 400 bytes down and says so by ICMP'
 
+scenario fake_page
+server nginx rsa
+client curl
+router middlebox page
+truth failure middlebox plaintext - - connection_tampered -
+remark 'a filter answers the hello with an HTTP redirect; nginx never gets it'
+
+scenario page_portal
+server raw portal
+client curl
+truth failure server plaintext - - server_not_tls -
+remark 'near miss: whoever is asked says it, as captive portals do'
+
+scenario starttls_then_plaintext
+server raw smtp_421
+client smtp_curl
+set_ port 587
+truth failure server plaintext - - server_not_tls -
+remark 'the server agrees to STARTTLS and then says 421'
+
 scenario reset_overtakes_alert
 server raw alert_reset 40
 client curl
