@@ -292,9 +292,9 @@ _Static_assert(COUNT(extension_rows) <= 64,
 
 /* ---- what follows from the fields --------------------------------------- */
 
-/* A version's place in history. DTLS counts down on the wire; a draft comes
- * after TLS 1.2 and before TLS 1.3. */
-static uint32_t version_rank(uint16_t v)
+/* A version's place in history, drafts apart: they come after TLS 1.2 and
+ * before TLS 1.3. DTLS counts down on the wire. */
+static uint32_t version_age(uint16_t v)
 {
     if (known_version_is_13_draft(v)) {
         return 0x0303u << 8 | 0x80u | (v & 0x7fu);
@@ -313,10 +313,10 @@ static void note_version_range(struct client_offer *o)
         if (known_is_grease(v)) {
             continue;
         }
-        if (!any || version_rank(v) > version_rank(o->max_version)) {
+        if (!any || version_age(v) > version_age(o->max_version)) {
             o->max_version = v;
         }
-        if (!any || version_rank(v) < version_rank(o->min_version)) {
+        if (!any || version_age(v) < version_age(o->min_version)) {
             o->min_version = v;
         }
         any = true;

@@ -344,8 +344,7 @@ const char *ended_how_name(enum ended_how h)
     return NULL;
 }
 
-/* Digits and dots, or a colon anywhere. */
-static bool is_literal(struct span host)
+bool hs_is_address(struct span host)
 {
     bool digits = host.n > 0;
     for (size_t i = 0; i < host.n; i++) {
@@ -393,7 +392,7 @@ bool hs_tunnel_target(const struct handshake *hs, struct hs_target *out)
     }
     out->host = host;
     out->port = (uint16_t)port;
-    out->is_address = is_literal(host);
+    out->is_address = hs_is_address(host);
     return true;
 }
 

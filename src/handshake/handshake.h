@@ -631,6 +631,10 @@ void hs_conclude(struct handshake *hs);
  * 5246 section 7.2.2, RFC 9000 section 10.2). */
 bool hs_ended_nothing(const struct handshake *hs, const struct hs_event *e);
 
+/* Whether a host is told by a literal address (digits and dots, or a colon
+ * anywhere), not by a name. */
+bool hs_is_address(struct span host);
+
 /* Where a proxy was asked to connect to: the server behind the tunnel. */
 struct hs_target {
     struct span host; /* without brackets */

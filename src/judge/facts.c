@@ -194,18 +194,6 @@ static void derive_course(struct facts *f)
 
 /* ---- certificates ---- */
 
-static bool is_address(struct span s)
-{
-    bool digits = s.n > 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == ':') {
-            return true;
-        }
-        digits = digits && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.');
-    }
-    return digits;
-}
-
 /* Before the first SSL there was nothing to capture (1995-01-01): devices
  * without a clock, and tools that drop the times, begin at 1970. */
 #define CLOCK_SET (INT64_C(788918400) * TICK_SEC)
@@ -297,7 +285,7 @@ static void derive_name(struct facts *f)
     if (name.n == 0) {
         return;
     }
-    f->sni_is_ip = o->has_sni && is_address(o->sni);
+    f->sni_is_ip = o->has_sni && hs_is_address(o->sni);
     if (!leaf) {
         return;
     }
