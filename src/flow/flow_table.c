@@ -66,11 +66,13 @@ struct folded {
 #define IP4_BYTES 4u
 #define IP6_BYTES 16u
 
-/* Flows of one size, in slabs; the free ones are chained by head.next. */
+/* Flows of one size, in slabs. Places that were given back are chained by
+ * head.next; those from `fresh` on were never touched. */
 struct store {
     uint8_t **slabs;
     uint32_t slabs_n, slabs_size;
     uint32_t free_head;
+    uint32_t fresh;
     uint32_t bytes; /* of one flow */
     uint32_t used;
 };
@@ -349,14 +351,6 @@ static bool slab_add(struct flow_table *t, struct store *s)
     if (!slab) {
         return false;
     }
-    uint32_t base = s->slabs_n << SLAB_SHIFT;
-    for (uint32_t i = SLAB_FLOWS; i-- > 0;) {
-        struct flow_head *f =
-            (struct flow_head *)(void *)(slab + (size_t)i * s->bytes);
-        f->form = FLOW_FREE;
-        f->next = s->free_head;
-        s->free_head = base + i;
-    }
     s->slabs[s->slabs_n++] = slab;
     t->bytes += (size_t)SLAB_FLOWS * s->bytes;
     return true;
@@ -365,16 +359,21 @@ static bool slab_add(struct flow_table *t, struct store *s)
 static inline bool has_room(struct flow_table *t, unsigned which)
 {
     struct store *s = &t->stores[which];
-    return s->free_head != NIL || slab_add(t, s);
+    return s->free_head != NIL || s->fresh < s->slabs_n << SLAB_SHIFT ||
+           slab_add(t, s);
 }
 
 /* A place in a store that has room. */
 static uint32_t store_take(struct flow_table *t, unsigned which)
 {
     struct store *s = &t->stores[which];
-    uint32_t i = (uint32_t)which << STORE_SHIFT | s->free_head;
-    s->free_head = flow_at(t, i)->next;
+    uint32_t store = (uint32_t)which << STORE_SHIFT;
     s->used++;
+    if (s->free_head == NIL) {
+        return store | s->fresh++;
+    }
+    uint32_t i = store | s->free_head;
+    s->free_head = flow_at(t, i)->next;
     return i;
 }
 
@@ -601,7 +600,7 @@ uint32_t flow_table_whole(const struct flow_table *t)
 
 uint32_t flow_table_places(const struct flow_table *t)
 {
-    return t->stores[STORE_WHOLE].slabs_n << SLAB_SHIFT;
+    return t->stores[STORE_WHOLE].fresh;
 }
 
 bool flow_table_crowded(const struct flow_table *t)
