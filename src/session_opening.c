@@ -5,6 +5,7 @@
  * is found on any port and behind STARTTLS, CONNECT and the like.
  */
 #include "base/limits.h"
+#include "known/known.h"
 #include "session_state.h"
 
 /* ---- first words ---- */
@@ -138,21 +139,6 @@ void session_feed_tls(struct session *s, unsigned dir, struct span bytes,
     }
 }
 
-/* Ports that are TLS's own, by IANA or by habit (4433, 8443, 9443): there a
- * plaintext client is a mistake. */
-static bool is_tls_port(uint16_t port)
-{
-    static const uint16_t ports[] = {
-        443,  465,  563,  636,  853,  989,  990,  992,  993,  994,  995, 2376,
-        3269, 4433, 5061, 5349, 5671, 5986, 6514, 6697, 8443, 8883, 9443};
-    for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
-        if (ports[i] == port) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A load balancer's health check by TCP says whom it asks for, and leaves
  * (HAProxy: check-send-proxy). */
 static bool is_check(const struct session *s)
@@ -190,7 +176,7 @@ enum refusal session_refused(const struct session *s, const struct flow *f)
         !(is_hung_up(s) || is_bad_request(s))) {
         return REFUSAL_NONE;
     }
-    if (p->client && is_tls_port(f->end[1].port)) {
+    if (p->client && known_tls_port(f->end[1].port)) {
         return REFUSAL_CERTAIN;
     }
     bool whole = !s->hs.midstream && !s->sender[0].fin_noted && !p->carrier &&

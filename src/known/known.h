@@ -195,4 +195,8 @@ bool known_public_root(const uint8_t spki_sha256[32]);
  * "ssh", "smtp" ...) or NULL. from_server tells which side sent them. */
 const char *known_plaintext(struct span first, bool from_server);
 
+/* Ports that are TLS's own, by IANA or by habit (4433, 8443, 9443): plaintext
+ * there is a mistake of whoever speaks it. */
+bool known_tls_port(uint16_t port);
+
 #endif

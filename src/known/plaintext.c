@@ -485,3 +485,16 @@ const char *known_plaintext(struct span first, bool from_server)
     }
     return word ? word : binary_of(first, side);
 }
+
+bool known_tls_port(uint16_t port)
+{
+    static const uint16_t ports[] = {
+        443,  465,  563,  636,  853,  989,  990,  992,  993,  994,  995, 2376,
+        3269, 4433, 5061, 5349, 5671, 5986, 6514, 6697, 8443, 8883, 9443};
+    for (size_t i = 0; i < COUNT(ports); i++) {
+        if (ports[i] == port) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -58,8 +58,6 @@ static bool is_client_astray(const struct facts *f)
     static const char *const words[] = {"ssh",   "smtp", "imap",      "pop3",
                                         "ftp",   "nntp", "mysql",     "vnc",
                                         "sieve", "irc",  "postgresql"};
-    static const uint16_t tls_ports[] = {443, 465, 563, 636, 853,
-                                         989, 990, 993, 995, 6697};
     if (has_agreed(f->hs)) {
         return false;
     }
@@ -67,10 +65,8 @@ static bool is_client_astray(const struct facts *f)
     uint16_t port = hs_tunnel_target(f->hs, &target)
                         ? target.port
                         : f->hs->addr[SIDE_SERVER].port;
-    for (size_t i = 0; i < sizeof tls_ports / sizeof tls_ports[0]; i++) {
-        if (port == tls_ports[i]) {
-            return false;
-        }
+    if (known_tls_port(port)) {
+        return false;
     }
     for (size_t i = 0; word(f) && i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(word(f), words[i]) == 0) {
