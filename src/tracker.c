@@ -88,13 +88,6 @@ size_t tracker_bytes(const struct tracker *t)
            session_pool_bytes(t->sessions);
 }
 
-/* Reported, or settled: what still comes is not looked at. */
-static bool is_over(const struct flow_head *f)
-{
-    return f->class == FLOW_DEAD || f->class == FLOW_ECHOING ||
-           f->class == FLOW_SETTLED;
-}
-
 /* ---- a connection is over ---- */
 
 /* Secrets may come after the packets that need them: now is late enough. Where
@@ -382,8 +375,8 @@ static void expire(struct tracker *t, struct flow_head *head)
         flow_table_touch(t->flows, head, FLOW_STALLED, head->touched);
         return;
     }
-    if (is_over(head) || flow_is_lone_syn(head)) {
-        give_up(t, head, HS_END_TIMEOUT, !is_over(head));
+    if (flow_is_over(head) || flow_is_lone_syn(head)) {
+        give_up(t, head, HS_END_TIMEOUT, !flow_is_over(head));
         return;
     }
     struct flow *f = unfold(t, head);
@@ -436,7 +429,7 @@ static bool evict_one(struct tracker *t)
         if (!f) {
             continue;
         }
-        if (is_over(f)) {
+        if (flow_is_over(f)) {
             remove_flow(t, f);
             return true;
         }
@@ -558,7 +551,7 @@ static void note_syn(struct flow *f, unsigned dir, const struct packet *k)
 static bool is_reuse(const struct tracker *t, const struct flow_head *f,
                      unsigned dir, const struct packet *k)
 {
-    bool late = is_over(f) && t->now.clock - f->touched >= STRAGGLERS;
+    bool late = flow_is_over(f) && t->now.clock - f->touched >= STRAGGLERS;
     return (k->flags & TCP_SYN) && !(k->flags & TCP_ACK) &&
            (dir != 0 || late || !flow_began_with(f, k->seq));
 }
@@ -614,7 +607,8 @@ static void obey(struct tracker *t, struct flow *f, enum session_want want)
     }
     case WANT_FINISH: {
         enum flow_class next = end_session(t, f, HS_END_SETTLED);
-        touch(t, f, t->o.many_sources ? next : FLOW_SETTLED);
+        bool settled = !t->o.many_sources || next == FLOW_CLASS_COUNT;
+        touch(t, f, settled ? FLOW_SETTLED : next);
         break;
     }
     case WANT_DROP:
@@ -665,7 +659,7 @@ static struct flow *flow_of(struct tracker *t, const struct packet *k,
         give_up(t, head, HS_END_REUSED, false);
         head = NULL;
     }
-    if (head && is_over(head)) {
+    if (head && flow_is_over(head)) {
         if (head->class == FLOW_SETTLED) {
             ignore(t, k);
         }
@@ -789,7 +783,7 @@ static void datagram(struct tracker *t, const struct packet *packet)
     if (settled && !eap && !quic_link_shared(t->quic, packet)) {
         ignore(t, packet);
     }
-    if (!head || is_over(head) || !(f = unfold(t, head))) {
+    if (!head || flow_is_over(head) || !(f = unfold(t, head))) {
         return;
     }
     if (t->o.keep_frames) {

@@ -141,6 +141,13 @@ struct flow_head {
     uint8_t own;          /* the form's */
 };
 
+/* Reported, or settled: what still comes is not looked at. */
+static inline bool flow_is_over(const struct flow_head *f)
+{
+    return f->class == FLOW_DEAD || f->class == FLOW_ECHOING ||
+           f->class == FLOW_SETTLED;
+}
+
 /* What every packet needs comes first: it shares a cache line or two. */
 struct flow {
     struct flow_head head;  /* own: found since flow_table_idle() came by */

@@ -568,12 +568,6 @@ void flow_table_prefetch_next(struct flow_table *t, const struct flow_head *f)
 
 /* ---- folding ---- */
 
-static bool is_over(const struct flow *f)
-{
-    return f->head.class == FLOW_DEAD || f->head.class == FLOW_ECHOING ||
-           f->head.class == FLOW_SETTLED;
-}
-
 /* One SYN, or the same again, of which nothing is odd. */
 static bool is_plain_syn(const struct flow *f)
 {
@@ -665,7 +659,7 @@ struct flow *flow_table_next(struct flow_table *t, uint32_t *at)
 
 bool flow_is_plain(const struct flow *f)
 {
-    return !f->session && (is_over(f) || is_plain_syn(f));
+    return !f->session && (flow_is_over(&f->head) || is_plain_syn(f));
 }
 
 bool flow_table_can_fold(struct flow_table *t, const struct flow *f)
@@ -728,7 +722,7 @@ void flow_table_fold(struct flow_table *t, struct flow *f, void *session)
                          .syn = (f->half[0].flags & HALF_SYN) != 0,
                          .port = {f->end[0].port, f->end[1].port}};
     d->head.form = FLOW_FOLDED;
-    if (!session && !is_over(f)) {
+    if (!session && !flow_is_over(&f->head)) {
         fold_syn(f, d);
     }
     uint32_t n = ip_bytes(f->head.ip_version);
