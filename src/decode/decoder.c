@@ -82,12 +82,8 @@ static bool usual_tcp(struct packet *out, struct span s, size_t wire)
     out->ack = span_u32(s, 8);
     out->flags = span_u8(s, 13);
     out->window = span_u16(s, 14);
-    out->mss = 0;
-    out->window_shift = 0;
     out->header_bytes = (uint8_t)header;
-    out->has_timestamp = false;
-    out->has_signature = false;
-    out->acks_beyond = false;
+    packet_clear_options(out);
     out->icmp_type = 0;
     out->icmp_code = 0;
     out->icmp_mtu = 0;

@@ -339,12 +339,8 @@ bool ip_quoted(struct span quoted, struct packet *out)
     out->ack = 0;
     out->flags = 0;
     out->window = 0;
-    out->mss = 0;
-    out->window_shift = 0;
     out->header_bytes = 0;
-    out->has_timestamp = false;
-    out->has_signature = false;
-    out->acks_beyond = false;
+    packet_clear_options(out);
     out->icmp_type = 0;
     out->icmp_code = 0;
     out->icmp_mtu = 0;

@@ -69,6 +69,16 @@ struct packet {
                           big", 0 when absent */
 };
 
+/* What TCP's options tell, where there are none. */
+static inline void packet_clear_options(struct packet *p)
+{
+    p->mss = 0;
+    p->window_shift = 0;
+    p->has_timestamp = false;
+    p->has_signature = false;
+    p->acks_beyond = false;
+}
+
 /* What became of a frame. */
 enum decode_result {
     DECODE_PACKET,    /* *out is filled: TCP, UDP or ICMP */

@@ -16,12 +16,8 @@ static void clear_tcp(struct packet *out)
     out->seq = 0;
     out->ack = 0;
     out->window = 0;
-    out->mss = 0;
-    out->window_shift = 0;
     out->header_bytes = 0;
-    out->has_timestamp = false;
-    out->has_signature = false;
-    out->acks_beyond = false;
+    packet_clear_options(out);
 }
 
 static void clear_icmp(struct packet *out)
@@ -106,12 +102,8 @@ enum decode_result tcp_decode(struct walk *w, struct slice s)
     if (header < 20 || header > s.wire) {
         return DECODE_MALFORMED;
     }
-    out->mss = 0;
-    out->window_shift = 0;
     out->header_bytes = header <= s.bytes.n ? (uint8_t)header : 0;
-    out->has_timestamp = false;
-    out->has_signature = false;
-    out->acks_beyond = false;
+    packet_clear_options(out);
     if (header > 20) {
         tcp_options(out, span_sub(s.bytes, 20, header - 20));
     }
