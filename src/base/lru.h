@@ -19,8 +19,8 @@ struct lru;
 typedef void (*lru_drop)(void *entry);
 
 /* A table of at most `max` entries of so many bytes, aligned for uint64_t.
- * Memory is reserved at once but only touched as entries come. `drop` may be
- * NULL. NULL when memory is out. */
+ * Memory is taken as entries come; without it the table forgets as if it were
+ * full. `drop` may be NULL. NULL when memory is out. */
 struct lru *lru_new(uint32_t max, size_t entry_bytes, lru_drop drop);
 
 /* Drops all entries. NULL is allowed. */

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 
 #define NIL         UINT32_MAX
-#define SLAB_SHIFT  12u
+#define SLAB_SHIFT  10u
 #define SLAB_FLOWS  (1u << SLAB_SHIFT)
 #define SLOTS_FIRST (1u << 13)
 #define CACHE_LINE  64u

@@ -85,10 +85,10 @@ Test(lru, like_a_list)
 /* What is left does not depend on the keys' values. */
 Test(lru, independent_of_keys)
 {
-    struct lru *a = lru_new(100, sizeof(uint64_t), NULL);
-    struct lru *b = lru_new(100, sizeof(uint64_t), NULL);
-    for (uint64_t i = 0; i < 5000; i++) {
-        uint64_t what = i * i % 257;
+    struct lru *a = lru_new(1000, sizeof(uint64_t), NULL);
+    struct lru *b = lru_new(1000, sizeof(uint64_t), NULL);
+    for (uint64_t i = 0; i < 50000; i++) {
+        uint64_t what = i * i % 4099;
         *(uint64_t *)lru_use(a, what) = what;
         *(uint64_t *)lru_use(b, what * UINT64_C(0x9e3779b97f4a7c15)) = what;
     }
