@@ -98,7 +98,7 @@ struct sighting {
 };
 
 /* Looks at the leaf of an expanded handshake (interception_leaf.c). */
-enum leaf_kind sighting_of(const struct known_patterns *patterns,
+enum leaf_kind sighting_of(struct known_patterns *patterns,
                            const struct handshake *hs, struct trust *trust,
                            struct sighting *s);
 

@@ -137,8 +137,7 @@ static struct known_issuer names_of(const struct cert_name *n)
 
 /* The best proven product among the leaf's issuer and the CAs above it, unless
  * the leaf names one itself. */
-static void find_product(const struct known_patterns *patterns,
-                         struct sighting *s)
+static void find_product(struct known_patterns *patterns, struct sighting *s)
 {
     const struct cert_chain *chain = &s->hs->server_chain;
     s->product =
@@ -273,7 +272,7 @@ static bool leads_to_public(const struct sighting *s,
 }
 
 /* A leaf that no public authority's anchor vouches for. */
-static enum leaf_kind classify(const struct known_patterns *patterns,
+static enum leaf_kind classify(struct known_patterns *patterns,
                                struct sighting *s, bool judged)
 {
     const struct cert *leaf = s->leaf;
@@ -294,7 +293,7 @@ static enum leaf_kind classify(const struct known_patterns *patterns,
     return LEAF_FORGING;
 }
 
-enum leaf_kind sighting_of(const struct known_patterns *patterns,
+enum leaf_kind sighting_of(struct known_patterns *patterns,
                            const struct handshake *hs, struct trust *trust,
                            struct sighting *s)
 {

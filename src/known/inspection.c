@@ -59,9 +59,11 @@ static const uint8_t roots[][32] = {
 #include "known/mozilla_roots.inc"
 };
 
+/* A regular expression, from the first name on that it is tried with: most
+ * runs meet none. */
 struct compiled {
     regex_t regex;
-    bool used;
+    bool tried, used;
 };
 
 /* Answers for issuers asked about lately: the same few come again and again,
@@ -84,24 +86,21 @@ struct known_patterns {
 /* ---- patterns ---- */
 
 /* A pattern that cannot be compiled fits nothing. */
-static void compile(struct compiled *c, const struct pattern *p)
+static bool regex_fits(struct compiled *c, const struct pattern *p,
+                       const char *name)
 {
-    if (p->how == HOW_REGEX || p->how == HOW_IREGEX) {
+    if (!c->tried) {
         int flags = REG_EXTENDED | REG_NOSUB;
         flags |= p->how == HOW_IREGEX ? REG_ICASE : 0;
+        c->tried = true;
         c->used = regcomp(&c->regex, p->text, flags) == 0;
     }
+    return c->used && regexec(&c->regex, name, 0, NULL, 0) == 0;
 }
 
 struct known_patterns *known_patterns_new(void)
 {
     struct known_patterns *p = calloc(1, sizeof *p);
-    for (size_t i = 0; p && i < COUNT(products); i++) {
-        compile(&p->products[i], &products[i].pattern);
-    }
-    for (size_t i = 0; p && i < COUNT(privates); i++) {
-        compile(&p->privates[i], &privates[i].pattern);
-    }
     if (p) {
         p->seed = hash_seed_random();
         p->memos = calloc(MEMOS, sizeof *p->memos);
@@ -129,7 +128,7 @@ void known_patterns_free(struct known_patterns *p)
     free(p);
 }
 
-static bool text_fits(const struct pattern *p, const struct compiled *c,
+static bool text_fits(const struct pattern *p, struct compiled *c,
                       struct span s)
 {
     char name[NAME_BYTES];
@@ -146,7 +145,7 @@ static bool text_fits(const struct pattern *p, const struct compiled *c,
     case HOW_SUBSTRING:
         return strstr(name, p->text) != NULL;
     default:
-        return c->used && regexec(&c->regex, name, 0, NULL, 0) == 0;
+        return regex_fits(c, p, name);
     }
 }
 
@@ -172,7 +171,7 @@ static struct span next_unit(struct span dn, size_t *at)
     return (struct span){dn.p, 0};
 }
 
-static bool unit_fits(const struct pattern *p, const struct compiled *c,
+static bool unit_fits(const struct pattern *p, struct compiled *c,
                       struct span dn)
 {
     size_t at = 0;
@@ -186,7 +185,7 @@ static bool unit_fits(const struct pattern *p, const struct compiled *c,
     return false;
 }
 
-static bool pattern_fits(const struct pattern *p, const struct compiled *c,
+static bool pattern_fits(const struct pattern *p, struct compiled *c,
                          const struct known_issuer *issuer)
 {
     bool any = p->field == FIELD_ANY;
@@ -199,7 +198,7 @@ static bool pattern_fits(const struct pattern *p, const struct compiled *c,
 }
 
 static const struct known_inspection *
-find_product(const struct known_patterns *p, const struct known_issuer *issuer)
+find_product(struct known_patterns *p, const struct known_issuer *issuer)
 {
     const struct known_inspection *best = NULL;
     for (size_t i = 0; i < COUNT(products); i++) {
@@ -212,7 +211,7 @@ find_product(const struct known_patterns *p, const struct known_issuer *issuer)
     return best;
 }
 
-static const char *find_private(const struct known_patterns *p,
+static const char *find_private(struct known_patterns *p,
                                 const struct known_issuer *issuer)
 {
     for (size_t i = 0; i < COUNT(privates); i++) {
@@ -232,7 +231,7 @@ static uint64_t issuer_hash(const struct known_patterns *p,
 }
 
 /* What is known of the issuer; `fresh` is used when nothing can be kept. */
-static const struct memo *recall(const struct known_patterns *p,
+static const struct memo *recall(struct known_patterns *p,
                                  const struct known_issuer *issuer,
                                  struct memo *fresh)
 {
@@ -247,7 +246,7 @@ static const struct memo *recall(const struct known_patterns *p,
 }
 
 const struct known_inspection *
-known_inspection_find(const struct known_patterns *p,
+known_inspection_find(struct known_patterns *p,
                       const struct known_issuer *issuer)
 {
     struct memo fresh = {0};
@@ -255,7 +254,7 @@ known_inspection_find(const struct known_patterns *p,
 }
 
 /* By a text that is no issuer's. */
-static const struct known_inspection *find_by(const struct known_patterns *p,
+static const struct known_inspection *find_by(struct known_patterns *p,
                                               uint8_t field, struct span text)
 {
     for (size_t i = 0; i < COUNT(products); i++) {
@@ -267,20 +266,19 @@ static const struct known_inspection *find_by(const struct known_patterns *p,
     return NULL;
 }
 
-const struct known_inspection *
-known_inspection_agent(const struct known_patterns *p, struct span agent)
+const struct known_inspection *known_inspection_agent(struct known_patterns *p,
+                                                      struct span agent)
 {
     return find_by(p, FIELD_AGENT, agent);
 }
 
 const struct known_inspection *
-known_inspection_subject(const struct known_patterns *p,
-                         struct span organization)
+known_inspection_subject(struct known_patterns *p, struct span organization)
 {
     return find_by(p, FIELD_SUBJECT, organization);
 }
 
-const char *known_private_issuer(const struct known_patterns *p,
+const char *known_private_issuer(struct known_patterns *p,
                                  const struct known_issuer *issuer)
 {
     struct memo fresh = {0};

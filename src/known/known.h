@@ -164,22 +164,21 @@ void known_patterns_free(struct known_patterns *p);
 /* The inspection product whose certificates bear this issuer, the best proven
  * one; or NULL. */
 const struct known_inspection *
-known_inspection_find(const struct known_patterns *p,
+known_inspection_find(struct known_patterns *p,
                       const struct known_issuer *issuer);
 /* The inspection product that calls itself like that in the headers of a
  * proxy's answer to CONNECT; or NULL. Longer texts than 255 bytes fit nothing.
  */
-const struct known_inspection *
-known_inspection_agent(const struct known_patterns *p, struct span agent);
+const struct known_inspection *known_inspection_agent(struct known_patterns *p,
+                                                      struct span agent);
 /* The inspection product that writes this organization into the subject of its
  * certificates, whoever's authority signs them; or NULL. */
 const struct known_inspection *
-known_inspection_subject(const struct known_patterns *p,
-                         struct span organization);
+known_inspection_subject(struct known_patterns *p, struct span organization);
 /* What kind of authority it is when it signs certificates for public names
  * without being an inspection product: "service", "staging", "developer",
  * "cluster", "national", "retired" (data/private_issuers.tsv); or NULL. */
-const char *known_private_issuer(const struct known_patterns *p,
+const char *known_private_issuer(struct known_patterns *p,
                                  const struct known_issuer *issuer);
 /* Whether a registrable domain (lower case) is one whose sites certainly use
  * public authorities. */
