@@ -43,7 +43,7 @@ static const struct hs_event *find_level_from(const struct handshake *hs,
 static const struct hs_event *find_level(const struct handshake *hs,
                                          enum side side, enum hs_level level)
 {
-    return find_level_from(hs, hs->events, side, level);
+    return hs->events_n ? find_level_from(hs, hs->events, side, level) : NULL;
 }
 
 static void fail(struct conclusion *out, const struct hs_event *e,
