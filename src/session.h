@@ -93,4 +93,7 @@ bool session_unfold(struct session_pool *pool, void *folded, struct flow *f);
 /* Memory of a folded session. */
 size_t session_folded_bytes(const void *folded);
 
+/* The first packet of its flow. */
+tick_t session_folded_since(const void *folded);
+
 #endif

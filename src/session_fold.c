@@ -422,3 +422,10 @@ size_t session_folded_bytes(const void *folded)
     const struct folded_session *d = folded;
     return d->bytes;
 }
+
+tick_t session_folded_since(const void *folded)
+{
+    const struct folded_session *d = folded;
+    struct cursor c = cursor_open(span_of(d->data, d->n));
+    return unpack_int(&c);
+}

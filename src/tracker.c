@@ -845,6 +845,13 @@ void tracker_keep(struct tracker *t, const struct packet *k,
     }
 }
 
+/* The flow's first packet. */
+static tick_t since(const struct flow_head *head)
+{
+    const void *folded = flow_folded_session(head);
+    return folded ? session_folded_since(folded) : flow_opened(head);
+}
+
 void tracker_end(struct tracker *t, const struct tracker_now *now)
 {
     t->now = *now;
@@ -861,7 +868,7 @@ void tracker_end(struct tracker *t, const struct tracker_now *now)
             }
             give_up(t, head, end,
                     c == FLOW_OPENING &&
-                        t->now.clock - flow_opened(head) >= TICK_SEC);
+                        t->now.clock - since(head) >= TICK_SEC);
             if (over_memory(t)) {
                 relieve(t);
             }
