@@ -163,11 +163,11 @@ static bool is_before(const struct tracker_order *a,
     return (int32_t)(a->touch - b->touch) < 0;
 }
 
-/* The lane whose head is next, or NULL when none is, or an earlier one may
- * still come. */
-static struct lane *next_lane(struct outbox *o, bool any_order)
+/* The item that is next, and its lane. NULL when none is there, or an earlier
+ * one may still come. */
+static struct item *next_item(struct outbox *o, bool any_order,
+                              struct lane **lane)
 {
-    struct lane *best = NULL;
     struct item *first = NULL;
     uint64_t complete = UINT64_MAX; /* the step up to which all is there */
     for (unsigned i = 0; i < o->lanes_n; i++) {
@@ -178,21 +178,21 @@ static struct lane *next_lane(struct outbox *o, bool any_order)
         struct item *head = head_of(l);
         if (head && (!first || is_before(&head->at, &first->at))) {
             first = head;
-            best = l;
+            *lane = l;
         } else if (!head && through != l->expected && through < complete) {
             complete = through;
         }
     }
-    return first && (any_order || first->at.step <= complete) ? best : NULL;
+    return first && (any_order || first->at.step <= complete) ? first : NULL;
 }
 
 size_t outbox_drain(struct outbox *o, bool any_order,
                     bool (*take)(void *ctx, struct handshake *hs), void *ctx)
 {
     size_t n = 0;
-    struct lane *l;
-    while ((l = next_lane(o, any_order))) {
-        struct item *i = head_of(l);
+    struct lane *l = NULL;
+    struct item *i;
+    while ((i = next_item(o, any_order, &l))) {
         /* The pool belongs to the producer's thread. */
         struct arena_pool *pool = i->hs.arena.pool;
         i->hs.arena.pool = NULL;

@@ -146,10 +146,13 @@ static struct capture **open_for_workers(const struct run *r,
     struct capture_live_options live = live_options(&r->options);
     struct capture **all =
         calloc((size_t)workers * n, sizeof(struct capture *));
-    for (unsigned i = 0; all && i < n; i++) {
+    if (!all) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < n; i++) {
         all[(size_t)i * workers] = v[i].capture;
     }
-    if (!all || workers == 1 || !watch_open(all, n, workers, &live)) {
+    if (workers == 1 || !watch_open(all, n, workers, &live)) {
         if (workers > 1 && r->options.verbose) {
             fputs("tlswhy: the kernel does not spread the packets over "
                   "threads: one reads for all\n",

@@ -248,8 +248,8 @@ void *flow_folded_session(const struct flow_head *f);
 /* Whether it is folded and nothing but a SYN without an answer. */
 bool flow_is_lone_syn(const struct flow_head *f);
 
-/* When the first packet of a flow came that is whole or a lone SYN: what is sent
- * again touches it anew. Of others, their last touch. */
+/* When the first packet of a flow came that is whole or a lone SYN: what is
+ * sent again touches it anew. Of others, their last touch. */
 tick_t flow_opened(const struct flow_head *f);
 
 /* Whether the flow began with this SYN of end[0]. */

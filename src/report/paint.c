@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wrapping, labels and colours (ECMA-48 SGR) for text output. */
+#include "config.h" /* _GNU_SOURCE: wcwidth() */
+
 #include "report/paint.h"
 
 #include <wchar.h>
