@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make-seeds DIRECTORY CAPTURE...: DIRECTORY/TARGET/NUMBER for each seed. */
+/* make-seeds DIRECTORY CAPTURE...: DIRECTORY/TARGET/CAPTURE-NUMBER for each
+ * seed. */
 #include "fuzz.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 
 struct output {
     const char *directory;
-    const char *target;
+    const char *target, *capture;
     unsigned n;
 };
 
@@ -16,7 +17,8 @@ static void write_seed(void *ctx, struct span seed)
 {
     struct output *o = ctx;
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s/%06u", o->directory, o->target, o->n++);
+    snprintf(path, sizeof path, "%s/%s/%s-%u", o->directory, o->target,
+             o->capture, o->n++);
     FILE *f = fopen(path, "wb");
     if (!f || fwrite(seed.p, 1, seed.n, f) != seed.n || fclose(f) != 0) {
         perror(path);
@@ -30,7 +32,6 @@ int main(int argc, char **argv)
         return 2;
     }
     for (const struct fuzz_target *t = fuzz_targets; t->name; t++) {
-        struct output o = {argv[1], t->name, 0};
         char path[4096];
         snprintf(path, sizeof path, "%s/%s", argv[1], t->name);
         if (mkdir(path, 0777) != 0 && errno != EEXIST) {
@@ -38,6 +39,10 @@ int main(int argc, char **argv)
             return 1;
         }
         for (int i = 2; i < argc; i++) {
+            const char *slash = strrchr(argv[i], '/');
+            struct output o = {.directory = argv[1],
+                               .target = t->name,
+                               .capture = slash ? slash + 1 : argv[i]};
             fuzz_seeds(t->name, argv[i], write_seed, &o);
         }
     }
