@@ -165,6 +165,18 @@ enum tls_probe tls_probe(struct span first)
                                                  : TLS_PROBE_NO;
 }
 
+bool tls_is_hello(struct span bytes)
+{
+    struct cursor c = cursor_open(bytes);
+    cursor_skip(&c, 3, "type and version");
+    uint16_t record = cursor_u16(&c, "record length");
+    cursor_skip(&c, 1, "handshake type");
+    uint32_t message = cursor_u24(&c, "handshake length");
+    return cursor_ok(&c) && bytes.n == (size_t)record + RECORD_HEADER &&
+           record == message + MESSAGE_HEADER &&
+           tls_probe(bytes) == TLS_PROBE_CLIENT_HELLO;
+}
+
 /* ---- framing of messages ---- */
 
 static bool buf_reserve(struct tls_dir *d, uint32_t want)

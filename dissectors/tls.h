@@ -67,6 +67,10 @@ enum tls_probe {
 };
 enum tls_probe tls_probe(struct span first);
 
+/* Whether these bytes are one record with one message in it, a ClientHello (RFC
+ * 8446 sections 5.1 and 4.1.2). */
+bool tls_is_hello(struct span bytes);
+
 void tls_fini(struct tls_state *t);
 
 /* In-order bytes of one side. `start`: they begin a captured segment. */

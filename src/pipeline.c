@@ -7,6 +7,7 @@
 #include "pipeline.h"
 
 #include "base/heap.h"
+#include "base/limits.h"
 #include "decode/packet.h"
 #include "eap_link.h"
 #include "shards.h"
@@ -72,6 +73,7 @@ static bool on_handshake_of_thread(void *ctx, struct handshake *hs)
 static struct tracker_options tracker_options(struct pipeline *p)
 {
     struct tracker_options to = {
+        .whole_flows = LIMIT_WHOLE_FLOWS,
         .handshake_timeout = p->o.handshake_timeout,
         .max_flows = p->o.max_flows,
         .max_memory_bytes = p->o.max_memory_bytes,

@@ -90,6 +90,18 @@ void *session_fold(struct session_pool *pool, struct session *s,
  * gone. False when memory is out: then the session is lost. */
 bool session_unfold(struct session_pool *pool, void *folded, struct flow *f);
 
+/*
+ * Whether all that a session would do now is to find that the first data of its
+ * flow is a whole ClientHello (RFC 8446 section 4.1.2), and to wait: f is as
+ * that packet leaves it, and has no session yet.
+ */
+bool session_may_wait(const struct flow *f, const struct packet *p);
+
+/* Such a flow, folded with that packet in place of a session, which begins when
+ * it is unfolded. NULL when memory is out. */
+void *session_fold_opening(struct session_pool *pool, const struct flow *f,
+                           const struct packet *p);
+
 /* Memory of a folded session. */
 size_t session_folded_bytes(const void *folded);
 

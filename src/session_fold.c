@@ -8,6 +8,9 @@
  * Nothing is lost, and nothing here depends on what the fields mean. strip()
  * knows what points into the arena; a session with other pointers into it is
  * not folded, as take_image() finds.
+ *
+ * Most that wait in a flood have sent a ClientHello and got no answer. Of these
+ * the packet is kept, and the session begins when it is wanted.
  */
 #include "session_state.h"
 
@@ -17,8 +20,9 @@
 
 /* Bytes of the hello behind its random and session ID: what it offers, or what
  * was chosen, and so whose it is. */
-#define SAMPLE_AT    67u
-#define SAMPLE_BYTES 16u
+#define HEADERS_BYTES 9u /* of the record and the message */
+#define SAMPLE_AT     67u
+#define SAMPLE_BYTES  16u
 
 #define EVENT_BYTES_MAX (4 * PACK_INT_MAX + 1)
 #define MALLOC_BYTES    16u /* what an allocation takes beside its bytes */
@@ -58,6 +62,13 @@ struct folded_session {
     uint32_t n;
     uint8_t data[];
 };
+
+/* What is folded with the details of a flow. */
+enum folded_kind { FOLDED_NOTHING, FOLDED_SESSION, FOLDED_OPENING };
+
+/* Images of flows that have no session, told apart by what goes with them. */
+#define KEY_FLOW    0u
+#define KEY_OPENING 1u
 
 /* ---- what can be folded ---- */
 
@@ -114,6 +125,15 @@ static uint64_t key_of(const struct session *s, unsigned i, struct span part)
         break;
     }
     return hash_bytes(&s->pool->seed, sample) + i;
+}
+
+/* The same for the record that a hello is in. */
+static uint64_t key_of_record(const struct session_pool *pool,
+                              struct span record)
+{
+    struct span sample =
+        span_sub(record, HEADERS_BYTES + SAMPLE_AT, SAMPLE_BYTES);
+    return hash_bytes(&pool->seed, sample) + PARTS;
 }
 
 /* ---- folding ---- */
@@ -189,15 +209,16 @@ static bool may_pack(const void *ctx, int64_t word)
 }
 
 /* What sessions at the same point have in common. */
-static uint64_t image_key(const struct session *s, uint32_t parts)
+static uint64_t image_key(const struct session *s)
 {
     return s ? UINT64_C(1) << 63 | (uint64_t)s->mode << 48 |
-                   (uint64_t)(s->hs.events_n & 255) << 32 | parts
-             : 0;
+                   (uint64_t)(s->hs.events_n & 255) << 32 | parts_present(s)
+             : KEY_FLOW;
 }
 
 static bool pack_image(struct packer *w, struct session_pool *pool,
-                       const struct session *s, const struct flow *f)
+                       const struct session *s, const struct flow *f,
+                       uint64_t key)
 {
     union image image;
     const struct alike_words words = {.v = image.words,
@@ -205,7 +226,6 @@ static bool pack_image(struct packer *w, struct session_pool *pool,
                                       .origin = f->first,
                                       .may = may_pack,
                                       .ctx = s ? &s->hs.arena : NULL};
-    uint64_t key = image_key(s, s ? parts_present(s) : 0);
     take_image(s, f, &image);
     return alike_pack_words(pool->alike, w, &words,
                             hash_bytes(&pool->seed, span_of(&key, sizeof key)));
@@ -269,14 +289,34 @@ static void leave(struct session *s)
     session_free(s);
 }
 
-static void pack_session(struct packer *w, const struct session *s,
-                         uint32_t mask)
+static void pack_session(struct packer *w, const struct session *s)
 {
-    if (s) {
-        pack_uint(w, mask);
-        pack_parts(w, s);
-        pack_events(w, &s->hs);
+    pack_uint(w, parts_present(s));
+    pack_parts(w, s);
+    pack_events(w, &s->hs);
+}
+
+/* Begins what is folded; what refers to models comes next. */
+static void pack_begin(struct packer *w, const struct session_pool *pool,
+                       const struct flow *f, enum folded_kind kind)
+{
+    w->at = pool->scratch;
+    pack_int(w, f->first);
+    *w->at++ = (uint8_t)kind;
+}
+
+/* What was packed, in memory of its own; NULL when that is out. */
+static struct folded_session *keep_packed(const struct session_pool *pool,
+                                          const struct packer *w)
+{
+    size_t n = (size_t)(w->at - pool->scratch);
+    struct folded_session *d = malloc(sizeof *d + n);
+    if (d) {
+        d->bytes = (uint32_t)(MALLOC_BYTES + sizeof *d + n);
+        d->n = (uint32_t)n;
+        memcpy(d->data, pool->scratch, n);
     }
+    return d;
 }
 
 void *session_fold(struct session_pool *pool, struct session *s,
@@ -285,26 +325,114 @@ void *session_fold(struct session_pool *pool, struct session *s,
     if ((s && !can_fold(s)) || !reserve(pool, most_of(s))) {
         return NULL;
     }
-    struct packer w = {pool->scratch};
-    pack_int(&w, f->first);
-    *w.at++ = s != NULL;
+    struct packer w;
+    pack_begin(&w, pool, f, s ? FOLDED_SESSION : FOLDED_NOTHING);
     const uint8_t *models = w.at;
-    if (!pack_image(&w, pool, s, f)) {
+    if (!pack_image(&w, pool, s, f, image_key(s))) {
         return NULL;
     }
-    pack_session(&w, s, s ? parts_present(s) : 0);
-    size_t n = (size_t)(w.at - pool->scratch);
-    struct folded_session *d = malloc(sizeof *d + n);
+    if (s) {
+        pack_session(&w, s);
+    }
+    struct folded_session *d = keep_packed(pool, &w);
     if (!d) {
         struct cursor c = cursor_open(span_of(models, (size_t)(w.at - models)));
         unpack_nowhere(pool, &c, s != NULL);
         return NULL;
     }
-    d->bytes = (uint32_t)(MALLOC_BYTES + sizeof *d + n + segments_of(s));
-    d->n = (uint32_t)n;
-    memcpy(d->data, pool->scratch, n);
+    d->bytes += (uint32_t)segments_of(s);
     if (s) {
         leave(s);
+    }
+    return d;
+}
+
+/* ---- folding what begins a session ---- */
+
+/* As its sender's SYN was, and in its place. */
+static bool is_senders(const struct flow *f, const struct packet *p)
+{
+    const struct flow_half *h = &f->half[0];
+    const struct flow_half *other = &f->half[1];
+    uint8_t flags = h->flags & other->flags;
+    bool options = p->header_bytes && !p->has_signature &&
+                   !(h->flags & HALF_SIGNATURE) && !p->acks_beyond &&
+                   (p->has_timestamp || !(flags & HALF_TIMESTAMP));
+    return options && (flags & HALF_SYN) && p->seq == h->isn + 1 &&
+           p->ack == other->isn + 1 && p->ttl == h->ttl_syn;
+}
+
+bool session_may_wait(const struct flow *f, const struct packet *p)
+{
+    const struct flow_half *h = &f->half[0];
+    uint8_t flags = p->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
+    return f->head.proto == PROTO_TCP && flags == TCP_ACK &&
+           !((h->flags | f->half[1].flags) & HALF_FIN) && is_senders(f, p) &&
+           p->payload.n == p->payload_wire_bytes && tls_is_hello(p->payload) &&
+           (!(h->flags & HALF_CHECKSUM) ||
+            packet_checksum(p) != CHECKSUM_WRONG);
+}
+
+enum { OPENING_DF = 1, OPENING_TIMESTAMP = 2 };
+
+/* What a session looks at, less what session_may_wait() knows. */
+static void pack_opening(struct packer *w, const struct flow *f,
+                         const struct packet *p)
+{
+    pack_int(w, (int64_t)((uint64_t)p->when - (uint64_t)f->first));
+    pack_uint(w, p->frame - f->frame_first);
+    *w->at++ = (uint8_t)((p->ip_df ? OPENING_DF : 0) |
+                         (p->has_timestamp ? OPENING_TIMESTAMP : 0));
+    *w->at++ = p->flags;
+    pack_uint(w, p->ip_id);
+    pack_uint(w, p->window);
+    pack_uint(w, p->payload.n);
+}
+
+static struct packet unpack_opening(struct cursor *c, const struct flow *f)
+{
+    struct packet p = {.ip_version = f->head.ip_version,
+                       .proto = f->head.proto,
+                       .ttl = f->half[0].ttl_syn,
+                       .vlan = f->head.vlan,
+                       .src = f->end[0],
+                       .dst = f->end[1],
+                       .seq = f->half[0].isn + 1,
+                       .ack = f->half[1].isn + 1};
+    p.when = (tick_t)((uint64_t)f->first + (uint64_t)unpack_int(c));
+    p.frame = f->frame_first + unpack_uint(c);
+    uint8_t bits = cursor_u8(c, "bits");
+    p.ip_df = (bits & OPENING_DF) != 0;
+    p.has_timestamp = (bits & OPENING_TIMESTAMP) != 0;
+    p.flags = cursor_u8(c, "flags");
+    p.ip_id = (uint16_t)unpack_uint(c);
+    p.window = (uint16_t)unpack_uint(c);
+    p.payload_wire_bytes = (uint32_t)unpack_uint(c);
+    return p;
+}
+
+void *session_fold_opening(struct session_pool *pool, const struct flow *f,
+                           const struct packet *p)
+{
+    size_t most = most_of(NULL) + (size_t)EVENT_BYTES_MAX +
+                  ALIKE_MAX(p->payload.n) + 2 * PACK_INT_MAX;
+    if (!reserve(pool, most)) {
+        return NULL;
+    }
+    struct packer w;
+    pack_begin(&w, pool, f, FOLDED_OPENING);
+    const uint8_t *models = w.at;
+    if (!pack_image(&w, pool, NULL, f, KEY_OPENING)) {
+        return NULL;
+    }
+    pack_opening(&w, f, p);
+    alike_pack(pool->alike, &w, p->payload, key_of_record(pool, p->payload));
+    struct folded_session *d = keep_packed(pool, &w);
+    if (!d) {
+        struct cursor c = cursor_open(span_of(models, (size_t)(w.at - models)));
+        alike_unpack_words(pool->alike, &c, NULL, FLOW_WORDS, 0);
+        size_t n = unpack_opening(&c, f).payload_wire_bytes;
+        alike_unpack(pool->alike, &c, NULL, n);
     }
     return d;
 }
@@ -394,26 +522,60 @@ static bool unpack_session(struct session_pool *pool, struct cursor *c,
     return ok;
 }
 
+static bool unfold_session(struct session_pool *pool, struct cursor *c,
+                           tick_t first, struct flow *f)
+{
+    struct session *taken = session_take(pool);
+    /* What is folded was larger than a session. */
+    struct session *s = taken ? taken : (struct session *)(void *)pool->scratch;
+    unpack_image(pool, c, first, s, f);
+    if (unpack_session(pool, c, s) && taken) {
+        f->session = taken;
+        return true;
+    }
+    session_release(s);
+    if (taken) {
+        session_give(taken);
+    }
+    return false;
+}
+
+/* The session that begins with the packet that was kept: it finds the flow as
+ * it would have then. */
+static bool unfold_opening(struct session_pool *pool, struct cursor *c,
+                           tick_t first, struct flow *f)
+{
+    unpack_image(pool, c, first, NULL, f);
+    struct packet p = unpack_opening(c, f);
+    size_t n = p.payload_wire_bytes; /* there was room when it was folded */
+    alike_unpack(pool->alike, c, pool->scratch, n);
+    p.payload = span_of(pool->scratch, n);
+    f->session = session_new(pool, f);
+    if (f->session) {
+        session_packet(f->session, f, &p, 0);
+    }
+    return f->session != NULL;
+}
+
 bool session_unfold(struct session_pool *pool, void *folded, struct flow *f)
 {
     struct folded_session *d = folded;
     struct cursor c = cursor_open(span_of(d->data, d->n));
     tick_t first = unpack_int(&c);
-    bool session = cursor_u8(&c, "session");
-    struct session *taken = session ? session_take(pool) : NULL;
-    /* What is folded was larger than a session. */
-    struct session *s =
-        taken || !session ? taken : (struct session *)(void *)pool->scratch;
-    unpack_image(pool, &c, first, s, f);
-    bool ok = !session || (unpack_session(pool, &c, s) && taken);
+    bool ok = true;
+    f->session = NULL;
+    switch ((enum folded_kind)cursor_u8(&c, "kind")) {
+    case FOLDED_NOTHING:
+        unpack_image(pool, &c, first, NULL, f);
+        break;
+    case FOLDED_SESSION:
+        ok = unfold_session(pool, &c, first, f);
+        break;
+    case FOLDED_OPENING:
+        ok = unfold_opening(pool, &c, first, f);
+        break;
+    }
     free(d);
-    f->session = ok ? taken : NULL;
-    if (!ok) {
-        session_release(s);
-    }
-    if (!ok && taken) {
-        session_give(taken);
-    }
     return ok;
 }
 

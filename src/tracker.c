@@ -37,6 +37,7 @@ struct tracker {
     size_t session_bytes; /* folded ones, too */
     size_t frames_bytes;  /* of open flows' frame logs */
     uint32_t whole_left;  /* when all had been folded that could be */
+    uint32_t waiting;     /* folded ones that are not plain */
     struct tracker_now now;
     bool in_packet;      /* else time, or the end, is at work */
     bool one_more;       /* a flow became whole in this packet */
@@ -225,6 +226,7 @@ static void forget(struct tracker *t, struct flow_head *head)
     void *folded = flow_folded_session(head);
     if (folded) {
         struct flow nobody = {.session = NULL};
+        t->waiting--;
         t->session_bytes -= session_folded_bytes(folded);
         session_unfold(t->sessions, folded, &nobody);
         session_free(nobody.session);
@@ -237,6 +239,7 @@ static void forget(struct tracker *t, struct flow_head *head)
  * gone. */
 static bool unfold_session(struct tracker *t, void *folded, struct flow *f)
 {
+    t->waiting--;
     t->session_bytes -= session_folded_bytes(folded);
     if (!session_unfold(t->sessions, folded, f)) {
         t->counters.flows_evicted++;
@@ -282,10 +285,22 @@ static void fold(struct tracker *t, struct flow *f)
         if (!folded) {
             return;
         }
+        t->waiting++;
         t->session_bytes += session_folded_bytes(folded) - before;
         f->session = NULL;
     }
     flow_table_fold(t->flows, f, folded);
+}
+
+static bool is_crowded(const struct tracker *t)
+{
+    return flow_table_whole(t->flows) > t->o.whole_flows;
+}
+
+/* More than are held whole: so will the next ones. */
+static bool do_most_wait(const struct tracker *t)
+{
+    return t->waiting >= t->o.whole_flows;
 }
 
 /* While there are many, those are folded that wait. To be called when nobody
@@ -293,7 +308,7 @@ static void fold(struct tracker *t, struct flow *f)
 static void fold_idle(struct tracker *t)
 {
     t->one_more = false;
-    for (unsigned i = 0; i < FOLD_STEPS && flow_table_crowded(t->flows); i++) {
+    for (unsigned i = 0; i < FOLD_STEPS && is_crowded(t); i++) {
         struct flow *f = flow_table_idle(t->flows);
         if (f) {
             fold(t, f);
@@ -305,7 +320,7 @@ static void fold_idle(struct tracker *t)
  * hand. */
 static void fold_opened(struct tracker *t)
 {
-    if (t->opened && flow_table_crowded(t->flows) && flow_is_plain(t->opened)) {
+    if (t->opened && is_crowded(t) && flow_is_plain(t->opened)) {
         fold(t, t->opened);
     }
 }
@@ -480,6 +495,14 @@ static void make_room(struct tracker *t)
 
 /* ---- packets ---- */
 
+/* A flow begins. */
+static void note_now(const struct tracker *t, struct flow *f)
+{
+    f->head.touched = t->now.clock;
+    f->head.touch = (uint32_t)t->now.step;
+    f->source = t->now.source;
+}
+
 static struct flow *add_flow(struct tracker *t, const struct packet *k)
 {
     while (flow_table_full(t->flows)) {
@@ -491,9 +514,7 @@ static struct flow *add_flow(struct tracker *t, const struct packet *k)
     if (f) {
         t->counters.flows++;
         t->one_more = true;
-        f->head.touched = t->now.clock;
-        f->head.touch = (uint32_t)t->now.step;
-        f->source = t->now.source;
+        note_now(t, f);
     }
     return f;
 }
@@ -649,6 +670,24 @@ static bool begin_session(struct tracker *t, struct flow *f)
     return true;
 }
 
+/* Where most wait a SYN is folded at once. False: it is not, or it is none. */
+static bool add_folded(struct tracker *t, const struct packet *k)
+{
+    uint8_t flags = k->flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
+    bool many =
+        do_most_wait(t) || flow_table_whole(t->flows) >= t->o.whole_flows;
+    if (!many || flags != TCP_SYN || k->payload_wire_bytes ||
+        t->o.keep_frames) {
+        return false;
+    }
+    struct flow f = flow_of_packet(t->flows, k);
+    note_now(t, &f);
+    note_half(&f, 0, k);
+    bool added = flow_table_add_folded(t->flows, &f);
+    t->counters.flows += added;
+    return added;
+}
+
 /* The flow of a packet that is worth one, unless what still comes of it is not
  * looked at. */
 static struct flow *flow_of(struct tracker *t, const struct packet *k,
@@ -669,6 +708,9 @@ static struct flow *flow_of(struct tracker *t, const struct packet *k,
     if (!head) {
         if (!opens_flow(k)) {
             ignore(t, k);
+            return NULL;
+        }
+        if (add_folded(t, k)) {
             return NULL;
         }
         f = add_flow(t, k);
@@ -695,6 +737,32 @@ static void feed_session(struct tracker *t, struct flow *f,
     if (growth > 0 && over_memory(t)) {
         make_room(t);
     }
+}
+
+/* Where most wait, so will this one: the first data of a flow, if it is nothing
+ * but a ClientHello, is kept as it is until more is heard of it. False: it was
+ * not. */
+static bool hold(struct tracker *t, struct flow *f, const struct packet *k,
+                 unsigned dir)
+{
+    if (!do_most_wait(t) || dir != 0 ||
+        (t->o.keys && keylog_in_use(t->o.keys)) || t->now.source != f->source ||
+        !session_may_wait(f, k) || !flow_table_can_fold(t->flows, f)) {
+        return false;
+    }
+    void *folded = session_fold_opening(t->sessions, f, k);
+    if (!folded) {
+        return false;
+    }
+    f->head.class_wanted = FLOW_ACTIVE;
+    touch(t, f, FLOW_ACTIVE);
+    t->waiting++;
+    t->session_bytes += session_folded_bytes(folded);
+    flow_table_fold(t->flows, f, folded);
+    if (over_memory(t)) {
+        make_room(t);
+    }
+    return true;
 }
 
 /* The client connected and closed without a word; what the server says to that
@@ -730,7 +798,7 @@ static void tcp_packet(struct tracker *t, const struct packet *k)
             touch(t, f, FLOW_DEAD); /* a mirror port shows it again */
             return;
         }
-        if (!begin_session(t, f)) {
+        if (hold(t, f, k, dir) || !begin_session(t, f)) {
             return;
         }
     }
@@ -856,6 +924,7 @@ void tracker_end(struct tracker *t, const struct tracker_now *now)
 {
     t->now = *now;
     t->in_packet = false;
+    flow_table_close(t->flows);
     for (unsigned c = 0; c < FLOW_CLASS_COUNT; c++) {
         struct flow_head *head;
         while ((head = flow_table_oldest(t->flows, (enum flow_class)c))) {

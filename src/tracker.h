@@ -38,6 +38,7 @@ struct tracker_order {
 struct tracker_options {
     tick_t handshake_timeout;
     uint32_t max_flows;
+    uint32_t whole_flows; /* more than these are folded while they wait */
     size_t max_memory_bytes;
     bool live;
     bool keep_frames;    /* handshakes come with their packets */

@@ -339,8 +339,17 @@ typedef uint64_t two __attribute__((vector_size(16)));
 
 #define PAIRS (ALIKE_WORDS / 2)
 
-/* What has just become the model is packed in less than a quarter. */
-static_assert(ADDRESS_BYTES + 2 <= ALIKE_WORDS * WORD / 4, "another one does");
+/* In how many bytes words must be packed, else they become the model. Those of
+ * which there are few differ in more of them. */
+#define FEW_BYTES 32u
+
+static size_t bytes_worth(size_t words)
+{
+    return words * WORD / 4 + FEW_BYTES;
+}
+
+/* What has just become the model is. */
+static_assert(ADDRESS_BYTES + 2 <= FEW_BYTES, "another one does");
 
 /* Two words of a model: what they are, less the origin where they are times. */
 struct pair {
@@ -475,7 +484,7 @@ bool alike_pack_words(struct alike *a, struct packer *w,
         if (!pack_different(w, s, m ? pairs_of(m) : nothing)) {
             return false;
         }
-        if (!m || (size_t)(w->at - begin) <= s->n * WORD / 4) {
+        if (!m || (size_t)(w->at - begin) <= bytes_worth(s->n)) {
             break;
         }
         w->at = begin; /* another one must do */

@@ -182,7 +182,14 @@ struct flow_head *flow_table_find(struct flow_table *t, const struct packet *p,
  * full: evict first. */
 struct flow *flow_table_add(struct flow_table *t, const struct packet *p);
 
+/* The same without a place in the table. */
+struct flow flow_of_packet(const struct flow_table *t, const struct packet *p);
+
 void flow_table_remove(struct flow_table *t, struct flow_head *f);
+
+/* From now on flows are only taken from the lists and removed: none is looked
+ * up, added, folded or unfolded any more, which makes that cheaper. */
+void flow_table_close(struct flow_table *t);
 
 /* Moves the flow to the end of a class list with `now` as its touch. Of a lone
  * SYN that is folded it must be the touch that it has. */
@@ -208,10 +215,8 @@ static inline struct flow *flow_whole(struct flow_head *f)
     return f->form == FLOW_WHOLE ? (struct flow *)(void *)f : NULL;
 }
 
-/* How many flows are whole, and whether these are so many that some should be
- * folded. */
+/* How many flows are whole. */
 uint32_t flow_table_whole(const struct flow_table *t);
-bool flow_table_crowded(const struct flow_table *t);
 
 /* A whole flow that was not found since the last time round, or NULL: to be
  * called again. Once round takes flow_table_places() calls. */
@@ -234,6 +239,10 @@ bool flow_table_can_fold(struct flow_table *t, const struct flow *f);
  * session and of its details (FLOW_DETAIL_BYTES from `first` on); the table
  * keeps it. */
 void flow_table_fold(struct flow_table *t, struct flow *f, void *session);
+
+/* Adds a new flow folded, if it is a lone SYN. False: it is not, or the table
+ * is full. */
+bool flow_table_add_folded(struct flow_table *t, const struct flow *f);
 
 /* Makes a folded flow whole again. If it had a session its details are the
  * caller's to set. NULL when memory is out: then the flow is as it was. */

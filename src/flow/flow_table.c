@@ -7,7 +7,6 @@
 #include "flow/flow.h"
 
 #include "base/hash.h"
-#include "base/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +90,7 @@ struct flow_table {
     uint32_t used;
     uint32_t max_flows;
     size_t bytes;
+    bool closed;
     uint32_t hand; /* of flow_table_idle(), in the store of whole flows */
     struct store stores[STORE_COUNT];
     struct flow_list lists[FLOW_CLASS_COUNT];
@@ -356,11 +356,23 @@ static bool slab_add(struct flow_table *t, struct store *s)
     return true;
 }
 
-static inline bool has_room(struct flow_table *t, unsigned which)
+static inline bool has_fresh(struct flow_table *t, unsigned which)
 {
     struct store *s = &t->stores[which];
-    return s->free_head != NIL || s->fresh < s->slabs_n << SLAB_SHIFT ||
-           slab_add(t, s);
+    return s->fresh < s->slabs_n << SLAB_SHIFT || slab_add(t, s);
+}
+
+static inline bool has_room(struct flow_table *t, unsigned which)
+{
+    return t->stores[which].free_head != NIL || has_fresh(t, which);
+}
+
+/* A place that was never used, in a store that has one. */
+static uint32_t store_take_fresh(struct flow_table *t, unsigned which)
+{
+    struct store *s = &t->stores[which];
+    s->used++;
+    return (uint32_t)which << STORE_SHIFT | s->fresh++;
 }
 
 /* A place in a store that has room. */
@@ -368,10 +380,10 @@ static uint32_t store_take(struct flow_table *t, unsigned which)
 {
     struct store *s = &t->stores[which];
     uint32_t store = (uint32_t)which << STORE_SHIFT;
-    s->used++;
     if (s->free_head == NIL) {
-        return store | s->fresh++;
+        return store_take_fresh(t, which);
     }
+    s->used++;
     uint32_t i = store | s->free_head;
     s->free_head = flow_at(t, i)->next;
     return i;
@@ -443,34 +455,47 @@ static uint32_t slot_of(const struct flow_table *t, uint32_t hash,
     return i;
 }
 
+struct flow flow_of_packet(const struct flow_table *t, const struct packet *p)
+{
+    return (struct flow){.head = {.touched = p->when,
+                                  .hash = hash_of(t, p),
+                                  .vlan = p->vlan,
+                                  .ip_version = p->ip_version,
+                                  .proto = p->proto,
+                                  .class = FLOW_OPENING,
+                                  .form = FLOW_WHOLE,
+                                  .own = true},
+                         .end = {p->src, p->dst},
+                         .first = p->when,
+                         .frame_first = p->frame,
+                         .conversation = p->conversation};
+}
+
+/* Room for one flow more, and in which store. */
+static bool has_room_for_one(struct flow_table *t, unsigned which)
+{
+    bool full = (uint64_t)t->used * 4 >= (uint64_t)(t->mask + 1) * 3;
+    return t->used < t->max_flows && has_room(t, which) &&
+           (!full || slots_grow(t));
+}
+
+/* A flow that has its place joins the table. */
+static void join(struct flow_table *t, uint32_t i)
+{
+    slot_put(t, flow_at(t, i)->hash, i);
+    t->used++;
+    list_append(t, FLOW_OPENING, i);
+}
+
 struct flow *flow_table_add(struct flow_table *t, const struct packet *p)
 {
-    if (t->used >= t->max_flows) {
-        return NULL;
-    }
-    if (!has_room(t, STORE_WHOLE)) {
-        return NULL;
-    }
-    if ((uint64_t)t->used * 4 >= (uint64_t)(t->mask + 1) * 3 &&
-        !slots_grow(t)) {
+    if (!has_room_for_one(t, STORE_WHOLE)) {
         return NULL;
     }
     uint32_t i = store_take(t, STORE_WHOLE);
-    struct flow *f = (struct flow *)(void *)flow_at(t, i);
-    *f = (struct flow){.head = {.touched = p->when,
-                                .hash = hash_of(t, p),
-                                .vlan = p->vlan,
-                                .ip_version = p->ip_version,
-                                .proto = p->proto,
-                                .form = FLOW_WHOLE,
-                                .own = true},
-                       .end = {p->src, p->dst},
-                       .first = p->when,
-                       .frame_first = p->frame,
-                       .conversation = p->conversation};
-    slot_put(t, f->head.hash, i);
-    t->used++;
-    list_append(t, FLOW_OPENING, i);
+    struct flow *f = whole_at(t, i);
+    *f = flow_of_packet(t, p);
+    join(t, i);
     return f;
 }
 
@@ -496,13 +521,20 @@ static void slot_remove(struct flow_table *t, uint32_t at)
 void flow_table_remove(struct flow_table *t, struct flow_head *f)
 {
     uint32_t index = flow_index(t, f);
-    uint32_t i = slot_of(t, f->hash, index);
-    if (t->slots[i].tag) {
-        slot_remove(t, i);
+    if (!t->closed) {
+        uint32_t i = slot_of(t, f->hash, index);
+        if (t->slots[i].tag) {
+            slot_remove(t, i);
+        }
     }
     list_unlink(t, f);
     store_give(t, index);
     t->used--;
+}
+
+void flow_table_close(struct flow_table *t)
+{
+    t->closed = true;
 }
 
 void flow_table_touch(struct flow_table *t, struct flow_head *f,
@@ -547,8 +579,10 @@ static void scout(const struct flow_table *t, struct flow_list *l,
     l->ahead++;
     look_along(t, f->next);
     f = flow_at(t, f->next);
-    __builtin_prefetch(&t->slots[f->hash & t->mask]);
-    if (f->form == FLOW_FOLDED) {
+    if (!t->closed) {
+        __builtin_prefetch(&t->slots[f->hash & t->mask]);
+    }
+    if (f->form == FLOW_FOLDED && !folded_in(f)->lone) {
         __builtin_prefetch(folded_in(f)->u.session);
     }
     if (f->next != NIL) {
@@ -595,11 +629,6 @@ uint32_t flow_table_whole(const struct flow_table *t)
 uint32_t flow_table_places(const struct flow_table *t)
 {
     return t->stores[STORE_WHOLE].fresh;
-}
-
-bool flow_table_crowded(const struct flow_table *t)
-{
-    return t->stores[STORE_WHOLE].used > LIMIT_WHOLE_FLOWS;
 }
 
 static void prefetch_flow(const struct flow_table *t, uint32_t i)
@@ -711,10 +740,10 @@ static void unfold_syn(const struct folded *d, struct flow *f)
     h->packets = d->packets;
 }
 
-void flow_table_fold(struct flow_table *t, struct flow *f, void *session)
+/* Fills a place with what is left of a flow. */
+static void put_folded(const struct flow_table *t, uint32_t to,
+                       const struct flow *f, void *session)
 {
-    uint32_t from = flow_index(t, &f->head);
-    uint32_t to = store_take(t, store_for(f));
     struct folded *d = folded_of(flow_at(t, to));
     *d = (struct folded){.head = f->head,
                          .u.session = session,
@@ -728,7 +757,37 @@ void flow_table_fold(struct flow_table *t, struct flow *f, void *session)
     uint32_t n = ip_bytes(f->head.ip_version);
     memcpy(d->ip, f->end[0].ip, n);
     memcpy(d->ip + n, f->end[1].ip, n);
+}
+
+void flow_table_fold(struct flow_table *t, struct flow *f, void *session)
+{
+    uint32_t from = flow_index(t, &f->head);
+    uint32_t to = store_take(t, store_for(f));
+    put_folded(t, to, f, session);
     replace(t, from, to);
+}
+
+/* Those that stay alone lie in the order in which they came, and so they are
+ * given up: places between them are left to those that do not, unless these are
+ * many. */
+static uint32_t take_in_order(struct flow_table *t, unsigned which)
+{
+    const struct store *s = &t->stores[which];
+    bool few = s->fresh - s->used < SLAB_FLOWS;
+    return few && has_fresh(t, which) ? store_take_fresh(t, which)
+                                      : store_take(t, which);
+}
+
+bool flow_table_add_folded(struct flow_table *t, const struct flow *f)
+{
+    unsigned which = store_for(f);
+    if (!is_plain_syn(f) || !has_room_for_one(t, which)) {
+        return false;
+    }
+    uint32_t i = take_in_order(t, which);
+    put_folded(t, i, f, NULL);
+    join(t, i);
+    return true;
 }
 
 /* What a folded flow is when it is whole. */

@@ -100,6 +100,7 @@ struct fuzz_twins *fuzz_twins_new(uint32_t max_flows)
         struct told *told = &t->told[i];
         const struct tracker_options o = {.handshake_timeout = 10 * TICK_SEC,
                                           .max_flows = max_flows,
+                                          .whole_flows = i ? 0 : UINT32_MAX,
                                           .max_memory_bytes = MEMORY_BYTES,
                                           .done = on_done,
                                           .ctx = told};

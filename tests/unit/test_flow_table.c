@@ -142,9 +142,8 @@ static struct packet longer(struct packet p)
 }
 
 /* As the tracker leaves one after a SYN, and its retransmission. */
-static struct flow *lone_syn(struct flow_table *t, const struct packet *p)
+static void make_lone(struct flow *f, const struct packet *p)
 {
-    struct flow *f = flow_table_add(t, p);
     f->head.touch = 77;
     f->head.touched = p->when + 3 * TICK_SEC;
     f->when_syn[0] = p->when;
@@ -157,6 +156,12 @@ static struct flow *lone_syn(struct flow_table *t, const struct packet *p)
                                              HALF_TIMESTAMP | HALF_SIGNATURE,
                                     .window_shift = 14,
                                     .syn_df = true};
+}
+
+static struct flow *lone_syn(struct flow_table *t, const struct packet *p)
+{
+    struct flow *f = flow_table_add(t, p);
+    make_lone(f, p);
     return f;
 }
 
@@ -229,6 +234,70 @@ Test(flow_table, a_folded_syn_loses_nothing)
 {
     fold_and_unfold(packet(1, 1000, INT64_C(1700000000000000001)));
     fold_and_unfold(longer(packet(1, 1000, 0)));
+}
+
+static void add_folded(struct packet p)
+{
+    struct flow_table *t = flow_table_new(1);
+    struct flow syn = flow_of_packet(t, &p);
+    unsigned dir;
+    cr_expect_not(flow_table_add_folded(t, &syn), "there was no SYN");
+    make_lone(&syn, &p);
+    cr_expect_null(flow_table_find(t, &p, &dir));
+    cr_assert(flow_table_add_folded(t, &syn));
+    cr_expect_not(flow_table_add_folded(t, &syn), "the table is full");
+    cr_expect_eq(flow_table_count(t), 1u);
+    cr_expect_eq(flow_table_whole(t), 0u);
+    struct flow_head *h = flow_table_find(t, &p, &dir);
+    cr_assert_not_null(h);
+    cr_expect(flow_is_lone_syn(h));
+    cr_expect_eq(flow_table_oldest(t, FLOW_OPENING), h);
+    struct flow *f = flow_table_unfold(t, h);
+    cr_assert_not_null(f);
+    expect_flow(f, &syn);
+    flow_table_free(t);
+}
+
+Test(flow_table, a_syn_may_come_folded)
+{
+    add_folded(packet(1, 1000, INT64_C(1700000000000000001)));
+    add_folded(longer(packet(1, 1000, 0)));
+}
+
+/* Whole ones, folded ones, and places that were used before: all leave in the
+ * order of their touches. */
+Test(flow_table, a_closed_table_gives_all_up)
+{
+    enum { FLOWS = 5000 };
+    struct flow_table *t = flow_table_new(FLOWS);
+    unsigned dir;
+    for (unsigned i = 0; i < FLOWS; i++) {
+        struct packet p = packet(i, 1000, i);
+        struct flow syn = flow_of_packet(t, &p);
+        make_lone(&syn, &p);
+        syn.head.touch = i;
+        if (i % 3) {
+            cr_assert(flow_table_add_folded(t, &syn));
+        } else {
+            lone_syn(t, &p)->head.touch = i;
+        }
+        struct packet before = packet(i / 2, 1000, 0);
+        struct flow_head *h = i % 7 ? NULL : flow_table_find(t, &before, &dir);
+        if (h && !flow_whole(h)) {
+            cr_assert_not_null(flow_table_unfold(t, h));
+        }
+    }
+    flow_table_close(t);
+    struct flow_head *h;
+    unsigned n = 0;
+    while ((h = flow_table_oldest(t, FLOW_OPENING))) {
+        flow_table_prefetch_next(t, h);
+        cr_assert_eq(h->touch, n++);
+        flow_table_remove(t, h);
+    }
+    cr_expect_eq(n, (unsigned)FLOWS);
+    cr_expect_eq(flow_table_count(t), 0u);
+    flow_table_free(t);
 }
 
 /* What does not fit needs more than the table has for it. */

@@ -170,6 +170,7 @@ static struct world *world_new(void)
     cr_assert_not_null(w);
     const struct tracker_options o = {.handshake_timeout = 10 * TICK_SEC,
                                       .max_flows = 100000,
+                                      .whole_flows = 100000,
                                       .max_memory_bytes = (size_t)1 << 30,
                                       .done = on_done,
                                       .ctx = w};
