@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chains of entries by hash, and one list through all of them by use. Places
- * count from 1; 0 ends a chain. Entries lie in blocks that come as they are
- * needed, most tables stay nearly empty.
+ * Chains of entries by hash, and one list through all of them by use. Entries
+ * lie in blocks that come as they are needed, most tables stay nearly empty,
+ * and stay where they are.
  */
 #include "base/lru.h"
 
@@ -10,16 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_SHIFT   7u
-#define BLOCK_ENTRIES (1u << BLOCK_SHIFT)
+#define BLOCK_ENTRIES 128u
 #define BUCKETS_FIRST 64u
 
 /* Followed by the user's bytes. */
 struct entry {
     uint64_t key;
-    uint32_t chain;        /* the next of the same bucket */
-    uint32_t newer, older; /* in the order of use */
-    uint32_t at;           /* its own place */
+    struct entry *chain;         /* the next of the same bucket */
+    struct entry *newer, *older; /* in the order of use */
     uint64_t bytes[];
 };
 
@@ -27,24 +25,20 @@ struct lru {
     uint32_t max, n;
     uint32_t room;    /* entries in the blocks */
     uint32_t buckets; /* a power of two */
-    uint32_t newest, oldest;
+    struct entry *newest, *oldest;
     size_t entry_bytes; /* with what goes before the user's */
     lru_drop drop;
-    uint32_t *heads;
+    struct entry **heads;
     uint8_t **blocks;
 };
 
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 static bool add_block(struct lru *t)
 {
-    uint32_t n = least(BLOCK_ENTRIES, t->max - t->room);
+    uint32_t left = t->max - t->room;
+    uint32_t n = left < BLOCK_ENTRIES ? left : BLOCK_ENTRIES;
     uint8_t *block = reallocarray(NULL, n, t->entry_bytes);
     if (block) {
-        t->blocks[t->room >> BLOCK_SHIFT] = block;
+        t->blocks[t->room / BLOCK_ENTRIES] = block;
         t->room += n;
     }
     return block != NULL;
@@ -60,8 +54,8 @@ struct lru *lru_new(uint32_t max, size_t entry_bytes, lru_drop drop)
     t->drop = drop;
     t->entry_bytes = sizeof(struct entry) + (entry_bytes + 7) / 8 * 8;
     t->buckets = BUCKETS_FIRST;
-    t->heads = calloc(t->buckets, sizeof *t->heads);
-    t->blocks = calloc((max >> BLOCK_SHIFT) + 1, sizeof *t->blocks);
+    t->heads = calloc(t->buckets, sizeof(struct entry *));
+    t->blocks = calloc(max / BLOCK_ENTRIES + 1, sizeof *t->blocks);
     if (!t->heads || !t->blocks || !add_block(t)) {
         lru_free(t);
         return NULL;
@@ -69,11 +63,11 @@ struct lru *lru_new(uint32_t max, size_t entry_bytes, lru_drop drop)
     return t;
 }
 
-static struct entry *entry_at(const struct lru *t, uint32_t at)
+/* By when it was added. */
+static struct entry *entry_at(const struct lru *t, uint32_t i)
 {
-    uint32_t i = at - 1;
-    return (struct entry *)(void *)(t->blocks[i >> BLOCK_SHIFT] +
-                                    (i & (BLOCK_ENTRIES - 1)) * t->entry_bytes);
+    return (struct entry *)(void *)(t->blocks[i / BLOCK_ENTRIES] +
+                                    i % BLOCK_ENTRIES * t->entry_bytes);
 }
 
 static struct entry *entry_of(const void *bytes)
@@ -86,11 +80,11 @@ void lru_free(struct lru *t)
     if (!t) {
         return;
     }
-    for (uint32_t at = 1; t->drop && at <= t->n; at++) {
-        t->drop(entry_at(t, at)->bytes);
+    for (uint32_t i = 0; t->drop && i < t->n; i++) {
+        t->drop(entry_at(t, i)->bytes);
     }
     for (uint32_t i = 0; t->blocks && i < t->room; i += BLOCK_ENTRIES) {
-        free(t->blocks[i >> BLOCK_SHIFT]);
+        free(t->blocks[i / BLOCK_ENTRIES]);
     }
     free(t->blocks);
     free(t->heads);
@@ -98,21 +92,18 @@ void lru_free(struct lru *t)
 }
 
 /* The hash's low bits may be fixed (never 0, always odd), its middle is not. */
-static uint32_t *bucket_of(const struct lru *t, uint64_t key)
+static struct entry **bucket_of(const struct lru *t, uint64_t key)
 {
     return &t->heads[(key >> 32) & (t->buckets - 1)];
 }
 
 static struct entry *find(const struct lru *t, uint64_t key)
 {
-    for (uint32_t at = *bucket_of(t, key); at;) {
-        struct entry *e = entry_at(t, at);
-        if (e->key == key) {
-            return e;
-        }
-        at = e->chain;
+    struct entry *e = *bucket_of(t, key);
+    while (e && e->key != key) {
+        e = e->chain;
     }
-    return NULL;
+    return e;
 }
 
 void *lru_find(const struct lru *t, uint64_t key)
@@ -125,32 +116,32 @@ void *lru_find(const struct lru *t, uint64_t key)
 
 static void unlist(struct lru *t, const struct entry *e)
 {
-    *(e->newer ? &entry_at(t, e->newer)->older : &t->newest) = e->older;
-    *(e->older ? &entry_at(t, e->older)->newer : &t->oldest) = e->newer;
+    *(e->newer ? &e->newer->older : &t->newest) = e->older;
+    *(e->older ? &e->older->newer : &t->oldest) = e->newer;
 }
 
 static void list_newest(struct lru *t, struct entry *e)
 {
-    e->newer = 0;
+    e->newer = NULL;
     e->older = t->newest;
-    *(t->newest ? &entry_at(t, t->newest)->newer : &t->oldest) = e->at;
-    t->newest = e->at;
+    *(t->newest ? &t->newest->newer : &t->oldest) = e;
+    t->newest = e;
 }
 
 /* ---- entries that come and go ---- */
 
 static void chain(struct lru *t, struct entry *e)
 {
-    uint32_t *head = bucket_of(t, e->key);
+    struct entry **head = bucket_of(t, e->key);
     e->chain = *head;
-    *head = e->at;
+    *head = e;
 }
 
 static void unchain(struct lru *t, const struct entry *e)
 {
-    uint32_t *link = bucket_of(t, e->key);
-    while (*link != e->at) {
-        link = &entry_at(t, *link)->chain;
+    struct entry **link = bucket_of(t, e->key);
+    while (*link != e) {
+        link = &(*link)->chain;
     }
     *link = e->chain;
 }
@@ -158,15 +149,15 @@ static void unchain(struct lru *t, const struct entry *e)
 /* Without memory chains get longer. */
 static void add_buckets(struct lru *t)
 {
-    uint32_t *heads = calloc((size_t)t->buckets * 2, sizeof *heads);
+    struct entry **heads = calloc((size_t)t->buckets * 2, sizeof *heads);
     if (!heads) {
         return;
     }
     free(t->heads);
     t->heads = heads;
     t->buckets *= 2;
-    for (uint32_t at = 1; at <= t->n; at++) {
-        chain(t, entry_at(t, at));
+    for (uint32_t i = 0; i < t->n; i++) {
+        chain(t, entry_at(t, i));
     }
 }
 
@@ -178,11 +169,9 @@ static struct entry *make_room(struct lru *t)
         add_buckets(t);
     }
     if (t->n < t->room || (t->n < t->max && add_block(t))) {
-        struct entry *e = entry_at(t, ++t->n);
-        e->at = t->n;
-        return e;
+        return entry_at(t, t->n++);
     }
-    struct entry *e = entry_at(t, t->oldest);
+    struct entry *e = t->oldest;
     if (t->drop) {
         t->drop(e->bytes);
     }
@@ -194,7 +183,7 @@ static struct entry *make_room(struct lru *t)
 void *lru_use(struct lru *t, uint64_t key)
 {
     struct entry *e = find(t, key);
-    if (e && e->at == t->newest) {
+    if (e && e == t->newest) {
         return e->bytes;
     }
     if (e) {
@@ -211,8 +200,8 @@ void *lru_use(struct lru *t, uint64_t key)
 
 void *lru_next(const struct lru *t, const void *entry)
 {
-    uint32_t at = entry ? entry_of(entry)->older : t->newest;
-    return at ? entry_at(t, at)->bytes : NULL;
+    const struct entry *e = entry ? entry_of(entry)->older : t->newest;
+    return e ? (void *)(uintptr_t)e->bytes : NULL;
 }
 
 void lru_prefetch(const struct lru *t, uint64_t key)
@@ -222,10 +211,13 @@ void lru_prefetch(const struct lru *t, uint64_t key)
 
 void lru_prefetch_entry(const struct lru *t, uint64_t key)
 {
-    uint32_t at = *bucket_of(t, key);
-    at = at || t->n < t->max ? at : t->oldest;
-    if (at) {
-        const struct entry *e = entry_at(t, at);
+    const struct entry *e = *bucket_of(t, key);
+    if (!e && t->n == t->max) {
+        e = t->oldest;
+        __builtin_prefetch(bucket_of(t, e->key));
+        __builtin_prefetch(e->newer);
+    }
+    if (e) {
         __builtin_prefetch(e);
         __builtin_prefetch((const uint8_t *)e + t->entry_bytes - 1);
     }
