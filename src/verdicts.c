@@ -34,6 +34,7 @@ struct late {
 struct pending {
     tick_t first; /* of hs: to sort them without looking into each */
     struct handshake *hs;
+    size_t bytes; /* of memory */
 };
 
 struct verdicts {
@@ -45,6 +46,8 @@ struct verdicts {
     bool application_tried;
     struct pending *pending;
     size_t pending_n, pending_size, pending_bytes, max_pending_bytes;
+    struct handshake **spare; /* memory of judged ones, for the next */
+    size_t spare_n;
     /* Concluded without what may still come: secrets, or (live) the client's
      * next connection; the oldest first. */
     struct late *late;
@@ -139,13 +142,30 @@ static void tell_left(struct verdicts *v, const struct handshake *hs)
     }
 }
 
+/* Handshakes come and go in number: their memory is used again. */
+static struct handshake *take_spare(struct verdicts *v)
+{
+    return v->spare_n ? v->spare[--v->spare_n]
+                      : malloc(sizeof(struct handshake));
+}
+
+static void give_spare(struct verdicts *v, struct handshake *hs)
+{
+    if (v->spare && v->spare_n < LIMIT_PENDING_VERDICTS / 2) {
+        v->spare[v->spare_n++] = hs;
+    } else {
+        free(hs);
+    }
+}
+
 static void judge_one(struct verdicts *v, struct handshake *hs)
 {
     if (hs->unproven && !judge_knows_server(v->judge, hs)) {
         hs_free(hs);
-        free(hs);
+        give_spare(v, hs);
         return;
     }
+    tls_expand(hs);
     settle_late_alert(v, hs);
     const char *harmless = judge_harmless(v->judge, hs);
     if (harmless) {
@@ -164,7 +184,7 @@ static void judge_one(struct verdicts *v, struct handshake *hs)
         }
     }
     hs_free(hs);
-    free(hs);
+    give_spare(v, hs);
 }
 
 static int by_first_packet(const void *a, const void *b)
@@ -206,6 +226,7 @@ static void sort_pending(struct verdicts *v)
  * itself, then what it points to. */
 #define AHEAD_HANDSHAKE 6u
 #define AHEAD_KEPT      3u
+#define AHEAD_KNOWN     1u
 #define LINE_BYTES      64u
 
 static void prefetch_bytes(const void *p, size_t n)
@@ -226,6 +247,10 @@ static void prefetch_pending(const struct verdicts *v, size_t i)
         struct span hello = hs->raw[HS_RAW_CLIENT_HELLO];
         prefetch_bytes(hello.p, hello.n);
         prefetch_bytes(hs->offer.ciphers.v, 2 * LINE_BYTES);
+        judge_prefetch(v->judge, hs, false);
+    }
+    if (i + AHEAD_KNOWN < v->pending_n) {
+        judge_prefetch(v->judge, v->pending[i + AHEAD_KNOWN].hs, true);
     }
 }
 
@@ -235,7 +260,7 @@ static void judge_pending(struct verdicts *v, size_t n)
     sort_pending(v);
     for (size_t i = 0; i < n; i++) {
         prefetch_pending(v, i);
-        v->pending_bytes -= pending_size_of(v->pending[i].hs);
+        v->pending_bytes -= v->pending[i].bytes;
         judge_one(v, v->pending[i].hs);
     }
     v->pending_n -= n;
@@ -255,8 +280,9 @@ static bool pending_add(struct verdicts *v, struct handshake *hs)
         v->pending = list;
         v->pending_size = size;
     }
-    v->pending[v->pending_n++] = (struct pending){hs->first, hs};
-    v->pending_bytes += pending_size_of(hs);
+    size_t bytes = pending_size_of(hs);
+    v->pending[v->pending_n++] = (struct pending){hs->first, hs, bytes};
+    v->pending_bytes += bytes;
     return true;
 }
 
@@ -264,7 +290,7 @@ static bool pending_add(struct verdicts *v, struct handshake *hs)
  * more. */
 static bool want_verdict(struct verdicts *v, const struct handshake *done)
 {
-    struct handshake *hs = malloc(sizeof *hs);
+    struct handshake *hs = take_spare(v);
     if (!hs) {
         v->totals.limited++;
         return false;
@@ -300,6 +326,15 @@ void verdicts_prepare(struct handshake *hs, bool all, struct cert_cache *certs)
     }
 }
 
+/* Whether the server said anything that certificates can be learned from. What
+ * a client alone said is expanded when it is judged. */
+static bool shows_server(const struct handshake *hs)
+{
+    return hs->raw[HS_RAW_SERVER_HELLO].p || hs->raw[HS_RAW_HELLO_RETRY].p ||
+           hs->raw[HS_RAW_SERVER_CERTIFICATE].p ||
+           hs_find(hs, HS_SERVER_HELLO, SIDE_SERVER) || hs->records_n;
+}
+
 /* A handshake about which no more will be known. */
 static bool add_concluded(struct verdicts *v, struct handshake *hs)
 {
@@ -315,7 +350,7 @@ static bool add_concluded(struct verdicts *v, struct handshake *hs)
         judge_learn(v->judge, hs);
     }
     hs->expanded = prepared;
-    if (wanted || judge_wants(v->judge, hs)) {
+    if (shows_server(hs) && (wanted || judge_wants(v->judge, hs))) {
         tls_expand(hs);
         judge_learn_certificates(v->judge, hs);
     }
@@ -336,7 +371,7 @@ static void settle_late(struct verdicts *v, struct handshake *hs)
     if (!add_concluded(v, hs)) {
         hs_free(hs);
     }
-    free(hs);
+    give_spare(v, hs);
 }
 
 /* The oldest n have waited long enough. */
@@ -362,7 +397,7 @@ static bool hold_back(struct verdicts *v, const struct handshake *done)
         v->late = list;
         v->late_size = size;
     }
-    struct handshake *hs = malloc(sizeof *hs);
+    struct handshake *hs = take_spare(v);
     if (!hs) {
         return false;
     }
@@ -493,6 +528,8 @@ struct verdicts *verdicts_new(const struct verdicts_options *o)
                                ? o->max_bytes
                                : LIMIT_PENDING_BYTES;
     v->seed = hash_seed_random();
+    v->spare =
+        calloc(LIMIT_PENDING_VERDICTS / 2, sizeof *v->spare); /* or not */
     v->judge = judge_new(o->trust);
     v->left = left_new();
     v->cert_cache = cert_cache_new();
@@ -516,6 +553,10 @@ void verdicts_free(struct verdicts *v)
         hs_free(v->late[i].hs);
         free(v->late[i].hs);
     }
+    while (v->spare_n) {
+        free(take_spare(v));
+    }
+    free(v->spare);
     free(v->late);
     free(v->pending);
     cert_cache_free(v->cert_cache);

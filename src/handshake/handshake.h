@@ -476,6 +476,12 @@ struct hs_addr {
     uint16_t port;
 };
 
+/* What a judge knows its ends by (src/judge/profile.c): seeded hashes, 0 where
+ * none was made. */
+struct hs_keys {
+    uint64_t server, client, pair, name;
+};
+
 struct cert_cache; /* dissectors/x509_cache.h */
 struct frame_log;  /* base/frame_log.h */
 
@@ -555,6 +561,7 @@ struct handshake {
     /* Expanded by tls_expand(). A live session carries what is above this line
      * only (HS_LIVE_BYTES): facts noted while it runs go there. */
     bool expanded;
+    struct hs_keys keys;         /* once a judge has learned from it */
     struct client_offer offer;   /* the first ClientHello */
     struct client_offer offer2;  /* after a HelloRetryRequest */
     struct server_choice retry;  /* HelloRetryRequest */

@@ -80,7 +80,7 @@ void judge_free(struct judge *j)
     }
 }
 
-void judge_learn(struct judge *j, const struct handshake *hs)
+void judge_learn(struct judge *j, struct handshake *hs)
 {
     struct hello_sight hello;
     hello_look(hs, &hello);
@@ -91,6 +91,12 @@ void judge_learn(struct judge *j, const struct handshake *hs)
     if (j->trust && hs->expanded && hs->server_chain.n > 1) {
         trust_learn(j->trust, &hs->server_chain);
     }
+}
+
+void judge_prefetch(const struct judge *j, const struct handshake *hs,
+                    bool soon)
+{
+    profiles_prefetch(j->profiles, hs, soon);
 }
 
 bool judge_wants(struct judge *j, const struct handshake *hs)

@@ -160,8 +160,14 @@ void judge_free(struct judge *j);
 
 /* Lets the judge remember what this connection tells about its server and
  * client (bounded profiles). Cheap; call once per finished connection,
- * successes too. `hs` need not be expanded. */
-void judge_learn(struct judge *j, const struct handshake *hs);
+ * successes too. `hs` need not be expanded; it carries from then on by what the
+ * judge knows its ends. */
+void judge_learn(struct judge *j, struct handshake *hs);
+
+/* Starts loading what judging it will look up; `soon`: where that is, is
+ * known by an earlier call. */
+void judge_prefetch(const struct judge *j, const struct handshake *hs,
+                    bool soon);
 
 /* Whether a concluded handshake that nobody asked for should be expanded all
  * the same, because its certificate is new or under suspicion of inspection.

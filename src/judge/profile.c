@@ -168,18 +168,23 @@ static uint64_t key_of(const struct profiles *p, const uint8_t *v, size_t n)
 static uint64_t server_key(const struct profiles *p, const struct handshake *hs)
 {
     uint8_t v[SERVER_BYTES];
-    return key_of(p, v, put_server(v, hs));
+    return hs->keys.server ? hs->keys.server : key_of(p, v, put_server(v, hs));
 }
 
 static uint64_t client_key(const struct profiles *p, const struct handshake *hs)
 {
     uint8_t v[20];
-    return key_of(p, v, put_address(v, hs, SIDE_CLIENT, false));
+    return hs->keys.client
+               ? hs->keys.client
+               : key_of(p, v, put_address(v, hs, SIDE_CLIENT, false));
 }
 
 static uint64_t pair_key(const struct profiles *p, const struct handshake *hs)
 {
     uint8_t v[17 + SERVER_BYTES];
+    if (hs->keys.pair) {
+        return hs->keys.pair;
+    }
     size_t n = put_address(v, hs, SIDE_CLIENT, false);
     n += put_server(v + n, hs);
     return key_of(p, v, n);
@@ -207,8 +212,8 @@ static uint64_t name_key(const struct profiles *p, const struct handshake *hs,
                          struct span sni)
 {
     uint8_t v[20 + NAME_BYTES];
-    if (sni.n == 0 || sni.n > NAME_BYTES) {
-        return 0;
+    if (hs->keys.name || sni.n == 0 || sni.n > NAME_BYTES) {
+        return hs->keys.name;
     }
     size_t n = put_address(v, hs, SIDE_SERVER, true);
     for (size_t i = 0; i < sni.n; i++) {
@@ -431,7 +436,18 @@ static uint32_t hello_bytes(const struct handshake *hs)
     return e ? e->len : 0;
 }
 
-void profiles_learn(struct profiles *p, const struct handshake *hs,
+void profiles_prefetch(const struct profiles *p, const struct handshake *hs,
+                       bool entries)
+{
+    void (*const load)(const struct lru *t, uint64_t key) =
+        entries ? lru_prefetch_entry : lru_prefetch;
+    load(p->servers, hs->keys.server);
+    load(p->clients, hs->keys.client);
+    load(p->pairs, hs->keys.pair);
+    load(p->names, hs->keys.name);
+}
+
+void profiles_learn(struct profiles *p, struct handshake *hs,
                     const struct hello_sight *hello)
 {
     enum outcome outcome = hs->end_state.outcome;
@@ -443,15 +459,10 @@ void profiles_learn(struct profiles *p, const struct handshake *hs,
     uint64_t client = client_key(p, hs);
     uint64_t both = pair_key(p, hs);
     uint64_t named = name_key(p, hs, hello->sni);
-    lru_prefetch(p->servers, server);
-    lru_prefetch(p->clients, client);
-    lru_prefetch(p->pairs, both);
-    lru_prefetch(p->names, named);
+    hs->keys = (struct hs_keys){server, client, both, named};
+    profiles_prefetch(p, hs, false);
     uint32_t kind = hello_kind(hs, hello);
-    lru_prefetch_entry(p->servers, server);
-    lru_prefetch_entry(p->clients, client);
-    lru_prefetch_entry(p->pairs, both);
-    lru_prefetch_entry(p->names, named);
+    profiles_prefetch(p, hs, true);
     learn_server(lru_use(p->servers, server), hs, outcome, client);
     if (named) {
         learn_name(lru_use(p->names, named), outcome);

@@ -12,12 +12,18 @@
 
 struct profiles;
 
+/* Starts loading the places of what is known of its ends; and when these have
+ * come, the entries there. */
+void profiles_prefetch(const struct profiles *p, const struct handshake *hs,
+                       bool entries);
+
 /* NULL when memory is out. */
 struct profiles *profiles_new(void);
 void profiles_free(struct profiles *p);
 
-/* Remembers a concluded handshake; it need not be expanded. */
-void profiles_learn(struct profiles *p, const struct handshake *hs,
+/* Remembers a concluded handshake, which need not be expanded, and notes by
+ * which keys. */
+void profiles_learn(struct profiles *p, struct handshake *hs,
                     const struct hello_sight *hello);
 
 /* What is known about the two ends of hs; zeroed and `known` false when

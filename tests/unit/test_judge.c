@@ -3262,11 +3262,45 @@ Test(stack, mbedtls_and_pss)
 /* ---- profiles ---- */
 
 /* With what it says in its hello, as the judge does. */
+/* Of a copy: its ends will be others', so it must not carry their keys. */
 static void learn_hello(struct profiles *p, const struct handshake *hs)
 {
+    struct handshake own = *hs;
     struct hello_sight hello;
-    hello_look(hs, &hello);
-    profiles_learn(p, hs, &hello);
+    hello_look(&own, &hello);
+    profiles_learn(p, &own, &hello);
+}
+
+Test(profile, keys_stand_for_the_ends)
+{
+    struct profiles *p = profiles_new();
+    struct scene s;
+    open_scene_12(&s);
+    server_flight_12(&s);
+    late_close(&s);
+    finish(&s);
+    struct handshake same = s.hs;
+    struct handshake other = s.hs;
+    other.addr[SIDE_SERVER].port = 8443;
+    struct hello_sight hello;
+    hello_look(&s.hs, &hello);
+    profiles_learn(p, &s.hs, &hello);
+    profiles_learn(p, &same, &hello);
+    profiles_learn(p, &other, &hello);
+    cr_expect(s.hs.keys.server && s.hs.keys.client && s.hs.keys.pair);
+    cr_expect_arr_eq(&s.hs.keys, &same.keys, sizeof same.keys);
+    cr_expect_neq(s.hs.keys.server, other.keys.server);
+    cr_expect_neq(s.hs.keys.pair, other.keys.pair);
+    cr_expect_eq(s.hs.keys.client, other.keys.client);
+    struct server_profile by_key;
+    struct server_profile by_ends;
+    profiles_server(p, &s.hs, &by_key);
+    s.hs.keys = (struct hs_keys){0};
+    profiles_server(p, &s.hs, &by_ends);
+    cr_expect_eq(by_key.successes, 2);
+    cr_expect_eq(by_ends.successes, 2);
+    hs_free(&s.hs);
+    profiles_free(p);
 }
 
 Test(profile, counts_by_server_and_client)
