@@ -24,11 +24,22 @@
 
 /* Answers by what the hello offers, and networks: to ask takes 15 us, and the
  * hellos of a capture ask the same again and again. */
-#define ANSWERS 4096u
+#define ANSWERS    4096u
+#define WORD_BYTES 46u /* nDPI's names have up to 20 */
 
 struct answer {
-    bool given;
-    const char *name; /* nDPI's; NULL: it did not know */
+    bool given, known;
+    char word[WORD_BYTES];
+};
+
+/* Networks of the servers that were looked up last: many connections go to
+ * few. */
+#define SERVERS 64u
+
+struct server {
+    uint32_t ip;
+    uint16_t port, network;
+    bool known;
 };
 
 struct application {
@@ -36,6 +47,8 @@ struct application {
     struct ndpi_flow_struct *flow;
     struct hash_seed seed;
     struct lru *answers;
+    struct answer only; /* the last one that is not remembered */
+    struct server servers[SERVERS];
 };
 
 /* nDPI's tables, 20 MiB in 100,000 pieces. They are set up once and end with
@@ -151,14 +164,14 @@ static ndpi_protocol ask(struct application *a, const struct handshake *hs,
                                (uint64_t)(hs->first / TICK_MSEC));
 }
 
-/* nDPI's word in lower case, without the transport: "tls.google" -> google. */
-static const char *word_of(struct handshake *hs, const char *name)
+/* nDPI's word in lower case. */
+static void put_word(char to[WORD_BYTES], const char *name)
 {
-    char *copy = name ? arena_text(&hs->arena, span_text(name)) : NULL;
-    for (char *c = copy; c && *c; c++) {
-        *c = (char)ascii_lower((uint8_t)*c);
+    size_t n = 0;
+    for (; name[n] && n < WORD_BYTES - 1; n++) {
+        to[n] = (char)ascii_lower((uint8_t)name[n]);
     }
-    return copy;
+    to[n] = '\0';
 }
 
 static void name_plaintext(struct handshake *hs)
@@ -206,6 +219,24 @@ static uint16_t network_of(const struct application *a,
                                : 0;
 }
 
+static uint16_t network_of_server(struct application *a,
+                                  const struct handshake *hs)
+{
+    const struct hs_addr *at = &hs->addr[SIDE_SERVER];
+    uint32_t ip;
+    memcpy(&ip, at->ip, sizeof ip);
+    struct server *s =
+        &a->servers[(ip ^ ip >> 8 ^ ip >> 16 ^ ip >> 24 ^ at->port) % SERVERS];
+    if (hs->ip_version != 4) {
+        return 0;
+    }
+    if (!s->known || s->ip != ip || s->port != at->port) {
+        *s =
+            (struct server){ip, at->port, network_of(a, hs, SIDE_SERVER), true};
+    }
+    return s->network;
+}
+
 /* Of a hello nDPI looks at its server name and ALPN; at all of it where it
  * names none. */
 static uint64_t offer_key(const struct application *a,
@@ -222,8 +253,7 @@ static uint64_t offer_key(const struct application *a,
 }
 
 /* What a hello's answer hangs on; 0 when there is more than what it offers. */
-static uint64_t answer_key(const struct application *a,
-                           const struct handshake *hs)
+static uint64_t answer_key(struct application *a, const struct handshake *hs)
 {
     struct {
         uint64_t offer;
@@ -236,7 +266,7 @@ static uint64_t answer_key(const struct application *a,
     key.offer = offer_key(a, &hs->offer);
     key.port = hs->addr[SIDE_SERVER].port;
     key.networks[SIDE_CLIENT] = network_of(a, hs, SIDE_CLIENT);
-    key.networks[SIDE_SERVER] = network_of(a, hs, SIDE_SERVER);
+    key.networks[SIDE_SERVER] = network_of_server(a, hs);
     key.ip_version = hs->ip_version;
     if (hs->ip_version != 4) {
         memcpy(key.ip, hs->addr[SIDE_SERVER].ip, sizeof key.ip);
@@ -251,15 +281,13 @@ void application_name(struct application *a, struct handshake *hs)
         return;
     }
     uint64_t key = answer_key(a, hs);
-    if (!key) {
-        hs->application = word_of(hs, recognise(a, hs));
-        return;
+    struct answer *answer = key ? lru_use(a->answers, key) : &a->only;
+    if (!key || !answer->given) {
+        const char *name = recognise(a, hs);
+        *answer = (struct answer){.given = true, .known = name != NULL};
+        put_word(answer->word, name ? name : "");
     }
-    struct answer *answer = lru_use(a->answers, key);
-    if (!answer->given) {
-        *answer = (struct answer){true, recognise(a, hs)};
-    }
-    hs->application = word_of(hs, answer->name);
+    hs->application = answer->known ? answer->word : NULL;
 }
 
 const char *application_version(void)

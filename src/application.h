@@ -14,7 +14,8 @@ struct application;
 struct application *application_new(void);
 void application_free(struct application *a);
 
-/* Sets hs->application, and hs->peer_protocol when a side spoke no TLS. */
+/* Sets hs->application, which the next call may change, and hs->peer_protocol
+ * when a side spoke no TLS. */
 void application_name(struct application *a, struct handshake *hs);
 
 /* "nDPI 4.2.0", for -V. */

@@ -129,17 +129,13 @@ char *text_make_room(struct text *t, size_t n)
 
 void text_uint(struct text *t, uint64_t v)
 {
-    size_t n = 1;
-    for (uint64_t rest = v; rest >= 10; rest /= 10) {
-        n++;
-    }
-    char *p = text_reserve(t, n);
-    if (p) {
-        text_commit(t, n);
-        for (p += n; n > 0; n--, v /= 10) {
-            *--p = (char)('0' + v % 10);
-        }
-    }
+    char digits[20]; /* of 2^64 */
+    char *p = digits + sizeof digits;
+    do {
+        *--p = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    text_whole(t, p, (size_t)(digits + sizeof digits - p));
 }
 
 void text_fmt(struct text *t, const char *fmt, ...)

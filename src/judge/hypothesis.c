@@ -68,6 +68,10 @@ void hypothesis_because(struct hypothesis *h, const char *fmt, ...)
     if (h->sink || h->because.n == BECAUSE_MAX) {
         return;
     }
+    if (!strchr(fmt, '%')) {
+        text_list_add(&h->because, fmt);
+        return;
+    }
     char line[SENTENCE_BYTES];
     va_list ap;
     va_start(ap, fmt);

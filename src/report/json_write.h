@@ -17,7 +17,9 @@ struct json {
 };
 
 /* ---- what the functions below are made of; inline, so that keys, which are
- * literals, are copied without a call ---- */
+ * literals, have a known length and are copied without a call ---- */
+
+#define JSON_INLINE static inline __attribute__((always_inline))
 
 /* Behind an opening bracket, or at the top, no comma is due. A string's last
  * byte is its quote, so a bracket here is never text. */
@@ -32,8 +34,8 @@ static inline bool json_fresh(const struct json *j)
 
 /* The comma that may be due, and a key of n bytes, or none (NULL). Returns the
  * end of what it wrote. */
-static inline char *json_put_key(const struct json *j, char *p, const char *key,
-                                 size_t n)
+JSON_INLINE char *json_put_key(const struct json *j, char *p, const char *key,
+                               size_t n)
 {
     *p = ',';
     p += !json_fresh(j);
@@ -48,8 +50,8 @@ static inline char *json_put_key(const struct json *j, char *p, const char *key,
 }
 
 /* A key, and `open` behind it, if any. */
-static inline void json_begin(struct json *j, const char *key, size_t n,
-                              char open)
+JSON_INLINE void json_begin(struct json *j, const char *key, size_t n,
+                            char open)
 {
     char *start = text_reserve(j->t, n + sizeof ",\"\":{");
     if (start) {
@@ -84,14 +86,14 @@ void json_repeat(struct json *j, size_t at, size_t n);
 /* The same of a literal. */
 #define JSON_FIXED(j, written) json_members(j, written, sizeof(written) - 1)
 
-static inline size_t json_length(const char *key)
+JSON_INLINE size_t json_length(const char *key)
 {
     return key ? strlen(key) : 0;
 }
 
 /* Where an object or list began; handed back to end it. key is NULL inside a
  * list and at the top. Keys are plain ASCII of ours. */
-static inline size_t json_object(struct json *j, const char *key)
+JSON_INLINE size_t json_object(struct json *j, const char *key)
 {
     size_t at = j->t->n;
     json_begin(j, key, json_length(key), '{');
@@ -103,7 +105,7 @@ static inline void json_object_end(struct json *j, size_t at)
     json_end_with(j, at, '}');
 }
 
-static inline size_t json_list(struct json *j, const char *key)
+JSON_INLINE size_t json_list(struct json *j, const char *key)
 {
     size_t at = j->t->n;
     json_begin(j, key, json_length(key), '[');
@@ -117,7 +119,7 @@ static inline void json_list_end(struct json *j, size_t at)
 }
 
 /* NULL, and empty spans, are left out. */
-static inline void json_span(struct json *j, const char *key, struct span s)
+JSON_INLINE void json_span(struct json *j, const char *key, struct span s)
 {
     if (s.n) {
         json_begin(j, key, json_length(key), '"');
@@ -125,14 +127,14 @@ static inline void json_span(struct json *j, const char *key, struct span s)
     }
 }
 
-static inline void json_str(struct json *j, const char *key, const char *s)
+JSON_INLINE void json_str(struct json *j, const char *key, const char *s)
 {
     if (s) {
         json_span(j, key, span_text(s));
     }
 }
 
-static inline void json_uint(struct json *j, const char *key, uint64_t v)
+JSON_INLINE void json_uint(struct json *j, const char *key, uint64_t v)
 {
     json_begin(j, key, json_length(key), '\0');
     text_uint(j->t, v);
@@ -142,7 +144,7 @@ void json_int(struct json *j, const char *key, int64_t v);
 void json_bool(struct json *j, const char *key, bool v);
 
 /* A string whose inside the caller adds to j->t, plain ASCII only. */
-static inline void json_open_str(struct json *j, const char *key)
+JSON_INLINE void json_open_str(struct json *j, const char *key)
 {
     json_begin(j, key, json_length(key), '"');
 }
