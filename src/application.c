@@ -25,7 +25,7 @@
 /* Answers by what the hello offers, and networks: to ask takes 15 us, and the
  * hellos of a capture ask the same again and again. */
 #define ANSWERS    4096u
-#define WORD_BYTES 46u /* nDPI's names have up to 20 */
+#define WORD_BYTES 46u /* nDPI's names have up to 20; longer ones are cut */
 
 struct answer {
     bool given, known;

@@ -297,7 +297,7 @@ static bool is_crowded(const struct tracker *t)
     return flow_table_whole(t->flows) > t->o.whole_flows;
 }
 
-/* More than are held whole: so will the next ones. */
+/* As many as are held whole: so will the next ones. */
 static bool do_most_wait(const struct tracker *t)
 {
     return t->waiting >= t->o.whole_flows;
@@ -444,6 +444,7 @@ static bool evict_one(struct tracker *t)
         if (!f) {
             continue;
         }
+        flow_table_prefetch_next(t->flows, f);
         if (flow_is_over(f)) {
             remove_flow(t, f);
             return true;
@@ -503,14 +504,20 @@ static void note_now(const struct tracker *t, struct flow *f)
     f->source = t->now.source;
 }
 
-static struct flow *add_flow(struct tracker *t, const struct packet *k)
+/* Room for one flow more, if need be that of another one. */
+static bool make_place(struct tracker *t)
 {
     while (flow_table_full(t->flows)) {
         if (!evict_one(t)) {
-            return NULL;
+            return false;
         }
     }
-    struct flow *f = flow_table_add(t->flows, k);
+    return true;
+}
+
+static struct flow *add_flow(struct tracker *t, const struct packet *k)
+{
+    struct flow *f = make_place(t) ? flow_table_add(t->flows, k) : NULL;
     if (f) {
         t->counters.flows++;
         t->one_more = true;
@@ -683,7 +690,8 @@ static bool add_folded(struct tracker *t, const struct packet *k)
     struct flow f = flow_of_packet(t->flows, k);
     note_now(t, &f);
     note_half(&f, 0, k);
-    bool added = flow_table_add_folded(t->flows, &f);
+    bool added = flow_is_plain(&f) && make_place(t) &&
+                 flow_table_add_folded(t->flows, &f);
     t->counters.flows += added;
     return added;
 }

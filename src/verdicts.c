@@ -151,7 +151,9 @@ static struct handshake *take_spare(struct verdicts *v)
 
 static void give_spare(struct verdicts *v, struct handshake *hs)
 {
-    if (v->spare && v->spare_n < LIMIT_PENDING_VERDICTS / 2) {
+    size_t most = v->max_pending_bytes / 2 / sizeof *hs;
+    if (v->spare && v->spare_n < LIMIT_PENDING_VERDICTS / 2 &&
+        v->spare_n < most) {
         v->spare[v->spare_n++] = hs;
     } else {
         free(hs);
@@ -247,10 +249,10 @@ static void prefetch_pending(const struct verdicts *v, size_t i)
         struct span hello = hs->raw[HS_RAW_CLIENT_HELLO];
         prefetch_bytes(hello.p, hello.n);
         prefetch_bytes(hs->offer.ciphers.v, 2 * LINE_BYTES);
-        judge_prefetch(v->judge, hs, false);
+        judge_prefetch(v->judge, hs);
     }
     if (i + AHEAD_KNOWN < v->pending_n) {
-        judge_prefetch(v->judge, v->pending[i + AHEAD_KNOWN].hs, true);
+        judge_prefetch_entries(v->judge, v->pending[i + AHEAD_KNOWN].hs);
     }
 }
 
@@ -477,15 +479,25 @@ const struct tls_decrypt_stats *verdicts_decrypted(const struct verdicts *v)
     return &v->decrypted;
 }
 
+static void free_spare(struct verdicts *v)
+{
+    while (v->spare_n) {
+        free(take_spare(v));
+    }
+}
+
+/* Also where memory is short. */
 void verdicts_flush(struct verdicts *v)
 {
     settle_oldest(v, v->late_n);
     judge_pending(v, v->pending_n);
+    free_spare(v);
 }
 
 size_t verdicts_bytes(const struct verdicts *v)
 {
-    return v->pending_bytes + v->late_bytes;
+    return v->pending_bytes + v->late_bytes +
+           v->spare_n * sizeof(struct handshake);
 }
 
 void verdicts_totals(const struct verdicts *v, struct totals *t)
@@ -553,9 +565,7 @@ void verdicts_free(struct verdicts *v)
         hs_free(v->late[i].hs);
         free(v->late[i].hs);
     }
-    while (v->spare_n) {
-        free(take_spare(v));
-    }
+    free_spare(v);
     free(v->spare);
     free(v->late);
     free(v->pending);

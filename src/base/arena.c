@@ -2,8 +2,6 @@
 /* Chunked memory with a cap, freed in one go. */
 #include "base/arena.h"
 
-#include "base/limits.h"
-
 #include <stdalign.h>
 #include <stdlib.h>
 
@@ -12,14 +10,14 @@
 #define CHUNK_MIN_BYTES 720u
 #define CHUNK_MAX_BYTES 16384u
 
-/* What is pooled, and how many of it: some 12 MiB. Half of the handshakes that
- * wait for their verdicts are judged at a time, and a small one has two of the
- * smallest. The larger ones hold a hello with a post-quantum key share, and a
+/* What is pooled, and how many of it: some 12 MiB. Of the smallest there are as
+ * many as small handshakes are freed at a time, thousands that waited for their
+ * verdicts. The larger ones hold a hello with a post-quantum key share, and a
  * short chain. */
 static const struct {
     uint32_t bytes, max;
 } pooled[ARENA_POOL_SIZES] = {
-    {CHUNK_MIN_BYTES, LIMIT_PENDING_VERDICTS}, {2000, 1024}, {4064, 1024}};
+    {CHUNK_MIN_BYTES, 8192}, {2000, 1024}, {4064, 1024}};
 
 struct arena_chunk {
     struct arena_chunk *next;

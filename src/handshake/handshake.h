@@ -561,7 +561,6 @@ struct handshake {
     /* Expanded by tls_expand(). A live session carries what is above this line
      * only (HS_LIVE_BYTES): facts noted while it runs go there. */
     bool expanded;
-    struct hs_keys keys;         /* once a judge has learned from it */
     struct client_offer offer;   /* the first ClientHello */
     struct client_offer offer2;  /* after a HelloRetryRequest */
     struct server_choice retry;  /* HelloRetryRequest */
@@ -573,6 +572,7 @@ struct handshake {
     bool client_verify_seen;
 
     struct conclusion end_state; /* by hs_conclude() */
+    struct hs_keys keys;         /* once a judge has learned from it */
 
     struct frame_log *frames; /* its packets, one reference; or NULL */
 };

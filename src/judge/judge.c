@@ -93,10 +93,14 @@ void judge_learn(struct judge *j, struct handshake *hs)
     }
 }
 
-void judge_prefetch(const struct judge *j, const struct handshake *hs,
-                    bool soon)
+void judge_prefetch(const struct judge *j, const struct handshake *hs)
 {
-    profiles_prefetch(j->profiles, hs, soon);
+    profiles_prefetch(j->profiles, hs);
+}
+
+void judge_prefetch_entries(const struct judge *j, const struct handshake *hs)
+{
+    profiles_prefetch_entries(j->profiles, hs);
 }
 
 bool judge_wants(struct judge *j, const struct handshake *hs)

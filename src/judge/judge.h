@@ -164,10 +164,10 @@ void judge_free(struct judge *j);
  * judge knows its ends. */
 void judge_learn(struct judge *j, struct handshake *hs);
 
-/* Starts loading what judging it will look up; `soon`: where that is, is
- * known by an earlier call. */
-void judge_prefetch(const struct judge *j, const struct handshake *hs,
-                    bool soon);
+/* Starts loading the places where judging it will look for its ends; and, some
+ * time after that, what is there. */
+void judge_prefetch(const struct judge *j, const struct handshake *hs);
+void judge_prefetch_entries(const struct judge *j, const struct handshake *hs);
 
 /* Whether a concluded handshake that nobody asked for should be expanded all
  * the same, because its certificate is new or under suspicion of inspection.

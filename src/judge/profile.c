@@ -436,15 +436,21 @@ static uint32_t hello_bytes(const struct handshake *hs)
     return e ? e->len : 0;
 }
 
-void profiles_prefetch(const struct profiles *p, const struct handshake *hs,
-                       bool entries)
+void profiles_prefetch(const struct profiles *p, const struct handshake *hs)
 {
-    void (*const load)(const struct lru *t, uint64_t key) =
-        entries ? lru_prefetch_entry : lru_prefetch;
-    load(p->servers, hs->keys.server);
-    load(p->clients, hs->keys.client);
-    load(p->pairs, hs->keys.pair);
-    load(p->names, hs->keys.name);
+    lru_prefetch(p->servers, hs->keys.server);
+    lru_prefetch(p->clients, hs->keys.client);
+    lru_prefetch(p->pairs, hs->keys.pair);
+    lru_prefetch(p->names, hs->keys.name);
+}
+
+void profiles_prefetch_entries(const struct profiles *p,
+                               const struct handshake *hs)
+{
+    lru_prefetch_entry(p->servers, hs->keys.server);
+    lru_prefetch_entry(p->clients, hs->keys.client);
+    lru_prefetch_entry(p->pairs, hs->keys.pair);
+    lru_prefetch_entry(p->names, hs->keys.name);
 }
 
 void profiles_learn(struct profiles *p, struct handshake *hs,
@@ -460,9 +466,9 @@ void profiles_learn(struct profiles *p, struct handshake *hs,
     uint64_t both = pair_key(p, hs);
     uint64_t named = name_key(p, hs, hello->sni);
     hs->keys = (struct hs_keys){server, client, both, named};
-    profiles_prefetch(p, hs, false);
+    profiles_prefetch(p, hs);
     uint32_t kind = hello_kind(hs, hello);
-    profiles_prefetch(p, hs, true);
+    profiles_prefetch_entries(p, hs);
     learn_server(lru_use(p->servers, server), hs, outcome, client);
     if (named) {
         learn_name(lru_use(p->names, named), outcome);

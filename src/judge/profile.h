@@ -12,10 +12,11 @@
 
 struct profiles;
 
-/* Starts loading the places of what is known of its ends; and when these have
+/* Starts loading the places of what is known of its ends; and, when these have
  * come, the entries there. */
-void profiles_prefetch(const struct profiles *p, const struct handshake *hs,
-                       bool entries);
+void profiles_prefetch(const struct profiles *p, const struct handshake *hs);
+void profiles_prefetch_entries(const struct profiles *p,
+                               const struct handshake *hs);
 
 /* NULL when memory is out. */
 struct profiles *profiles_new(void);

@@ -56,7 +56,8 @@ struct fuzz_twins;
 /* Connections in one input of fuzz_fold(). */
 #define FUZZ_CONNECTIONS 4u
 
-struct fuzz_twins *fuzz_twins_new(uint32_t max_flows);
+/* whole_flows: how many the one that folds holds whole. */
+struct fuzz_twins *fuzz_twins_new(uint32_t max_flows, uint32_t whole_flows);
 /* fold: one of them folds all connections after it. */
 void fuzz_twins_frame(struct fuzz_twins *t, const struct frame *f, bool fold);
 /* Frees it. How many handshakes there were; *same: both told the same, or the

@@ -241,7 +241,7 @@ void fuzz_connection(struct span input)
 void fuzz_fold(struct span input)
 {
     struct wire *w = wire_new(6);
-    w->twins = fuzz_twins_new(FUZZ_CONNECTIONS - 1);
+    w->twins = fuzz_twins_new(FUZZ_CONNECTIONS - 1, input.n % 2 ? 2 : 0);
     steps(w, input);
     bool same;
     fuzz_twins_end(w->twins, &same);

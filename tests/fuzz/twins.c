@@ -92,7 +92,7 @@ struct fuzz_twins {
     tick_t timers;
 };
 
-struct fuzz_twins *fuzz_twins_new(uint32_t max_flows)
+struct fuzz_twins *fuzz_twins_new(uint32_t max_flows, uint32_t whole_flows)
 {
     struct fuzz_twins *t = calloc(1, sizeof *t);
     fuzz_check(t && (t->decoder = decoder_new()), "memory");
@@ -100,7 +100,8 @@ struct fuzz_twins *fuzz_twins_new(uint32_t max_flows)
         struct told *told = &t->told[i];
         const struct tracker_options o = {.handshake_timeout = 10 * TICK_SEC,
                                           .max_flows = max_flows,
-                                          .whole_flows = i ? 0 : UINT32_MAX,
+                                          .whole_flows =
+                                              i ? whole_flows : UINT32_MAX,
                                           .max_memory_bytes = MEMORY_BYTES,
                                           .done = on_done,
                                           .ctx = told};

@@ -3261,8 +3261,8 @@ Test(stack, mbedtls_and_pss)
 
 /* ---- profiles ---- */
 
-/* With what it says in its hello, as the judge does. */
-/* Of a copy: its ends will be others', so it must not carry their keys. */
+/* With what it says in its hello, as the judge does; of a copy, as its ends
+ * will be others' and it must not carry their keys. */
 static void learn_hello(struct profiles *p, const struct handshake *hs)
 {
     struct handshake own = *hs;

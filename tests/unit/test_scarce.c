@@ -69,7 +69,7 @@ static unsigned play(const char *path, unsigned refuse_one_of)
     char error[CAPTURE_ERROR_BYTES];
     struct capture *c = capture_open_file(path, NULL, error);
     cr_assert_not_null(c, "%s", path);
-    struct fuzz_twins *twins = fuzz_twins_new(100000);
+    struct fuzz_twins *twins = fuzz_twins_new(100000, 0);
     struct frame f;
     while (capture_next(c, &f) == CAPTURE_FRAME) {
         one_of = refuse_one_of;
