@@ -168,7 +168,7 @@ static ndpi_protocol ask(struct application *a, const struct handshake *hs,
 static void put_word(char to[WORD_BYTES], const char *name)
 {
     size_t n = 0;
-    for (; name[n] && n < WORD_BYTES - 1; n++) {
+    for (; n < WORD_BYTES - 1 && name[n]; n++) {
         to[n] = (char)ascii_lower((uint8_t)name[n]);
     }
     to[n] = '\0';

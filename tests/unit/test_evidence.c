@@ -598,7 +598,7 @@ Test(psk, key_agreed_outside)
 enum fate { GOES_THROUGH, IS_REFUSED, IS_LEFT, OBJECTS };
 
 /* With what it says in its hello, as the judge does. */
-static void learn_scene(struct profiles *p, const struct handshake *hs)
+static void learn_scene(struct profiles *p, struct handshake *hs)
 {
     struct hello_sight hello;
     hello_look(hs, &hello);
