@@ -165,13 +165,13 @@ static ndpi_protocol ask(struct application *a, const struct handshake *hs,
 }
 
 /* nDPI's word in lower case. */
-static void put_word(char to[WORD_BYTES], const char *name)
+static void put_word(char to[WORD_BYTES], struct span name)
 {
-    size_t n = 0;
-    for (; n < WORD_BYTES - 1 && name[n]; n++) {
-        to[n] = (char)ascii_lower((uint8_t)name[n]);
+    name = span_sub(name, 0, WORD_BYTES - 1);
+    for (size_t i = 0; i < name.n; i++) {
+        to[i] = (char)ascii_lower(name.p[i]);
     }
-    to[n] = '\0';
+    to[name.n] = '\0';
 }
 
 static void name_plaintext(struct handshake *hs)
@@ -285,7 +285,7 @@ void application_name(struct application *a, struct handshake *hs)
     if (!key || !answer->given) {
         const char *name = recognise(a, hs);
         *answer = (struct answer){.given = true, .known = name != NULL};
-        put_word(answer->word, name ? name : "");
+        put_word(answer->word, span_text(name ? name : ""));
     }
     hs->application = answer->known ? answer->word : NULL;
 }
