@@ -66,10 +66,6 @@ struct folded_session {
 /* What is folded with the details of a flow. */
 enum folded_kind { FOLDED_NOTHING, FOLDED_SESSION, FOLDED_OPENING };
 
-/* Images of flows that have no session, told apart by what goes with them. */
-#define KEY_FLOW    0u
-#define KEY_OPENING 1u
-
 /* ---- what can be folded ---- */
 
 /* Whether first bytes that are kept are where they are expected. */
@@ -208,12 +204,13 @@ static bool may_pack(const void *ctx, int64_t word)
     return word < WORD_LARGE || !arena || !arena_holds(arena, (uintptr_t)word);
 }
 
-/* What sessions at the same point have in common. */
+/* What sessions at the same point have in common; without one, what is folded
+ * in its place. */
 static uint64_t image_key(const struct session *s)
 {
     return s ? UINT64_C(1) << 63 | (uint64_t)s->mode << 48 |
                    (uint64_t)(s->hs.events_n & 255) << 32 | parts_present(s)
-             : KEY_FLOW;
+             : FOLDED_NOTHING;
 }
 
 static bool pack_image(struct packer *w, struct session_pool *pool,
@@ -375,6 +372,9 @@ bool session_may_wait(const struct flow *f, const struct packet *p)
 
 enum { OPENING_DF = 1, OPENING_TIMESTAMP = 2 };
 
+/* What pack_opening() writes. */
+#define OPENING_BYTES_MAX (5 * PACK_INT_MAX + 2)
+
 /* What a session looks at, less what session_may_wait() knows. */
 static void pack_opening(struct packer *w, const struct flow *f,
                          const struct packet *p)
@@ -414,15 +414,14 @@ static struct packet unpack_opening(struct cursor *c, const struct flow *f)
 void *session_fold_opening(struct session_pool *pool, const struct flow *f,
                            const struct packet *p)
 {
-    size_t most = most_of(NULL) + (size_t)EVENT_BYTES_MAX +
-                  ALIKE_MAX(p->payload.n) + 2 * PACK_INT_MAX;
+    size_t most = most_of(NULL) + OPENING_BYTES_MAX + ALIKE_MAX(p->payload.n);
     if (!reserve(pool, most)) {
         return NULL;
     }
     struct packer w;
     pack_begin(&w, pool, f, FOLDED_OPENING);
     const uint8_t *models = w.at;
-    if (!pack_image(&w, pool, NULL, f, KEY_OPENING)) {
+    if (!pack_image(&w, pool, NULL, f, FOLDED_OPENING)) {
         return NULL;
     }
     pack_opening(&w, f, p);

@@ -39,9 +39,8 @@ struct tracker {
     uint32_t whole_left;  /* when all had been folded that could be */
     uint32_t waiting;     /* folded ones that are not plain */
     struct tracker_now now;
-    bool in_packet;      /* else time, or the end, is at work */
-    bool one_more;       /* a flow became whole in this packet */
-    struct flow *opened; /* a SYN of this one was this packet */
+    bool in_packet; /* else time, or the end, is at work */
+    bool one_more;  /* a flow became whole in this packet */
     struct tracker_counters counters;
     struct tls_decrypt_stats decrypted;
 };
@@ -313,15 +312,6 @@ static void fold_idle(struct tracker *t)
         if (f) {
             fold(t, f);
         }
-    }
-}
-
-/* Most SYNs of a flood stay alone: they are folded while all of it is at
- * hand. */
-static void fold_opened(struct tracker *t)
-{
-    if (t->opened && is_crowded(t) && flow_is_plain(t->opened)) {
-        fold(t, t->opened);
     }
 }
 
@@ -657,7 +647,6 @@ static void opening_packet(struct tracker *t, struct flow *f,
         remove_flow(t, &f->head); /* connected and left: no TLS */
     } else if (k->flags & TCP_SYN) {
         touch(t, f, FLOW_OPENING);
-        t->opened = f;
     }
 }
 
@@ -690,8 +679,7 @@ static bool add_folded(struct tracker *t, const struct packet *k)
     struct flow f = flow_of_packet(t->flows, k);
     note_now(t, &f);
     note_half(&f, 0, k);
-    bool added = flow_is_plain(&f) && make_place(t) &&
-                 flow_table_add_folded(t->flows, &f);
+    bool added = make_place(t) && flow_table_add_folded(t->flows, &f);
     t->counters.flows += added;
     return added;
 }
@@ -895,7 +883,6 @@ void tracker_packet(struct tracker *t, const struct packet *k,
 {
     t->now = *now;
     t->in_packet = true;
-    t->opened = NULL;
     if (k->proto == PROTO_TCP) {
         tcp_packet(t, k);
     } else if (k->proto == PROTO_UDP || k->proto == PROTO_EAP) {
@@ -904,7 +891,6 @@ void tracker_packet(struct tracker *t, const struct packet *k,
         icmp_packet(t, k);
     }
     if (t->one_more) {
-        fold_opened(t);
         fold_idle(t);
     }
 }

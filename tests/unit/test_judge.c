@@ -3261,6 +3261,15 @@ Test(stack, mbedtls_and_pss)
 
 /* ---- profiles ---- */
 
+/* TLS 1.2, closed after both Finished. */
+static void succeed_12(struct scene *s)
+{
+    open_scene_12(s);
+    server_flight_12(s);
+    late_close(s);
+    finish(s);
+}
+
 /* With what it says in its hello, as the judge does; of a copy, as its ends
  * will be others' and it must not carry their keys. */
 static void learn_hello(struct profiles *p, const struct handshake *hs)
@@ -3275,10 +3284,7 @@ Test(profile, keys_stand_for_the_ends)
 {
     struct profiles *p = profiles_new();
     struct scene s;
-    open_scene_12(&s);
-    server_flight_12(&s);
-    late_close(&s);
-    finish(&s);
+    succeed_12(&s);
     struct handshake same = s.hs;
     struct handshake other = s.hs;
     other.addr[SIDE_SERVER].port = 8443;
@@ -3307,10 +3313,7 @@ Test(profile, counts_by_server_and_client)
 {
     struct profiles *p = profiles_new();
     struct scene s;
-    open_scene_12(&s);
-    server_flight_12(&s);
-    late_close(&s);
-    finish(&s);
+    succeed_12(&s);
     struct server_profile server;
     profiles_server(p, &s.hs, &server);
     cr_expect(!server.known);
