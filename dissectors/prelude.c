@@ -494,6 +494,16 @@ void prelude_accepted(struct prelude *p, struct handshake *hs, tick_t when,
     }
 }
 
+void prelude_retract(struct prelude *p, struct handshake *hs)
+{
+    hs_withdraw(hs, HS_CARRIER);
+    hs->carrier = "direct";
+    hs->carrier_request = NULL;
+    hs->carrier_asked = (struct span){NULL, 0};
+    p->carrier = NULL;
+    p->open = false;
+}
+
 bool prelude_unwrap(struct prelude *p, unsigned dir, struct span *bytes,
                     struct span *tls)
 {

@@ -77,6 +77,10 @@ void prelude_tls_begins(struct prelude *p, struct handshake *hs, tick_t when,
 void prelude_accepted(struct prelude *p, struct handshake *hs, tick_t when,
                       uint64_t frame);
 
+/* Nothing carries TLS here: what the client asked for (HS_CARRIER) it asked of
+ * a port that speaks TLS itself. */
+void prelude_retract(struct prelude *p, struct handshake *hs);
+
 /* While `wrapped`: the next bytes of TLS out of *bytes, which moves on. False
  * when there are none. */
 bool prelude_unwrap(struct prelude *p, unsigned dir, struct span *bytes,

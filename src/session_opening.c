@@ -5,6 +5,7 @@
  * is found on any port and behind STARTTLS, CONNECT and the like.
  */
 #include "base/limits.h"
+#include "dissectors/dissector.h"
 #include "known/known.h"
 #include "session_state.h"
 
@@ -192,6 +193,22 @@ static void feed_client_first(struct session *s, unsigned client)
              s->prelude.spoke_at[client], s->prelude.spoke_frame[client], true);
 }
 
+#define TLS_ALERT_RECORD 21u
+
+/* An alert is the first that comes from where a proxy would answer: the port is
+ * no proxy's but speaks TLS, to which what the client asked for is no record.
+ * Where something is missing, that may be the answer. */
+static bool is_no_proxy(const struct session *s, unsigned server,
+                        struct span bytes)
+{
+    const struct prelude *p = &s->prelude;
+    struct span kept = s->hs.raw[first_of(s, server)];
+    struct span first = kept.n ? kept : bytes;
+    bool whole = !s->hs.dir[0].gap_bytes && !s->hs.dir[1].gap_bytes;
+    return whole && p->open && p->dissector && p->dissector->tunnel &&
+           span_u8(first, 0) == TLS_ALERT_RECORD;
+}
+
 /* A TLS record where the other side has not spoken TLS: tells what we missed,
  * or that a plaintext client met a TLS server. An alert to a client that
  * connected and left without a word is reaction to a probe. */
@@ -203,6 +220,9 @@ static void server_speaks(struct session *s, unsigned dir, struct span bytes,
     if (!spoke && s->sender[client].fin_noted) {
         s->prelude_done = true;
         return;
+    }
+    if (spoke && is_no_proxy(s, dir, bytes)) {
+        prelude_retract(&s->prelude, &s->hs);
     }
     begin_tls(s, client, at, false);
     if (spoke && !s->prelude.carrier) {

@@ -59,6 +59,13 @@ static bool is_only_ca_expired(const struct facts *f)
            !(f->faults & (FAULT_EXPIRED | FAULT_NOT_YET_VALID));
 }
 
+/* CONNECT to a port that is no proxy's. */
+static bool is_taken_for_a_proxy(const struct facts *f)
+{
+    return carrier_starts(f->hs, "direct") &&
+           span_starts(f->hs->raw[HS_RAW_CLIENT_FIRST], "CONNECT ");
+}
+
 /* The words without a parameter, and what each means of the facts `f`. */
 #define WORDS(WORD)                                                            \
     WORD(alert, f->end->has_alert)                                             \
@@ -90,6 +97,7 @@ static bool is_only_ca_expired(const struct facts *f)
     WORD(proxy, carrier_starts(f->hs, "http-connect") || is_socks(f))          \
     WORD(nested, hs_tunnels(f->hs) > 1)                                        \
     WORD(socks, is_socks(f))                                                   \
+    WORD(connect, is_taken_for_a_proxy(f))                                     \
     WORD(target, span_starts(f->hs->carrier_asked, "CONNECT "))                \
     WORD(client_auth, f->client_auth_asked)                                    \
     WORD(pq, f->offer.post_quantum)                                            \

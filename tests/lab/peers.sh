@@ -429,6 +429,9 @@ client_smtp_curl() {
 client_proxied_curl() {
     in_client curl -sS -m "$limit" -x "http://$host:$port" --cacert "$pki/root.crt" https://www.example.test/ </dev/null
 }
+client_socks_curl() {
+    in_client curl -sS -m "$limit" -x "socks5h://$host:$port" --cacert "$pki/root.crt" https://www.example.test/ </dev/null
+}
 server_python_http() { in_server $python -m http.server "$port"; }
 # A connection that gets no answer stays open; eleven seconds later another comes.
 client_silent_then_probe() {

@@ -3597,7 +3597,8 @@ Test(advice, every_condition_word_in_the_data_is_known)
         "proxy",      "client_auth", "pq",         "socks",       "target",
         "reply_4",    "reply_5",     "ca_expired", "undelivered", "eap",
         "eap_radius", "only13",      "hidden",     "few_suites",  "nla",
-        "nested",     "waited",      "cn_only",    "chain_rule",  "portal"};
+        "nested",     "waited",      "cn_only",    "chain_rule",  "portal",
+        "connect"};
     const struct known_row *(*const tables[])(const char *, size_t) = {
         known_fix, known_seen_as, known_reproduce};
     for (size_t i = 0; i < 3 * COUNT(contract); i++) {

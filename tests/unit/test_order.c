@@ -378,6 +378,42 @@ Test(order, ports_that_are_used_again)
     cr_expect_eq(records_of_two("quic_go_expired", 20 * TICK_SEC, false), 2u);
 }
 
+/* ---- a TLS port that was taken for a proxy ---- */
+
+/* Behind an answer that the capture lacks, the alert may be that of a server at
+ * the end of the tunnel. */
+Test(order, an_alert_in_place_of_a_proxys_answer)
+{
+    for (unsigned missing = 0; missing < 2; missing++) {
+        struct frames in = load("not_tls_client_connect_gnutls");
+        struct frames out = {0};
+        uint32_t by = missing ? 39 : 0;
+        for (size_t i = 0; i < in.n; i++) {
+            const struct piece *p = &in.v[i];
+            bool server = p->plain && p->k.src.port == 443;
+            bool syn = p->plain && (p->k.flags & TCP_SYN);
+            if (!p->plain || syn) {
+                frames_put_same(&out, p);
+                continue;
+            }
+            uint32_t ack = p->k.ack + (!server && i > 4 ? by : 0);
+            put(&out, p,
+                &(struct change){.seq = p->k.seq + (server && i > 4 ? by : 0),
+                                 .ack = ack,
+                                 .flags = p->k.flags,
+                                 .payload = p->k.payload});
+            out.v[out.n - 1].f.when = p->f.when;
+        }
+        expect_one(&out, missing ? "missing" : "whole",
+                   missing ? &(struct want){.by = "server", .how = "alert"}
+                           : &(struct want){.by = "client",
+                                            .how = "plaintext",
+                                            .cause = "client_not_tls",
+                                            .confidence = "certain"});
+        frames_free(&in);
+    }
+}
+
 /* ---- options ---- */
 
 /* A page in place of the server's answer, behind `acked` an acknowledgement of
