@@ -63,18 +63,18 @@ client proxied_curl
 truth failure client plaintext - - client_not_tls -
 remark 'curl takes a TLS port for a proxy and says CONNECT; GnuTLS answers with alert 10'
 
-scenario not_tls_client_socks_gnutls
-server gnutls rsa
-client socks_curl
-set_ limit 4
-truth failure client plaintext - - client_not_tls -
-remark 'the same with SOCKS, whose four bytes GnuTLS answers once the client has left'
-
 scenario not_tls_client_connect_openssl
 server s_server rsa
 client proxied_curl
 truth failure server close - - proxy_refused,client_not_tls -
 remark 'the same, and s_server closes: "https proxy request"'
+
+scenario not_tls_client_socks_gnutls
+server gnutls rsa
+client socks_curl
+set_ limit 4
+truth failure client plaintext - - client_not_tls -
+remark 'a TLS port for a SOCKS proxy, whose four bytes GnuTLS answers once the client has left'
 
 # starts NAME PROTOCOL PORT CERTIFICATE: Python with STARTTLS first, s_client.
 starts() {
