@@ -1252,6 +1252,59 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
+/* RFC 1071, byte by byte. */
+static uint16_t plain_checksum(const uint8_t *p, size_t n, uint32_t sum)
+{
+    for (size_t i = 0; i < n; i++) {
+        sum += (uint32_t)p[i] << (i % 2 ? 0 : 8);
+    }
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return (uint16_t)~sum;
+}
+
+/* A segment of n bytes without payload of its own meaning, with its checksum,
+ * in a block of exactly that size. */
+static struct packet some_segment(uint8_t *p, size_t n, uint8_t version)
+{
+    struct packet k = {.ip_version = version,
+                       .proto = PROTO_TCP,
+                       .header_bytes = 20,
+                       .payload = {p + 20, n - 20},
+                       .payload_wire_bytes = (uint32_t)n - 20};
+    uint32_t ends = PROTO_TCP + (uint32_t)n;
+    for (size_t i = 0; i < (version == 6 ? 16 : 4); i++) {
+        k.src.ip[i] = (uint8_t)(i * 37 + 11);
+        k.dst.ip[i] = (uint8_t)(i * 59 + 7);
+        ends += (uint32_t)(k.src.ip[i] + k.dst.ip[i]) << (i % 2 ? 0 : 8);
+    }
+    for (size_t i = 0; i < n; i++) {
+        p[i] = (uint8_t)((i * i + n * 31) >> 2);
+    }
+    p[16] = p[17] = 0;
+    uint16_t sum = plain_checksum(p, n, ends);
+    p[16] = (uint8_t)(sum >> 8);
+    p[17] = (uint8_t)sum;
+    return k;
+}
+
+Test(decode, checksum_of_every_length)
+{
+    for (size_t n = 20; n < 1600; n++) {
+        uint8_t *p = malloc(n);
+        cr_assert(p);
+        struct packet k = some_segment(p, n, n % 3 ? 4 : 6);
+        cr_assert_eq(packet_checksum(&k), CHECKSUM_GOOD, "%zu bytes", n);
+        p[n - 1] ^= 1;
+        cr_assert_eq(packet_checksum(&k), CHECKSUM_WRONG, "%zu bytes", n);
+        p[n - 1] ^= 1;
+        p[n * 7 % 16] ^= 0x80;
+        cr_assert_eq(packet_checksum(&k), CHECKSUM_WRONG, "%zu bytes", n);
+        free(p);
+    }
+}
+
 Test(decode, damaged_frames_stay_inside)
 {
     static const int linktypes[] = {0,   1,   9,   50,  51,  101, 104,
