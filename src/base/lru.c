@@ -3,6 +3,10 @@
  * Chains of entries by hash, and one list through all of them by use. Entries
  * lie in blocks that come as they are needed, most tables stay nearly empty,
  * and stay where they are.
+ *
+ * A large table is not in the processor's cache, and to move an entry in the
+ * list is to wait for its neighbours. So the list learns of uses late: of many
+ * at once, whose neighbours are waited for together.
  */
 #include "base/lru.h"
 
@@ -12,13 +16,21 @@
 
 #define BLOCK_ENTRIES 128u
 #define BUCKETS_FIRST 64u
+#define LATE_USES     64u
+#define AHEAD         8u
 
 /* Followed by the user's bytes. */
 struct entry {
     uint64_t key;
     struct entry *chain;         /* the next of the same bucket */
-    struct entry *newer, *older; /* in the order of use */
+    struct entry *newer, *older; /* in the order of use; NULL: not listed yet */
+    uint64_t used;               /* by the table's count of uses */
     uint64_t bytes[];
+};
+
+struct use {
+    struct entry *entry;
+    uint64_t when;
 };
 
 struct lru {
@@ -26,6 +38,9 @@ struct lru {
     uint32_t room;    /* entries in the blocks */
     uint32_t buckets; /* a power of two */
     struct entry *newest, *oldest;
+    uint64_t uses, listed;      /* so far; of which the list knows */
+    struct use late[LATE_USES]; /* which it does not know */
+    uint32_t late_n;
     size_t entry_bytes; /* with what goes before the user's */
     lru_drop drop;
     struct entry **heads;
@@ -114,6 +129,11 @@ void *lru_find(const struct lru *t, uint64_t key)
 
 /* ---- the order of use ---- */
 
+static bool is_listed(const struct lru *t, const struct entry *e)
+{
+    return e->newer || e == t->newest;
+}
+
 static void unlist(struct lru *t, const struct entry *e)
 {
     *(e->newer ? &e->newer->older : &t->newest) = e->older;
@@ -126,6 +146,52 @@ static void list_newest(struct lru *t, struct entry *e)
     e->older = t->newest;
     *(t->newest ? &t->newest->newer : &t->oldest) = e;
     t->newest = e;
+}
+
+static void prefetch_neighbours(const struct lru *t, uint32_t late)
+{
+    if (late < t->late_n) {
+        __builtin_prefetch(t->late[late].entry->newer, 1);
+        __builtin_prefetch(t->late[late].entry->older, 1);
+    }
+}
+
+/* Tells the list of all uses; of those of one entry the last one counts. */
+static void list_late(struct lru *t)
+{
+    for (uint32_t i = 0; i < AHEAD; i++) {
+        prefetch_neighbours(t, i);
+    }
+    for (uint32_t i = 0; i < t->late_n; i++) {
+        prefetch_neighbours(t, i + AHEAD);
+        struct entry *e = t->late[i].entry;
+        if (e->used == t->late[i].when) {
+            if (is_listed(t, e)) {
+                unlist(t, e);
+            }
+            list_newest(t, e);
+        }
+    }
+    t->late_n = 0;
+    t->listed = t->uses;
+}
+
+static void note_use(struct lru *t, struct entry *e)
+{
+    if (t->late_n == LATE_USES) {
+        list_late(t);
+    }
+    e->used = ++t->uses;
+    t->late[t->late_n++] = (struct use){e, e->used};
+}
+
+/* The longest unused entry: unless it was used since, it is the list's. */
+static struct entry *oldest_of(struct lru *t)
+{
+    if (!t->oldest || t->oldest->used > t->listed) {
+        list_late(t);
+    }
+    return t->oldest;
 }
 
 /* ---- entries that come and go ---- */
@@ -171,7 +237,7 @@ static struct entry *make_room(struct lru *t)
     if (t->n < t->room || (t->n < t->max && add_block(t))) {
         return entry_at(t, t->n++);
     }
-    struct entry *e = t->oldest;
+    struct entry *e = oldest_of(t);
     if (t->drop) {
         t->drop(e->bytes);
     }
@@ -183,23 +249,26 @@ static struct entry *make_room(struct lru *t)
 void *lru_use(struct lru *t, uint64_t key)
 {
     struct entry *e = find(t, key);
-    if (e && e == t->newest) {
+    if (e && e->used == t->uses) {
         return e->bytes;
     }
-    if (e) {
-        unlist(t, e);
-    } else {
+    if (!e) {
         e = make_room(t);
         memset(e->bytes, 0, t->entry_bytes - sizeof *e);
         e->key = key;
+        e->newer = NULL;
+        e->older = NULL;
         chain(t, e);
     }
-    list_newest(t, e);
+    note_use(t, e);
     return e->bytes;
 }
 
-void *lru_next(const struct lru *t, const void *entry)
+void *lru_next(struct lru *t, const void *entry)
 {
+    if (!entry) {
+        list_late(t);
+    }
     const struct entry *e = entry ? entry_of(entry)->older : t->newest;
     return e ? (void *)(uintptr_t)e->bytes : NULL;
 }
@@ -212,7 +281,7 @@ void lru_prefetch(const struct lru *t, uint64_t key)
 void lru_prefetch_entry(const struct lru *t, uint64_t key)
 {
     const struct entry *e = *bucket_of(t, key);
-    if (!e && t->n == t->max) {
+    if (!e && t->n == t->max && t->oldest) {
         e = t->oldest;
         __builtin_prefetch(bucket_of(t, e->key));
         __builtin_prefetch(e->newer);

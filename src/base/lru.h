@@ -35,7 +35,7 @@ void *lru_use(struct lru *t, uint64_t key);
 
 /* The next entry after this one (NULL: the first), the last used first; NULL at
  * the end. */
-void *lru_next(const struct lru *t, const void *entry);
+void *lru_next(struct lru *t, const void *entry);
 
 /* Asks the processor to have a key's place at hand; and when that has come, the
  * entry there, or the one that will have to go. */

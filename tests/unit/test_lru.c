@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#define MAX 7u
+#define MAX 150u
 
 struct entry {
     uint64_t key;
@@ -27,7 +27,7 @@ struct model {
     unsigned n;
 };
 
-static unsigned model_use(struct model *m, uint64_t key)
+static unsigned model_use(struct model *m, uint64_t key, unsigned max)
 {
     struct entry e = {.key = key};
     unsigned at = 0;
@@ -36,7 +36,7 @@ static unsigned model_use(struct model *m, uint64_t key)
     }
     if (at < m->n) {
         e = m->v[at];
-    } else if (m->n < MAX) {
+    } else if (m->n < max) {
         m->n++;
     } else {
         at--;
@@ -46,7 +46,7 @@ static unsigned model_use(struct model *m, uint64_t key)
     return ++m->v[0].uses;
 }
 
-static void expect_same(const struct lru *t, const struct model *m)
+static void expect_same(struct lru *t, const struct model *m)
 {
     const struct entry *e = NULL;
     for (unsigned i = 0; i < m->n; i++) {
@@ -59,27 +59,49 @@ static void expect_same(const struct lru *t, const struct model *m)
     cr_assert_null(lru_next(t, e));
 }
 
-Test(lru, like_a_list)
+/* Some keys more often than others, in few buckets. */
+static uint64_t some_key(uint64_t *random, unsigned keys)
 {
-    struct lru *t = lru_new(MAX, sizeof(struct entry), drop);
+    *random = *random * UINT64_C(6364136223846793005) + 1442695040888963407;
+    uint64_t of = *random >> 40 & 1 ? keys : keys / 8 + 1;
+    return (*random >> 44) % of << 31;
+}
+
+/* Looking at all makes the list know of all uses: in between there are many,
+ * few or none that it does not know. */
+static void behaves_like_a_list(unsigned max, unsigned looks_every)
+{
+    struct lru *t = lru_new(max, sizeof(struct entry), drop);
     struct model m = {.n = 0};
-    uint64_t random = 1;
+    uint64_t random = looks_every;
     cr_assert(t);
     expect_same(t, &m);
-    for (unsigned i = 0; i < 20000; i++) {
-        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-        uint64_t key = (random >> 60) << 31; /* 16 keys, in few buckets */
+    for (unsigned i = 1; i <= 20000; i++) {
+        uint64_t key = some_key(&random, max * 2);
         struct entry *e = lru_use(t, key);
         e->key = key;
         e->uses++;
-        cr_assert_eq(e->uses, model_use(&m, key));
-        expect_same(t, &m);
+        cr_assert_eq(e->uses, model_use(&m, key, max));
+        if (i % looks_every == 0) {
+            expect_same(t, &m);
+        }
     }
     cr_expect(dropped > 1000);
     cr_expect_null(lru_find(t, 5));
     unsigned before = dropped;
     lru_free(t);
-    cr_expect_eq(dropped, before + MAX);
+    cr_expect_eq(dropped, before + max);
+    dropped = 0;
+}
+
+Test(lru, like_a_list)
+{
+    static const unsigned maxima[] = {1, 2, 7, 63, 64, 65, MAX};
+    for (size_t i = 0; i < sizeof maxima / sizeof *maxima; i++) {
+        behaves_like_a_list(maxima[i], 1);
+        behaves_like_a_list(maxima[i], 13);
+        behaves_like_a_list(maxima[i], 997);
+    }
 }
 
 /* What is left does not depend on the keys' values. */
