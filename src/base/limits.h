@@ -29,8 +29,8 @@
 
 /* Connections of one tracker that are held as they are; when there are more,
  * those that waited longest are folded. A busy server has a few hundred
- * handshakes in progress; with their sessions these take 5 to 15 MiB. */
-#define LIMIT_WHOLE_FLOWS 2048u
+ * handshakes in progress; with their sessions these take 10 to 25 MiB. */
+#define LIMIT_WHOLE_FLOWS 4096u
 
 /* Messages that folded connections are compared with: the hellos of some
  * hundred programs, the chains of a few thousand servers. */
