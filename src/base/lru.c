@@ -18,6 +18,7 @@
 #define BUCKETS_FIRST 64u
 #define LATE_USES     64u
 #define AHEAD         8u
+#define LINE_BYTES    64u
 
 /* Followed by the user's bytes. */
 struct entry {
@@ -212,7 +213,8 @@ static void unchain(struct lru *t, const struct entry *e)
     *link = e->chain;
 }
 
-/* Without memory chains get longer. */
+/* Twice as many as entries, as the second of a chain is one more to wait for.
+ * Without memory chains get longer. */
 static void add_buckets(struct lru *t)
 {
     struct entry **heads = calloc((size_t)t->buckets * 2, sizeof *heads);
@@ -231,7 +233,7 @@ static void add_buckets(struct lru *t)
  * unused. */
 static struct entry *make_room(struct lru *t)
 {
-    if (t->n == t->buckets && t->n < t->max) {
+    if (t->n == t->buckets / 2 && t->n < t->max) {
         add_buckets(t);
     }
     if (t->n < t->room || (t->n < t->max && add_block(t))) {
@@ -286,8 +288,7 @@ void lru_prefetch_entry(const struct lru *t, uint64_t key)
         __builtin_prefetch(bucket_of(t, e->key));
         __builtin_prefetch(e->newer);
     }
-    if (e) {
-        __builtin_prefetch(e);
-        __builtin_prefetch((const uint8_t *)e + t->entry_bytes - 1);
+    for (size_t at = 0; e && at < t->entry_bytes; at += LINE_BYTES) {
+        __builtin_prefetch((const uint8_t *)e + at, 1);
     }
 }
