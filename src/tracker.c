@@ -358,7 +358,7 @@ static void give_up(struct tracker *t, struct flow_head *head, enum hs_end end,
     }
     struct flow taken;
     if (!f) {
-        taken = flow_table_take(t->flows, head);
+        flow_table_take(t->flows, head, &taken);
         if (!unfold_session(t, folded, &taken)) {
             return;
         }

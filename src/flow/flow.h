@@ -249,7 +249,8 @@ bool flow_table_add_folded(struct flow_table *t, const struct flow *f);
 struct flow *flow_table_unfold(struct flow_table *t, struct flow_head *head);
 
 /* Takes a folded flow from the table, as flow_table_unfold() makes it. */
-struct flow flow_table_take(struct flow_table *t, struct flow_head *head);
+void flow_table_take(struct flow_table *t, struct flow_head *head,
+                     struct flow *out);
 
 /* What was made of a folded flow's session, or NULL. */
 void *flow_folded_session(const struct flow_head *f);
