@@ -1205,7 +1205,8 @@ static void compare_all(const char *in, unsigned depth)
     while (d && (e = readdir(d)) != NULL) {
         char name[4096];
         struct stat st;
-        snprintf(name, sizeof name, "%s/%s", in, e->d_name);
+        int length = snprintf(name, sizeof name, "%s/%s", in, e->d_name);
+        cr_assert_lt((size_t)length, sizeof name);
         if (e->d_name[0] == '.' || lstat(name, &st) != 0) {
             continue;
         }

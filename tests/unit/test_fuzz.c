@@ -78,7 +78,9 @@ static size_t each_file(const char *directory,
     size_t files = 0;
     for (int i = 0; i < n; i++) {
         char path[4096];
-        snprintf(path, sizeof path, "%s/%s", directory, list[i]->d_name);
+        int length =
+            snprintf(path, sizeof path, "%s/%s", directory, list[i]->d_name);
+        cr_assert_lt((size_t)length, sizeof path);
         if (list[i]->d_name[0] != '.') {
             each(ctx, path);
             files++;

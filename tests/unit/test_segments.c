@@ -246,21 +246,29 @@ static void change_checksums(struct frames *out, const struct frames *in)
     }
 }
 
+#define PATH_BYTES 512
+
+static void member_of(char path[PATH_BYTES], const char *at, const char *key)
+{
+    int length = snprintf(path, PATH_BYTES, "%s.%s", at, key);
+    cr_assert_lt(length, PATH_BYTES);
+}
+
 /* The first place where two values differ, for people. */
 static void differ(const char *name, const char *at, json_t *a, json_t *b)
 {
     const char *key;
     json_t *value;
-    char path[512];
+    char path[PATH_BYTES];
     if (json_is_object(a) && json_is_object(b)) {
         json_object_foreach(a, key, value)
         {
-            snprintf(path, sizeof path, "%s.%s", at, key);
+            member_of(path, at, key);
             differ(name, path, value, json_object_get(b, key));
         }
         json_object_foreach(b, key, value)
         {
-            snprintf(path, sizeof path, "%s.%s", at, key);
+            member_of(path, at, key);
             if (!json_object_get(a, key)) {
                 differ(name, path, NULL, value);
             }
@@ -270,7 +278,8 @@ static void differ(const char *name, const char *at, json_t *a, json_t *b)
     if (json_is_array(a) && json_is_array(b) &&
         json_array_size(a) == json_array_size(b)) {
         for (size_t i = 0; i < json_array_size(a); i++) {
-            snprintf(path, sizeof path, "%s[%zu]", at, i);
+            int length = snprintf(path, PATH_BYTES, "%s[%zu]", at, i);
+            cr_assert_lt(length, PATH_BYTES);
             differ(name, path, json_array_get(a, i), json_array_get(b, i));
         }
         return;

@@ -404,7 +404,8 @@ Test(service, metrics_addresses)
 static int receiver(const char *path)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    int length = snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    cr_assert_lt((size_t)length, sizeof a.sun_path);
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
     cr_assert_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     return fd;
